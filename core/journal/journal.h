@@ -1,0 +1,129 @@
+/*
+ * The journal: the durable record of all runs (SQLite, WAL, under the state
+ * directory).  One writer per run; readers read while it writes.
+ *
+ * Writers queue rows in memory; journal_flush writes everything queued in one
+ * short transaction.  A transaction never spans a wait.
+ */
+#ifndef UPKEEP_JOURNAL_JOURNAL_H
+#define UPKEEP_JOURNAL_JOURNAL_H
+
+#include "base/error.h"
+#include "model/state.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct journal;
+
+/* Opens STATE_DIR/journal.db, making and migrating it where needed.  Refuses
+ * (-ENOTSUP) on a file system that is not local, (-EPROTO) a newer schema. */
+int journal_open(const char *state_dir, struct journal **ret, struct error *err);
+/* For readers: never makes or migrates; -ENOENT where there is no journal yet. */
+int journal_open_readonly(const char *state_dir, struct journal **ret, struct error *err);
+void journal_close(struct journal *journal);
+
+/* How durable a flush must be. */
+enum journal_sync {
+	JOURNAL_LAZY,   /* nothing waits for it: within 100 ms */
+	JOURNAL_COMMIT, /* committed: survives the death of every process */
+	JOURNAL_SYNC,   /* fsynced: survives power loss */
+};
+
+/* A run id sorts by time: "20261123-040000-3f9a2c" (UTC, then random). */
+#define RUN_ID_SIZE 24
+void journal_make_id(char id[RUN_ID_SIZE]);
+
+struct journal_run {
+	char id[RUN_ID_SIZE];
+	const char *graph, *site_path;
+	uint32_t task_count;
+	int64_t started_ms, ended_ms; /* wall; 0: not yet */
+	enum run_state state;
+	int exit_code;   /* -1: not yet */
+	uint32_t warnings;
+	uid_t uid;
+	const char *cause; /* "failed task X: why", one line; NULL */
+	const char *next;  /* the command to type; NULL */
+};
+/* Queue.  Strings are copied. `resolved` is the whole plan as text, so that the
+ * run can be made again (plan/restore). */
+void journal_add_run(struct journal *journal, const struct journal_run *run, const char *resolved,
+	size_t resolved_size);
+void journal_end_run(struct journal *journal, const struct journal_run *run);
+
+struct journal_task {
+	uint32_t index; /* in the plan */
+	const char *name, *action;
+	enum task_state state;
+	enum task_reason reason;
+	enum undo_state undo;
+	uint32_t attempt;
+	int64_t started_ms, ended_ms;
+	int exit_code;   /* of the attempt; signal: 256 + N; -1: none */
+	bool changed;
+	const char *message, *next; /* of a failure; NULL */
+	const char *log;   /* path below the state directory, NULL: no output */
+	uint64_t log_bytes, log_dropped_bytes;
+	int64_t cpu_ms;
+	uint64_t peak_memory_bytes;
+};
+/* An attempt starts (the intent) or ends (the result), or a task is settled
+ * without one.  Keyed by run, index and attempt; later calls replace. */
+void journal_put_task(struct journal *journal, const struct journal_task *task);
+void journal_add_output(struct journal *journal, uint32_t task, const char *name,
+	const char *value);
+/* A row of a table made by the action; `cells` is a JSON object. */
+void journal_add_row(struct journal *journal, uint32_t task, const char *table,
+	const char *cells);
+void journal_add_warning(struct journal *journal, uint32_t task, const char *text);
+/* Who confirmed what, when (core.confirm). */
+void journal_add_confirmation(struct journal *journal, uint32_t task, const char *item,
+	const char *answer, uid_t uid, int64_t at_ms);
+
+/* Writes everything queued.  A failure (disk full, I/O) leaves the queue as it
+ * was.  Nothing queued and nothing unsynced: does nothing. */
+int journal_flush(struct journal *journal, enum journal_sync sync, struct error *err);
+bool journal_has_queued(const struct journal *journal);
+/* Folds the WAL back while nothing else is to do. */
+void journal_checkpoint(struct journal *journal);
+/* Transactions and syncing transactions so far, for tests and benchmarks. */
+struct journal_counts {
+	uint64_t commits, syncs;
+};
+struct journal_counts journal_counts(const struct journal *journal);
+
+/* Reading.  Callbacks return 0 to go on, anything else to stop (and it is
+ * returned).  Strings live until the callback returns. */
+typedef int journal_run_reader(void *data, const struct journal_run *run);
+typedef int journal_task_reader(void *data, const struct journal_task *task);
+/* Newest first; graph NULL: all; at most `limit`. */
+int journal_runs(struct journal *journal, const char *graph, uint32_t limit,
+	journal_run_reader *reader, void *data, struct error *err);
+/* `run` is an id, an unambiguous beginning of one, or "last". */
+int journal_find_run(struct journal *journal, const char *run, char ret_id[RUN_ID_SIZE],
+	struct error *err);
+int journal_read_run(struct journal *journal, const char *id, journal_run_reader *reader,
+	void *data, struct error *err);
+int journal_tasks(struct journal *journal, const char *id, journal_task_reader *reader,
+	void *data, struct error *err);
+int journal_outputs(struct journal *journal, const char *id,
+	int (*reader)(void *data, uint32_t task, const char *name, const char *value), void *data,
+	struct error *err);
+int journal_rows(struct journal *journal, const char *id,
+	int (*reader)(void *data, uint32_t task, const char *table, const char *cells), void *data,
+	struct error *err);
+int journal_warnings(struct journal *journal, const char *id,
+	int (*reader)(void *data, uint32_t task, const char *text), void *data, struct error *err);
+/* Median duration (ms) of the last successful attempts of each task of a graph. */
+int journal_durations(struct journal *journal, const char *graph,
+	int (*reader)(void *data, const char *task, int64_t duration_ms), void *data,
+	struct error *err);
+/* Removes settled runs that are older than `keep_ms` or beyond the newest
+ * `keep_runs` of their graph, with their logs; never one that is not settled. */
+int journal_retain(struct journal *journal, int64_t now_ms, int64_t keep_ms, uint32_t keep_runs,
+	uint32_t *ret_removed, struct error *err);
+
+#endif

@@ -1,0 +1,47 @@
+/*
+ * plan_build: a checked graph of a site → the plan of one run.
+ */
+#ifndef UPKEEP_PLAN_BUILD_H
+#define UPKEEP_PLAN_BUILD_H
+
+#include "config/config.h"
+#include "model/plan.h"
+
+struct plan_options {
+	/* --param NAME=VALUE, as written. */
+	const char *const *params;
+	size_t param_count;
+	const char *const *only, *const *skip; /* task names */
+	size_t only_count, skip_count;
+	const char *start_at; /* NULL: the beginning */
+	/* Remembered duration of a task, or 0; may be NULL. */
+	int64_t (*duration)(void *data, const char *task);
+	void *duration_data;
+	bool check_only; /* no globs are expanded, parameters need no values */
+};
+
+/* What can only be seen in the whole graph is checked here: cycles (printed; also
+ * through a gang), edges to nowhere, streams, references, `when` types.  Errors
+ * go to `diagnostics`; then -EINVAL is returned.  Usage errors (--param, --only)
+ * come back as `err` with -ENOENT or -ERANGE.  The caller frees *ret_plan. */
+int plan_build(const struct site *site, const struct graph *graph,
+	const struct plan_options *options, struct plan **ret_plan,
+	struct diagnostics *diagnostics, struct error *err);
+void plan_free(struct plan *plan);
+
+/* Replaces every ${...} of `value`: the result is of kinds STRING, INT, ... again.
+ * `output` gives the text of TASK.OUTPUT (NULL: not there yet, VALUE_UNKNOWN
+ * results); `run` gives run.*, graph.*, host.*, env.* by their whole name. */
+struct plan_lookup {
+	const char *(*output)(void *data, const char *task, const char *output);
+	const char *(*run)(void *data, const char *name);
+	void *data;
+};
+int plan_resolve(const struct plan *plan, const struct plan_detail *detail,
+	const struct value *value, const struct plan_lookup *lookup, struct arena *arena,
+	struct value *ret, struct error *err);
+/* Is the task's `when` true?  1, 0, or a negative errno. */
+int plan_when(const struct plan *plan, const struct plan_detail *detail,
+	const struct plan_lookup *lookup, struct error *err);
+
+#endif

@@ -1,0 +1,63 @@
+/*
+ * run: turns decisions into journal entries and processes.  The caller of
+ * run_execute becomes the keeper; the engine is its child.
+ */
+#ifndef UPKEEP_RUN_RUN_H
+#define UPKEEP_RUN_RUN_H
+
+#include "base/error.h"
+#include "model/plan.h"
+#include "model/state.h"
+
+#include <stdbool.h>
+
+/* Told of everything that happens, for the live view and plain lines.  Called in
+ * the engine, on its thread; must not block long. */
+enum run_event_kind {
+	RUN_EVENT_BEGIN,
+	RUN_EVENT_TASK,     /* its state, attempt, reason or message changed */
+	RUN_EVENT_LOG,      /* a line of its output */
+	RUN_EVENT_PROGRESS,
+	RUN_EVENT_ROW,
+	RUN_EVENT_WARNING,
+	RUN_EVENT_TICK,     /* nothing new; redraw (about ten a second on a terminal) */
+	RUN_EVENT_END,
+};
+struct run_event {
+	enum run_event_kind kind;
+	const char *run_id;
+	uint32_t task;
+	enum task_state state;
+	enum task_reason reason;
+	uint32_t attempt;
+	int exit_code;
+	int64_t wall_ms, duration_ms;
+	const char *text, *next; /* message, line, unit, JSON cells, warning */
+	const char *table;
+	uint64_t done, total;
+	enum run_state run_state;
+	enum exit_code code;
+};
+struct run_watcher {
+	void (*event)(void *data, const struct plan *plan, const struct run_event *event);
+	void *data;
+	bool wants_lines, wants_ticks;
+};
+
+struct run_options {
+	uint32_t jobs; /* 0: the site's */
+	bool yes, strict;
+	bool plan_only; /* call `plan` of the actions, change nothing, journal nothing */
+	const char *cause; /* "cron", "terminal": who asked */
+	const struct run_watcher *watcher;
+};
+
+/* Runs the plan: locks, journal, keeper, engine, workers.  Returns the exit code
+ * (semantics.md); `err` says why where no run came about. */
+enum exit_code run_execute(const struct plan *plan, const struct run_options *options,
+	struct error *err);
+
+/* Cancels a live run of this site by its id; -ESRCH: it does not live. */
+int run_cancel(const char *state_dir, const char *id, struct error *err);
+
+#endif
