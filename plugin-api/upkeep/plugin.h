@@ -121,9 +121,9 @@ struct upkeep_groups { /* GROUP: element i begins at (const char *)items + i * s
 struct upkeep_param {
 	const char *name;    /* [a-z][a-z0-9_]*, not one of UPKEEP_CORE_KEYS */
 	const char *about;   /* one sentence without a full stop */
+	size_t offset;       /* of the member in the arguments struct */
 	uint32_t type;       /* UPKEEP_STRING ... | UPKEEP_LIST */
 	uint32_t flags;      /* UPKEEP_REQUIRED ... */
-	size_t offset;       /* of the member in the arguments struct */
 	int64_t min, max;    /* inclusive bounds of numbers in the member's unit;
 	                      * both 0: none */
 	const char *preset;  /* the default, written as in a configuration file without
@@ -189,7 +189,8 @@ struct upkeep_cell {
  * and version that it ever wrote.
  */
 struct upkeep_undo {
-	const char *kind; /* [a-z][a-z0-9-]* */
+	size_t struct_size; /* set by the host in what it passes; see UPKEEP_HAS_FIELD */
+	const char *kind;   /* [a-z][a-z0-9-]* */
 	uint32_t version;
 	uint32_t flags; /* none yet */
 	const char *payload;
@@ -292,7 +293,8 @@ struct upkeep_host {
 	int64_t (*deadline)(struct upkeep_ctx *ctx);
 
 	/* Starts a program.  Returns a handle > 0; *ret_exit_fd is readable when it
-	 * has ended (the host's to close). */
+	 * has ended (the host's to close).  What still runs when the callback returns
+	 * is killed, unless the action has UPKEEP_LEAVES_RUNNING. */
 	int64_t (*spawn)(struct upkeep_ctx *ctx, const struct upkeep_spawn *spawn,
 		size_t spawn_size, int32_t *ret_exit_fd);
 	/* Waits for its end: 0 to 255 exit code, 256 + N killed by signal N. */
@@ -331,6 +333,12 @@ struct upkeep_ctx {
 	((ctx)->host->struct_size >= \
 			offsetof(struct upkeep_host, fn) + sizeof((ctx)->host->fn) && \
 		(ctx)->host->fn != NULL)
+
+/* True where a struct of the host (ctx, record) is long enough to hold `field`:
+ * asked before reading one that is newer than UPKEEP_NEEDS_MINOR. */
+#define UPKEEP_HAS_FIELD(pointer, struct_type, field) \
+	((pointer)->struct_size >= \
+		offsetof(struct_type, field) + sizeof(((struct_type *)0)->field))
 
 /*
  * An action.  All callbacks are optional but `run`.
@@ -434,12 +442,13 @@ UPKEEP_EXTERN UPKEEP_EXPORT const struct upkeep_plugin upkeep_plugin;
 #endif
 
 /*
- * Makers of parameters.  After the sentence come further fields, by name:
+ * Makers of parameters.  After the sentence come further fields, by name and in
+ * the order of struct upkeep_param (C++ insists on it):
  *	UPKEEP_PARAM_INT(struct args, jobs, "parallel workers", .min = 1, .max = 64,
  *		.preset = "1"),
  */
 #define UPKEEP_PARAM_(s, m, ty, ct, text, ...) \
-	{ .name = #m, .about = (text), .type = (ty), .offset = UPKEEP_MEMBER(s, m, ct), ##__VA_ARGS__ }
+	{ .name = #m, .about = (text), .offset = UPKEEP_MEMBER(s, m, ct), .type = (ty), ##__VA_ARGS__ }
 #define UPKEEP_PARAM_STRING(s, m, ...) UPKEEP_PARAM_(s, m, UPKEEP_STRING, const char *, __VA_ARGS__)
 #define UPKEEP_PARAM_INT(s, m, ...) UPKEEP_PARAM_(s, m, UPKEEP_INT, int64_t, __VA_ARGS__)
 #define UPKEEP_PARAM_FLOAT(s, m, ...) UPKEEP_PARAM_(s, m, UPKEEP_FLOAT, double, __VA_ARGS__)
