@@ -10,7 +10,20 @@
  *		wait until something happens or decide_wake(d); decide_event(...);
  *	}
  *
- * The unit that starts, waits, retries and is cancelled is the gang.
+ * The unit that starts, waits, retries and is cancelled is the gang: it succeeds
+ * only whole.  Its first failure of an attempt says whether a retry is worth it.
+ *
+ * Rules beyond semantics.md:
+ *  - What is left out, or has an empty `each`, passes order and failure on from
+ *    what it needs to what needs it.
+ *  - After a failure that stops the run no attempt starts: a task between two
+ *    attempts fails, what never started is cancelled (attempt 0).
+ *  - The first cancel (and the run's time limit) concerns forward work; run_if
+ *    tasks still get their turn.  A second cancel kills whatever runs, and no
+ *    further run_if task starts.  A run that is cancelled, or refused its locks,
+ *    before it could begin runs none of them.
+ *  - run_if looks at the verdict of the run: "failure" is "did not succeed".
+ *  - A task that waits for its next attempt holds no slot, lock or pool place.
  */
 #ifndef UPKEEP_DECIDE_DECIDE_H
 #define UPKEEP_DECIDE_DECIDE_H
@@ -29,10 +42,12 @@ struct decide_options {
 enum event_kind {
 	EVENT_BEGIN,     /* once, first */
 	EVENT_TIME,      /* decide_wake() has come */
-	EVENT_CONDITION, /* the answer to DECISION_EVALUATE: task, truth */
-	EVENT_ACQUIRED,  /* the answer to DECISION_ACQUIRE: gang (PLAN_NONE: all at the start) */
-	EVENT_REFUSED,   /* the same, and the wait has run out: the gang fails (the run, for
-	                  * PLAN_NONE) */
+	EVENT_CONDITION, /* the answer to DECISION_EVALUATE: task, truth; or result TASK_FAILED
+	                  * and reason, where the condition could not be evaluated */
+	EVENT_ACQUIRED,  /* the answer to DECISION_ACQUIRE: gang (PLAN_NONE: all at the start);
+	                  * ignored where DECISION_RELEASE came in between */
+	EVENT_REFUSED,   /* the same, and the wait has run out; nothing is held: the gang fails
+	                  * with `reason` (the run ends with EXIT_BUSY, for PLAN_NONE) */
 	EVENT_ENDED,     /* an attempt of a task has ended: task, result, reason, transient */
 	EVENT_CANCEL,    /* the run is to stop; a second one kills at once */
 	EVENT_UNDONE,    /* reserved for the undo track: task, result */
@@ -51,9 +66,12 @@ struct event {
 
 enum decision_kind {
 	DECISION_EVALUATE, /* task: is its `when` true?  Answer by EVENT_CONDITION */
-	DECISION_ACQUIRE,  /* gang, or PLAN_NONE (everything, at the start): take its locks and
-	                    * pool places from the other runs; answer when you have them all */
-	DECISION_RELEASE,  /* gang, or PLAN_NONE */
+	DECISION_ACQUIRE,  /* gang: take its locks and pool places from the other runs, in the
+	                    * order of plan.resources; answer when you have them all, best
+	                    * before the next decide_next: then nothing overtakes it.
+	                    * PLAN_NONE (plan.locks_at_start): all locks of the plan; then
+	                    * those of gangs concern their pools alone. */
+	DECISION_RELEASE,  /* gang, or PLAN_NONE; where it still waits, it waits no more */
 	DECISION_START,    /* gang, attempt: start all its members now; each answers by
 	                    * EVENT_ENDED */
 	DECISION_CANCEL,   /* gang: ask its running members to stop; with `kill` at once */
@@ -81,6 +99,8 @@ bool decide_next(struct decide *decide, struct decision *ret);
 /* When EVENT_TIME is wanted (retry delays, the run's time limit); INT64_MAX: never. */
 int64_t decide_wake(const struct decide *decide);
 enum task_state decide_state(const struct decide *decide, uint32_t task);
+/* The other track: UNDO_TODO or UNDO_IRREVERSIBLE once the task has changed something. */
+enum undo_state decide_undo_state(const struct decide *decide, uint32_t task);
 /* Failure or success of the forward work so far, for ${run.verdict}: "succeeded",
  * "failed" or "cancelled". */
 const char *decide_verdict(const struct decide *decide);

@@ -18,7 +18,9 @@ enum {
 	PLAN_CAN_UNDO = 32,       /* has a rollback or its action an undo */
 };
 
-/* What `decide` needs of a task; 1,000,000 of them are usual in tests. */
+/* What `decide` needs of a task; 1,000,000 of them are usual in tests.  Every edge is
+ * in both lists.  No task without run_if needs one with it; the members of a gang agree
+ * in run_if and in PLAN_LEFT_OUT. */
 struct plan_task {
 	uint32_t gang;           /* index into plan.gangs */
 	uint32_t needs, need_count; /* predecessors: plan.edges[needs ...] */
@@ -54,6 +56,8 @@ struct plan_detail {
 	const struct value *params; /* the parameters its ${param.*} mean (a group) */
 	const struct value *each;   /* ${each}, or NULL */
 	const struct graph *graph;  /* the graph that it was written in */
+	const struct plan_detail *outer; /* of the core.graph task it lies in (whose `when`
+	                             * holds for it too), or NULL */
 };
 
 struct plan {

@@ -44,4 +44,9 @@ int plan_resolve(const struct plan *plan, const struct plan_detail *detail,
 int plan_when(const struct plan *plan, const struct plan_detail *detail,
 	const struct plan_lookup *lookup, struct error *err);
 
+/* The resolved plan as JSON, for the journal: complete enough to make the plan again
+ * without the configuration.  Secrets are in it by their names only. */
+struct text;
+void plan_text(const struct plan *plan, struct text *out);
+
 #endif
