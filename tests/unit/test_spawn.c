@@ -25,7 +25,7 @@ static int end_of(const struct process *process)
 /* Runs a script with its output caught; returns its status. */
 static int run_script(struct process_spec *spec, const char *script, char *output, size_t size)
 {
-	char *const argv[] = {"sh", "-c", (char *)script, NULL};
+	const char *const argv[] = {"sh", "-c", script, NULL};
 	int pipes[2];
 	struct process process;
 	CLEANUP_ERROR struct error err = {0};
@@ -33,7 +33,7 @@ static int run_script(struct process_spec *spec, const char *script, char *outpu
 	assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
 	struct process_fd fds[] = {{pipes[1], 1}};
 	spec->path = "/bin/sh";
-	spec->argv = argv;
+	spec->argv = (char *const *)argv;
 	spec->envp = no_env;
 	spec->fds = fds;
 	spec->fd_count = 1;
@@ -75,7 +75,7 @@ static void test_only_named_descriptors(void **state)
 static void test_swapped_descriptors(void **state)
 {
 	(void)state;
-	char *const argv[] = {"sh", "-c", "echo a >&3; echo b >&4", NULL};
+	const char *const argv[] = {"sh", "-c", "echo a >&3; echo b >&4", NULL};
 	CLEANUP_ERROR struct error err = {0};
 	struct process process;
 	int pipes[2], more[2];
@@ -88,7 +88,7 @@ static void test_swapped_descriptors(void **state)
 	assert_int_equal(dup3(more[1], 54, O_CLOEXEC), 54);
 	struct process_fd fds[] = {{53, 4}, {54, 3}, {53, 54}, {54, 53}};
 	struct process_spec spec = {
-		.path = "/bin/sh", .argv = argv, .envp = no_env, .fds = fds, .fd_count = 4};
+		.path = "/bin/sh", .argv = (char *const *)argv, .envp = no_env, .fds = fds, .fd_count = 4};
 	assert_int_equal(process_spawn(&spec, &process, &err), 0);
 	assert_int_equal(end_of(&process), 0);
 	assert_true(read(pipes[0], a, sizeof a) == 2 && read(more[0], b, sizeof b) == 2);
@@ -149,11 +149,11 @@ static void test_user(void **state)
 
 static void expect_failure(struct process_spec *spec, int code, const char *message)
 {
-	char *const argv[] = {"none", NULL};
+	const char *const argv[] = {"none", NULL};
 	CLEANUP_ERROR struct error err = {0};
 	struct process process;
 
-	spec->argv = argv;
+	spec->argv = (char *const *)argv;
 	spec->envp = no_env;
 	assert_int_equal(process_spawn(spec, &process, &err), code);
 	assert_string_equal(error_what(&err), message);
@@ -180,11 +180,11 @@ static void test_failures_name_the_step(void **state)
 static void test_exec_by_descriptor(void **state)
 {
 	(void)state;
-	char *const argv[] = {"false", NULL};
+	const char *const argv[] = {"false", NULL};
 	CLEANUP_ERROR struct error err = {0};
 	struct process process;
 	CLEANUP_FD int fd = open("/bin/false", O_RDONLY | O_CLOEXEC);
-	struct process_spec spec = {.exec_fd = fd, .argv = argv, .envp = no_env};
+	struct process_spec spec = {.exec_fd = fd, .argv = (char *const *)argv, .envp = no_env};
 
 	assert_int_equal(process_spawn(&spec, &process, &err), 0);
 	assert_int_equal(WEXITSTATUS(end_of(&process)), 1);
