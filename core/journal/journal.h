@@ -21,9 +21,19 @@ struct journal;
 /* Opens STATE_DIR/journal.db, making and migrating it where needed.  Refuses
  * (-ENOTSUP) on a file system that is not local, (-EPROTO) a newer schema. */
 int journal_open(const char *state_dir, struct journal **ret, struct error *err);
-/* For readers: never makes or migrates; -ENOENT where there is no journal yet. */
+/* For readers: never makes or migrates; -ENOENT where there is no journal yet, -ESTALE
+ * where it has an older schema (journal_open would migrate it). */
 int journal_open_readonly(const char *state_dir, struct journal **ret, struct error *err);
 void journal_close(struct journal *journal);
+/* Reads the whole file and checks it: 0, or -EUCLEAN with what was found. */
+int journal_verify(struct journal *journal, struct error *err);
+
+/* Where the files of a run lie, below the state directory; retention removes the
+ * first with all it holds.  Buffers of JOURNAL_PATH_SIZE. */
+#define JOURNAL_PATH_SIZE 96
+void journal_run_dir(char path[], const char *id);                       /* runs/ID */
+void journal_log_path(char path[], const char *id, uint32_t task, uint32_t attempt);
+								 /* runs/ID/TASK.ATTEMPT.log */
 
 /* How durable a flush must be. */
 enum journal_sync {
@@ -52,7 +62,11 @@ struct journal_run {
  * run can be made again (plan/restore). */
 void journal_add_run(struct journal *journal, const struct journal_run *run, const char *resolved,
 	size_t resolved_size);
+/* Changes state, end, exit code, warnings, cause and next of the current run. */
 void journal_end_run(struct journal *journal, const struct journal_run *run);
+/* Makes an earlier run the current one, to which everything below belongs (resume,
+ * rollback); after journal_add_run it is the new one. */
+int journal_use_run(struct journal *journal, const char *id, struct error *err);
 
 struct journal_task {
 	uint32_t index; /* in the plan */
@@ -82,6 +96,28 @@ void journal_add_warning(struct journal *journal, uint32_t task, const char *tex
 /* Who confirmed what, when (core.confirm). */
 void journal_add_confirmation(struct journal *journal, uint32_t task, const char *item,
 	const char *answer, uid_t uid, int64_t at_ms);
+
+/* An undo record: what an action wrote down before it changed something. */
+enum journal_undo_state {
+	JOURNAL_UNDO_PUSHED = 0,  /* the change may have been made */
+	JOURNAL_UNDO_APPLIED = 1, /* it was made; fingerprint is the state then */
+	JOURNAL_UNDO_DROPPED = 2, /* it was not made after all */
+	JOURNAL_UNDO_DONE = 3,    /* put back */
+};
+struct journal_undo {
+	uint64_t id; /* within the run, rising; ignored by journal_add_undo */
+	uint32_t task, attempt, version;
+	const char *kind, *about;
+	const char *payload; /* text without NUL */
+	const char *files;   /* names in the task's undo directory, a line each; NULL: none */
+	enum journal_undo_state state;
+	const char *fingerprint; /* NULL: none */
+};
+/* Queues a record and returns its id; it counts as written after the flush that
+ * takes it along (JOURNAL_SYNC). */
+uint64_t journal_add_undo(struct journal *journal, const struct journal_undo *undo);
+void journal_set_undo(struct journal *journal, uint64_t id, enum journal_undo_state state,
+	const char *fingerprint);
 
 /* Writes everything queued.  A failure (disk full, I/O) leaves the queue as it
  * was.  Nothing queued and nothing unsynced: does nothing. */
@@ -117,12 +153,19 @@ int journal_rows(struct journal *journal, const char *id,
 	struct error *err);
 int journal_warnings(struct journal *journal, const char *id,
 	int (*reader)(void *data, uint32_t task, const char *text), void *data, struct error *err);
+/* The records of a run, newest first. */
+int journal_undos(struct journal *journal, const char *id,
+	int (*reader)(void *data, const struct journal_undo *undo), void *data, struct error *err);
+/* The plan as journal_add_run was given it; the caller frees *ret_text. */
+int journal_read_plan(struct journal *journal, const char *id, char **ret_text, size_t *ret_size,
+	struct error *err);
 /* Median duration (ms) of the last successful attempts of each task of a graph. */
 int journal_durations(struct journal *journal, const char *graph,
 	int (*reader)(void *data, const char *task, int64_t duration_ms), void *data,
 	struct error *err);
 /* Removes settled runs that are older than `keep_ms` or beyond the newest
- * `keep_runs` of their graph, with their logs; never one that is not settled. */
+ * `keep_runs` of their graph (0: no such limit), with their files; never one that
+ * is not settled. */
 int journal_retain(struct journal *journal, int64_t now_ms, int64_t keep_ms, uint32_t keep_runs,
 	uint32_t *ret_removed, struct error *err);
 
