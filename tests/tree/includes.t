@@ -39,7 +39,7 @@ report()
 
 check_room()
 {
-	local room=$1 faults= file name
+	local room=$1 faults="" file name
 	for file in core/"$room"/*.[ch]; do
 		[ -e "$file" ] || continue
 		while read -r name; do
@@ -60,7 +60,7 @@ check_room()
 
 check_plugin()
 {
-	local plugin=$1 faults= file name
+	local plugin=$1 faults="" file name
 	while IFS= read -r file; do
 		while read -r name; do
 			if [[ $name == */* && -d core/${name%%/*} && ! -e plugins/$name ]]; then
@@ -86,7 +86,7 @@ check_plugin()
 
 check_api()
 {
-	local faults= file name
+	local faults="" file name
 	for file in plugin-api/upkeep/*.h; do
 		while read -r name; do
 			[[ $name == */* && $name != upkeep/* && -d core/${name%%/*} ]] &&
