@@ -410,7 +410,7 @@ struct upkeep_plugin {
  *		UPKEEP_SETTINGS(struct settings, settings), UPKEEP_ACTIONS(actions)); */
 UPKEEP_EXTERN UPKEEP_EXPORT const struct upkeep_plugin upkeep_plugin;
 #define UPKEEP_PLUGIN(...) \
-	UPKEEP_EXPORT const struct upkeep_plugin upkeep_plugin = { \
+	const struct upkeep_plugin upkeep_plugin = { \
 		.magic = UPKEEP_MAGIC, \
 		.abi_major = UPKEEP_ABI_MAJOR, \
 		.abi_minor = UPKEEP_ABI_MINOR, \
