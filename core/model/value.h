@@ -63,6 +63,10 @@ const char *value_text(struct arena *arena, const struct value *value);
 
 /* Name of an UPKEEP_* type for people: "size", "list of path". */
 const char *type_name(uint32_t type);
+/* The UPKEEP_* type of such a name, or 0. */
+uint32_t type_from_name(const char *name);
+/* What a value of that type looks like: "a size such as \"64MiB\", \"1GB\" or \"512\"". */
+const char *type_form(uint32_t type);
 
 /* One scalar after parsing, in the unit of its type (upkeep/plugin.h). */
 union scalar {
@@ -72,12 +76,16 @@ union scalar {
 	const char *string; /* the others; points into the value */
 };
 /* Checks and parses a value against a scalar type (no LIST, no GROUP).  The
- * message says what is wrong and what would be right, without any place. */
+ * message says what is wrong and what would be right, without any place.  A
+ * string is read as text for every type, as outputs give it; that a configuration
+ * file writes numbers without quotes is param_check's. */
 int scalar_parse(uint32_t type, const struct value *value, union scalar *ret, struct error *err);
 /* The same from text, as outputs, defaults and --param give it. */
 int scalar_parse_text(uint32_t type, const char *text, union scalar *ret, struct error *err);
 /* Checks a value against a parameter: type, bounds, choices, lists, groups (its
- * unknown and missing members).  Strings with references are taken as right.
+ * unknown and missing members; a group without `fields` may have any).  Strings with
+ * references are taken as right, but a secret must not have any.  Messages begin with
+ * the name in quotes: "\"jobs\" must be between 1 and 64, got 500".
  * Calls `report` for each fault (with the faulty value's place) and returns their count. */
 typedef void value_report(void *data, struct location at, const char *what, const char *next);
 unsigned param_check(const struct upkeep_param *param, const struct value *value,

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+#include "model/site.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const struct task_options task_options_plain = {
+	.run_if = RUN_IF_SUCCESS,
+	.retry = {.attempts = 1, .backoff = 1},
+	.kill_after_ms = 10 * 1000,
+	.log_max_bytes = 64u << 20,
+};
+
+const struct graph *site_graph(const struct site *site, const char *name)
+{
+	for (uint32_t i = 0; i < site->graph_count; i++)
+		if (strcmp(site->graphs[i].name, name) == 0)
+			return &site->graphs[i];
+	return NULL;
+}
+
+const struct instance *site_instance(const struct site *site, const char *name)
+{
+	for (uint32_t i = 0; i < site->instance_count; i++)
+		if (strcmp(site->instances[i].name, name) == 0)
+			return &site->instances[i];
+	return NULL;
+}
+
+void site_free(struct site *site)
+{
+	if (!site)
+		return;
+	for (uint32_t i = 0; i < site->graph_count; i++)
+		map_free(&site->graphs[i].task_index);
+	arena_free(&site->arena);
+	free(site);
+}
