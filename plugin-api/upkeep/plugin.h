@@ -533,7 +533,8 @@ static inline int32_t upkeep_fail(struct upkeep_ctx *ctx, int32_t result, const 
 	va_start(ap, format);
 	int n = vsnprintf(what, sizeof what, format, ap);
 	va_end(ap);
-	return ctx->host->fail(ctx, result, n < 0 ? format : what, why, next);
+	/* In parentheses: cmocka has a macro of that name. */
+	return (ctx->host->fail)(ctx, result, n < 0 ? format : what, why, next);
 }
 
 static inline UPKEEP_UNUSED int32_t upkeep_output_text(struct upkeep_ctx *ctx, const char *name,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "tests/unit.h"
+#include "../unit.h"
 
 #include "base/text.h"
 #include "base/vec.h"
