@@ -34,8 +34,8 @@
 struct decide;
 
 struct decide_options {
-	uint32_t jobs;  /* slots, at least 1 */
-	uint64_t seed;  /* of the retry jitter */
+	uint32_t jobs;      /* slots, at least 1 */
+	uint64_t seed;      /* of the retry jitter */
 	int64_t timeout_ms; /* of the whole run; 0: none */
 };
 
@@ -57,11 +57,11 @@ struct event {
 	enum event_kind kind;
 	int64_t now_ms; /* monotonic, never less than that of the event before */
 	uint32_t task, gang;
-	enum task_state result;  /* EVENT_ENDED: TASK_SUCCEEDED, _FAILED or _CANCELLED */
+	enum task_state result; /* EVENT_ENDED: TASK_SUCCEEDED, _FAILED or _CANCELLED */
 	enum task_reason reason;
 	bool truth;
-	bool transient;   /* EVENT_ENDED, failed: worth a retry */
-	bool changed;     /* EVENT_ENDED: the site may be other than before (unknown or said so) */
+	bool transient; /* EVENT_ENDED, failed: worth a retry */
+	bool changed;   /* EVENT_ENDED: the site may be other than before (unknown or said so) */
 };
 
 enum decision_kind {
@@ -87,7 +87,8 @@ struct decision {
 	bool kill;
 	enum task_state state;
 	enum task_reason reason;
-	uint32_t upstream; /* DECISION_SETTLED with REASON_UPSTREAM: the task that did not succeed */
+	uint32_t
+	        upstream; /* DECISION_SETTLED with REASON_UPSTREAM: the task that did not succeed */
 	enum run_state run_state;
 	enum exit_code exit_code;
 };
