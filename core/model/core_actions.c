@@ -27,9 +27,9 @@ static const struct upkeep_param exec_params[] = {
 	{.name = "changes", .about = "what the program changes", .type = UPKEEP_CHOICE,
 		.choices = "unknown|none|irreversible", .preset = "unknown"},
 	{.name = "ok", .about = "exit codes that mean success", .type = UPKEEP_LIST | UPKEEP_INT,
-		.min = 0, .max = 255, .preset = "[ 0 ]"},
+		.min = 0, .max = 255, .preset = "0"},
 	{.name = "transient", .about = "exit codes that are worth a retry",
-		.type = UPKEEP_LIST | UPKEEP_INT, .min = 0, .max = 255, .preset = "[ 75 ]"},
+		.type = UPKEEP_LIST | UPKEEP_INT, .min = 0, .max = 255, .preset = "75"},
 };
 static const struct upkeep_output exec_outputs[] = {
 	{.name = "stdout", .about = "what the program printed (with capture)", .type = UPKEEP_STRING},

@@ -125,9 +125,10 @@ struct upkeep_param {
 	uint32_t type;       /* UPKEEP_STRING ... | UPKEEP_LIST */
 	uint32_t flags;      /* UPKEEP_REQUIRED ... */
 	int64_t min, max;    /* inclusive bounds of numbers in the member's unit;
-	                      * both 0: none */
+	                      * both 0: none; max below min: no greatest */
 	const char *preset;  /* the default, written as in a configuration file without
-	                      * its outer quotes; NULL: none, the member is zero */
+	                      * its quotes; of a list: its elements with "|" between them;
+	                      * NULL: none, the member is zero */
 	const char *choices; /* of a CHOICE: "one|two|three" */
 	const struct upkeep_param *fields; /* of a GROUP, with the plugin's param stride */
 	size_t field_count;
