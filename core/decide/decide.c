@@ -128,7 +128,7 @@ static void take_cancel(struct decide *d)
 
 static void take_time(struct decide *d)
 {
-	if (d->phase == PHASE_FORWARD && d->now_ms >= d->deadline_ms)
+	if (d->phase == PHASE_FORWARD && d->forward_left && d->now_ms >= d->deadline_ms)
 		stop_on_timeout(d);
 	while (d->timers.list.count && !d->draining &&
 	        UINT64_MAX - d->timers.list.items[0].key <= (uint64_t)d->now_ms)
