@@ -124,13 +124,17 @@ static int list_add(struct walk *w, const char *path, const char *name, const st
 	return 0;
 }
 
-/* `named`: the pattern names it without a wildcard, so that a directory is worth a word. */
-static int consider(struct walk *w, int dir_fd, const char *path, const char *name, int named)
+/* How much the pattern says about a name: the more, the more is worth a word. */
+enum naming { NAMED_DEEP, NAMED_WILD, NAMED_WHOLE };
+
+static int consider(struct walk *w, int dir_fd, const char *path, const char *name,
+	enum naming naming)
 {
 	struct stat dir, st;
 	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : refuse(w, path, name, errno_reason(-errno));
-	if (S_ISDIR(st.st_mode) && !named)
+	if ((S_ISDIR(st.st_mode) && naming != NAMED_WHOLE) ||
+		(!S_ISREG(st.st_mode) && naming == NAMED_DEEP))
 		return 0;
 	if (fstat(dir_fd, &dir) < 0)
 		return -errno;
@@ -155,24 +159,41 @@ static int descend(struct walk *w, int dir_fd, const char *path, const char *nam
 	return walk_dir(w, fd, below, part, depth + 1);
 }
 
+static int trash_note(struct walk *w, int dir_fd, const char *path)
+{
+	struct walk_list *list = w->list;
+	struct stat st;
+	if (fstatat(dir_fd, WALK_TRASH, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(st.st_mode))
+		return 0;
+	for (size_t i = 0; i < list->trash_count; i++)
+		if (strcmp(list->trash_dirs[i], path) == 0)
+			return 0;
+	char **more = reallocarray(list->trash_dirs, list->trash_count + 1, sizeof *more);
+	if (!more)
+		return -ENOMEM;
+	list->trash_dirs = more;
+	more[list->trash_count] = strdup(path);
+	return more[list->trash_count] ? (list->trash_count++, 0) : -ENOMEM;
+}
+
 static int visit(struct walk *w, int dir_fd, const char *path, const struct dirent *entry,
 	size_t part, unsigned depth)
 {
 	const char *want = w->parts[part];
-	int last = part + 1 == w->part_count;
+	int last = part + 1 == w->part_count, hidden = (w->flags & WALK_HIDDEN) != 0;
 	if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
-		strncmp(entry->d_name, ".upkeep-", 8) == 0)
+		(!hidden && strncmp(entry->d_name, ".upkeep-", 8) == 0))
 		return 0;
 	int deep = strcmp(want, "**") == 0;
-	if (fnmatch(deep ? "*" : want, entry->d_name, FNM_PERIOD) != 0)
+	if (fnmatch(deep ? "*" : want, entry->d_name, hidden ? 0 : FNM_PERIOD) != 0)
 		return 0;
 	if (deep) {
-		int r = last ? consider(w, dir_fd, path, entry->d_name, 0) : 0;
+		int r = last ? consider(w, dir_fd, path, entry->d_name, NAMED_DEEP) : 0;
 		if (r < 0 || (entry->d_type != DT_DIR && entry->d_type != DT_UNKNOWN))
 			return r;
 		return descend(w, dir_fd, path, entry->d_name, part, depth, 0);
 	}
-	return last ? consider(w, dir_fd, path, entry->d_name, 0)
+	return last ? consider(w, dir_fd, path, entry->d_name, NAMED_WILD)
 		    : descend(w, dir_fd, path, entry->d_name, part + 1, depth, 0);
 }
 
@@ -200,8 +221,10 @@ static int walk_dir(struct walk *w, int dir_fd, const char *path, size_t part, u
 	int last = part + 1 == w->part_count;
 	if (depth > DEPTH_MAX)
 		return refuse(w, path, "", "lies too deep");
+	if (last && trash_note(w, dir_fd, path) < 0)
+		return -ENOMEM;
 	if (!strpbrk(want, "*?["))
-		return last ? consider(w, dir_fd, path, want, 1)
+		return last ? consider(w, dir_fd, path, want, NAMED_WHOLE)
 			    : descend(w, dir_fd, path, want, part + 1, depth, 1);
 	if (strcmp(want, "**") == 0 && !last) {
 		int r = walk_dir(w, dir_fd, path, part + 1, depth);
@@ -282,8 +305,11 @@ void walk_free(struct walk_list *list)
 		file_free(&list->files[i]);
 	for (size_t i = 0; i < list->refused_count; i++)
 		free(list->refused[i].path);
+	for (size_t i = 0; i < list->trash_count; i++)
+		free(list->trash_dirs[i]);
 	free(list->files);
 	free(list->refused);
+	free(list->trash_dirs);
 	*list = (struct walk_list){ 0 };
 }
 

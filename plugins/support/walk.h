@@ -35,12 +35,19 @@ struct walk_list {
 	size_t count, room;
 	struct walk_refusal *refused;
 	size_t refused_count, refused_room;
+	char **trash_dirs; /* directories gone through that hold a WALK_TRASH */
+	size_t trash_count;
 };
+
+/* The directory into which what is removed goes, in the directory of the file. */
+#define WALK_TRASH ".upkeep-trash"
 
 /* FLAGS */
 #define WALK_LINKED 1u  /* also files with several hard links */
 #define WALK_FOREIGN 2u /* also other users' files in sticky directories (only to remove them) */
 #define WALK_READ 4u    /* only to read: both of the above, and any directory */
+
+#define WALK_HIDDEN 8u /* wildcards match leading dots too, and ".upkeep-" */
 
 /* Adds what `pattern` matches.  Returns 0 or a negative errno (-EINVAL: not
  * absolute, or has "." or ".."; -ENOMEM). Directories that cannot be read are
