@@ -46,7 +46,8 @@ static const char *error_next(int code)
 	switch (code) {
 	case -ENOSPC:
 	case -EFBIG:
-		return "make room on the file system of the state directory";
+	case -EIO:
+		return "make room on the file system of the state directory, or see why it fails";
 	case -EBUSY:
 		return "see which process holds the journal: fuser -v journal.db";
 	case -EUCLEAN:

@@ -292,6 +292,7 @@ static int use_row(void *data, sqlite3_stmt *row)
 {
 	struct journal *journal = data;
 
+	journal->places.count = 0;
 	journal->run = sqlite3_column_int64(row, 0);
 	journal->number = (uint64_t)sqlite3_column_int64(row, 1);
 	journal->undo_number = (uint64_t)sqlite3_column_int64(row, 2);

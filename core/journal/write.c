@@ -39,6 +39,7 @@ void journal_add_run(struct journal *journal, const struct journal_run *run, con
 
 	journal->run = 0;
 	journal->number = journal->undo_number = 0;
+	journal->places.count = 0;
 	queue_add(&journal->queue, &row);
 	row = (struct queue_row){ .kind = STORE_PLAN, .texts = &resolved, .sizes = &resolved_size,
 		.text_count = 1 };
