@@ -30,8 +30,10 @@ int plan_build(const struct site *site, const struct graph *graph,
 void plan_free(struct plan *plan);
 
 /* Replaces every ${...} of `value`: the result is of kinds STRING, INT, ... again.
- * `output` gives the text of TASK.OUTPUT (NULL: not there yet, VALUE_UNKNOWN
- * results); `run` gives run.*, graph.*, host.*, env.* by their whole name. */
+ * `output` gives the text of TASK.OUTPUT, one element a line where it is a list
+ * (NULL: not there yet, VALUE_UNKNOWN results; members of groups may be unknown each
+ * for itself); `run` gives run.*, graph.*, host.*, env.* by their whole name
+ * ("env.HOME"); NULL from it is an error, a NULL `run` makes them unknown. */
 struct plan_lookup {
 	const char *(*output)(void *data, const char *task, const char *output);
 	const char *(*run)(void *data, const char *name);
@@ -40,7 +42,7 @@ struct plan_lookup {
 int plan_resolve(const struct plan *plan, const struct plan_detail *detail,
 	const struct value *value, const struct plan_lookup *lookup, struct arena *arena,
 	struct value *ret, struct error *err);
-/* Is the task's `when` true?  1, 0, or a negative errno. */
+/* Is the task's `when` (and that of every core.graph around it) true?  1, 0, or a negative errno. */
 int plan_when(const struct plan *plan, const struct plan_detail *detail,
 	const struct plan_lookup *lookup, struct error *err);
 
