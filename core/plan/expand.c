@@ -6,8 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-static uint8_t flags_of(const struct task *task,
-	const struct plan_detail *outer)
+static uint8_t flags_of(const struct task *task, const struct plan_detail *outer)
 {
 	const struct task_options *options = task->options;
 	uint8_t flags = 0;
@@ -22,7 +21,7 @@ static uint8_t flags_of(const struct task *task,
 	if (options->pivot)
 		flags |= PLAN_PIVOT;
 	if (options->rollback.kind != VALUE_NONE ||
-		(task->action && task->action->has & ACTION_HAS_UNDO))
+	        (task->action && task->action->has & ACTION_HAS_UNDO))
 		flags |= PLAN_CAN_UNDO;
 	return flags;
 }
@@ -32,10 +31,11 @@ static uint8_t changes_of(const struct task *task)
 	const struct value *changes = task_is_exec(task) ? value_get(&task->args, "changes") : NULL;
 
 	if (!changes || changes->kind != VALUE_STRING)
-		return (uint8_t)(task->action ? task->action->decl.changes : UPKEEP_CHANGES_UNKNOWN);
-	return strcmp(changes->string, "none") == 0 ? UPKEEP_CHANGES_NONE
-		: strcmp(changes->string, "irreversible") == 0 ? UPKEEP_CHANGES_IRREVERSIBLE
-							       : UPKEEP_CHANGES_UNKNOWN;
+		return (uint8_t)(task->action ? task->action->decl.changes
+		                              : UPKEEP_CHANGES_UNKNOWN);
+	return strcmp(changes->string, "none") == 0           ? UPKEEP_CHANGES_NONE
+	       : strcmp(changes->string, "irreversible") == 0 ? UPKEEP_CHANGES_IRREVERSIBLE
+	                                                      : UPKEEP_CHANGES_UNKNOWN;
 }
 
 static uint8_t run_if_of(const struct task *task, const struct plan_detail *outer)
@@ -49,15 +49,14 @@ static uint8_t run_if_of(const struct task *task, const struct plan_detail *oute
 
 static uint32_t duration_of(const struct build *b, const char *name)
 {
-	int64_t ms = b->options->duration
-		? b->options->duration(b->options->duration_data, name)
-		: 0;
+	int64_t ms =
+	        b->options->duration ? b->options->duration(b->options->duration_data, name) : 0;
 
 	return ms <= 0 ? 0 : ms > UINT32_MAX ? UINT32_MAX : (uint32_t)ms;
 }
 
 static void add_task(struct build *b, struct scope *scope, const struct task *task,
-	const char *name, const struct value *each)
+        const char *name, const struct value *each)
 {
 	struct plan_task *planned = vec_add(&b->tasks);
 	struct plan_detail *detail = vec_add(&b->details);
@@ -68,8 +67,13 @@ static void add_task(struct build *b, struct scope *scope, const struct task *ta
 	planned->flags = flags_of(task, scope->outer);
 	planned->changes = changes_of(task);
 	planned->duration_ms = duration_of(b, name);
-	*detail = (struct plan_detail){.name = name, .task = task, .prefix = scope->prefix,
-		.params = scope->params, .each = each, .graph = scope->graph, .outer = scope->outer};
+	*detail = (struct plan_detail){.name = name,
+	        .task = task,
+	        .prefix = scope->prefix,
+	        .params = scope->params,
+	        .each = each,
+	        .graph = scope->graph,
+	        .outer = scope->outer};
 	map_put(&b->plan->index, name, (uint32_t)b->tasks.count - 1);
 }
 
@@ -78,15 +82,14 @@ static const char *name_in(struct build *b, const struct scope *scope, const cha
 	return *scope->prefix ? arena_printf(&b->plan->arena, "%s%s", scope->prefix, name) : name;
 }
 
-static void expand_copies(struct build *b, struct scope *scope, const struct task *task,
-	const char *name)
+static void expand_copies(
+        struct build *b, struct scope *scope, const struct task *task, const char *name)
 {
 	struct value items = each_items(b, scope, task);
 
 	for (uint32_t i = 0; i < items.list.count; i++)
-		add_task(b, scope, task,
-			arena_printf(&b->plan->arena, "%s[%" PRIu32 "]", name, i),
-			&items.list.items[i]);
+		add_task(b, scope, task, arena_printf(&b->plan->arena, "%s[%" PRIu32 "]", name, i),
+		        &items.list.items[i]);
 	if (items.list.count)
 		return;
 	add_task(b, scope, task, name, NULL);
@@ -94,8 +97,8 @@ static void expand_copies(struct build *b, struct scope *scope, const struct tas
 }
 
 /* a → b → a: the graph is already being inlined. */
-static bool is_recursive(struct build *b, struct scope *scope, const struct task *task,
-	const struct graph *graph)
+static bool is_recursive(
+        struct build *b, struct scope *scope, const struct task *task, const struct graph *graph)
 {
 	struct text CLEANUP_TEXT path = {0};
 	const struct scope *up = scope;
@@ -110,7 +113,7 @@ static bool is_recursive(struct build *b, struct scope *scope, const struct task
 		free(rest);
 	}
 	build_error(b, scope->graph, task->at, "a graph cannot run inside itself",
-		"task \"%s\": graphs in a circle: %s", task->name, text_string(&path));
+	        "task \"%s\": graphs in a circle: %s", task->name, text_string(&path));
 	return true;
 }
 
@@ -124,7 +127,8 @@ static const struct graph *find_graph(struct build *b, struct scope *scope, cons
 		return NULL; /* config has said so */
 	if (name->has_refs) {
 		build_error(b, scope->graph, name->at, "write the name itself",
-			"task \"%s\": the graph to run must be named without references", task->name);
+		        "task \"%s\": the graph to run must be named without references",
+		        task->name);
 		return NULL;
 	}
 	const struct graph *graph = site_graph(b->site, name->string);
@@ -134,7 +138,7 @@ static const struct graph *find_graph(struct build *b, struct scope *scope, cons
 	for (uint32_t i = 0; i < b->site->graph_count; i++)
 		nearest_try(&nearest, b->site->graphs[i].name);
 	build_error(b, scope->graph, name->at, nearest_question(&nearest, buffer, sizeof buffer),
-		"task \"%s\": there is no graph \"%s\"", task->name, name->string);
+	        "task \"%s\": there is no graph \"%s\"", task->name, name->string);
 	return NULL;
 }
 
@@ -142,45 +146,50 @@ static const struct graph *find_graph(struct build *b, struct scope *scope, cons
 static void check_graph_keys(struct build *b, struct scope *scope, const struct task *task)
 {
 	const struct task_options *o = task->options;
-	const char *key = o->ignore_failure ? "ignore_failure"
-		: o->retry.attempts > 1 ? "retry"
-		: o->timeout_ms ? "timeout"
-		: o->locks.count ? "lock"
-		: o->pools.count ? "pool"
-		: o->pivot ? "pivot"
-		: o->leaves_running ? "leaves_running"
-		: o->confirm_within_ms ? "confirm_within"
-		: o->run_as || o->run_as_group ? "run_as"
-		: o->has_umask ? "umask"
-		: o->has_nice ? "nice"
-		: o->env.kind != VALUE_NONE ? "env"
-		: o->cwd ? "cwd"
-		: o->rollback.kind != VALUE_NONE ? "rollback"
-						 : NULL;
+	const char *key = o->ignore_failure                ? "ignore_failure"
+	                  : o->retry.attempts > 1          ? "retry"
+	                  : o->timeout_ms                  ? "timeout"
+	                  : o->locks.count                 ? "lock"
+	                  : o->pools.count                 ? "pool"
+	                  : o->pivot                       ? "pivot"
+	                  : o->leaves_running              ? "leaves_running"
+	                  : o->confirm_within_ms           ? "confirm_within"
+	                  : o->run_as || o->run_as_group   ? "run_as"
+	                  : o->has_umask                   ? "umask"
+	                  : o->has_nice                    ? "nice"
+	                  : o->env.kind != VALUE_NONE      ? "env"
+	                  : o->cwd                         ? "cwd"
+	                  : o->rollback.kind != VALUE_NONE ? "rollback"
+	                                                   : NULL;
 
 	if (key)
 		build_error(b, scope->graph, task->at,
-			"set it on the tasks of that graph; core.graph takes after, when, each and "
-			"run_if",
-			"task \"%s\": core.graph has no \"%s\"", task->name, key);
+		        "set it on the tasks of that graph; core.graph takes after, when, each and "
+		        "run_if",
+		        "task \"%s\": core.graph has no \"%s\"", task->name, key);
 }
 
 static void expand_inner(struct build *b, struct scope *scope, const struct task *task,
-	const struct graph *graph, const char *name, const struct value *each, struct span *span)
+        const struct graph *graph, const char *name, const struct value *each, struct span *span)
 {
 	struct plan_detail *outer = arena_new(&b->plan->arena, struct plan_detail);
 
-	*outer = (struct plan_detail){.name = name, .task = task, .prefix = scope->prefix,
-		.params = scope->params, .each = each, .graph = scope->graph, .outer = scope->outer};
+	*outer = (struct plan_detail){.name = name,
+	        .task = task,
+	        .prefix = scope->prefix,
+	        .params = scope->params,
+	        .each = each,
+	        .graph = scope->graph,
+	        .outer = scope->outer};
 	const struct value *params = parameter_pass(b, scope, task, graph);
-	struct scope *inner = expand_graph(b, graph,
-		arena_printf(&b->plan->arena, "%s/", name), params, outer, scope);
+	struct scope *inner = expand_graph(
+	        b, graph, arena_printf(&b->plan->arena, "%s/", name), params, outer, scope);
 	inner->next_copy = span->inner;
 	span->inner = inner;
 }
 
-static void expand_subgraph(struct build *b, struct scope *scope, const struct task *task,
-	struct span *span)
+static void expand_subgraph(
+        struct build *b, struct scope *scope, const struct task *task, struct span *span)
 {
 	const struct graph *graph = find_graph(b, scope, task);
 	const char *name = name_in(b, scope, task->name);
@@ -195,17 +204,21 @@ static void expand_subgraph(struct build *b, struct scope *scope, const struct t
 	struct value items = each_items(b, scope, task);
 	for (uint32_t i = 0; i < items.list.count; i++)
 		expand_inner(b, scope, task, graph,
-			arena_printf(&b->plan->arena, "%s[%" PRIu32 "]", name, i),
-			&items.list.items[i], span);
+		        arena_printf(&b->plan->arena, "%s[%" PRIu32 "]", name, i),
+		        &items.list.items[i], span);
 }
 
 struct scope *expand_graph(struct build *b, const struct graph *graph, const char *prefix,
-	const struct value *params, const struct plan_detail *outer, struct scope *parent)
+        const struct value *params, const struct plan_detail *outer, struct scope *parent)
 {
 	struct scope *scope = arena_new(&b->plan->arena, struct scope);
 
-	*scope = (struct scope){.graph = graph, .prefix = prefix, .params = params, .outer = outer,
-		.parent = parent, .first = (uint32_t)b->tasks.count};
+	*scope = (struct scope){.graph = graph,
+	        .prefix = prefix,
+	        .params = params,
+	        .outer = outer,
+	        .parent = parent,
+	        .first = (uint32_t)b->tasks.count};
 	for (size_t i = 0; i < b->scopes.count; i++)
 		scope->repeated = scope->repeated || b->scopes.items[i]->graph == graph;
 	vec_push(&b->scopes, scope);
