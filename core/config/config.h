@@ -20,10 +20,16 @@ struct config_options {
 	const char *state_dir;      /* --state-dir or $UPKEEP_STATE_DIR; NULL: the file's */
 };
 
+/* What lies in a graph file but in no graph has this as its diagnostic.graph: it does
+ * not keep the other graphs from running. */
+#define DIAGNOSTIC_NO_GRAPH ""
+
 /* Reads the site file and every graph file.  0 where the files could be read,
  * even where there are errors: those are in `diagnostics` and in the `faulty`
- * flags; -errno where not even the site file could be.  The caller frees
- * *ret_site (site_free) and the diagnostics. */
+ * flags; -errno where not even the site file could be.  `catalog` NULL: no
+ * plugins, only the core's actions.  Every lock and pool that a task names must
+ * be declared in the site file, also locks that hold on the whole host (`host-...`).
+ * The caller frees *ret_site (site_free) and the diagnostics. */
 int config_load(const struct config_options *options, struct catalog *catalog,
 	struct site **ret_site, struct diagnostics *diagnostics, struct error *err);
 
@@ -38,7 +44,15 @@ void diagnostics_add(struct diagnostics *diagnostics, struct location at, const 
  * and "2 errors, 1 warning" as the last line. */
 void diagnostics_print(const struct diagnostics *diagnostics, const struct site *site,
 	struct text *out);
+/* The same for a run of `graph`: errors that do not concern it (nor the settings, nor the
+ * graphs that it uses) are printed as warnings. */
+void diagnostics_print_for(const struct diagnostics *diagnostics, const struct site *site,
+	const char *graph, struct text *out);
+/* How many errors concern `graph` (and the settings), or all (graph NULL). */
 unsigned diagnostics_errors(const struct diagnostics *diagnostics, const char *graph);
+/* EXIT_PLUGIN where every error is a missing or refused plugin, EXIT_CONFIGURATION where
+ * there is another, EXIT_OK without errors; for `graph` as above. */
+int diagnostics_exit_code(const struct diagnostics *diagnostics, const char *graph);
 void diagnostics_free(struct diagnostics *diagnostics);
 
 #endif

@@ -27,6 +27,32 @@ const struct instance *site_instance(const struct site *site, const char *name)
 	return NULL;
 }
 
+static bool reaches(const struct site *site, const struct graph *graph, const struct graph *other,
+	bool *seen)
+{
+	if (seen[graph - site->graphs])
+		return false;
+	seen[graph - site->graphs] = true;
+	for (uint32_t i = 0; i < graph->task_count; i++) {
+		const struct task *task = &graph->tasks[i];
+		const struct value *name = task->instance ? NULL : value_get(&task->args, "graph");
+		const struct graph *next = name && name->kind == VALUE_STRING
+			? site_graph(site, name->string) : NULL;
+		if (next && (next == other || reaches(site, next, other, seen)))
+			return true;
+	}
+	return false;
+}
+
+bool graph_uses(const struct site *site, const struct graph *graph, const struct graph *other)
+{
+	bool *seen = base_alloc(site->graph_count * sizeof *seen);
+	bool uses = reaches(site, graph, other, seen);
+
+	free(seen);
+	return uses;
+}
+
 void site_free(struct site *site)
 {
 	if (!site)

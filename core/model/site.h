@@ -130,11 +130,14 @@ struct site {
 const struct graph *site_graph(const struct site *site, const char *name);
 const struct instance *site_instance(const struct site *site, const char *name);
 void site_free(struct site *site);
+/* Does `graph` run `other` by core.graph, or by a graph that does? */
+bool graph_uses(const struct site *site, const struct graph *graph, const struct graph *other);
 
 /* One error or warning of the configuration. */
 struct diagnostic {
 	struct location at;
 	bool warning;
+	bool plugin;       /* a plugin is missing or refused (exit code 69 instead of 78) */
 	const char *graph; /* the graph it lies in; NULL: the settings */
 	char *what;        /* "task \"dump\": unknown parameter \"buket\"" */
 	char *next;        /* "did you mean \"bucket\"?"; may be NULL */
