@@ -20,6 +20,7 @@ enum run_event_kind {
 	RUN_EVENT_PROGRESS,
 	RUN_EVENT_ROW,
 	RUN_EVENT_WARNING,
+	RUN_EVENT_WOULD,    /* plan_only: one thing that a task would do */
 	RUN_EVENT_TICK,     /* nothing new; redraw (about ten a second on a terminal) */
 	RUN_EVENT_END,
 };
@@ -32,7 +33,8 @@ struct run_event {
 	uint32_t attempt;
 	int exit_code;
 	int64_t wall_ms, duration_ms;
-	const char *text, *next; /* message, line, unit, JSON cells, warning */
+	const char *text, *next; /* message, line, unit, JSON cells, warning, what would be
+	                          * done (next: how it would be undone, NULL: cannot be) */
 	const char *table;
 	uint64_t done, total;
 	enum run_state run_state;
@@ -49,6 +51,7 @@ struct run_options {
 	bool yes, strict;
 	bool plan_only; /* call `plan` of the actions, change nothing, journal nothing */
 	const char *cause; /* "cron", "terminal": who asked */
+	const char *program; /* upkeep itself, for workers and helpers; NULL: /proc/self/exe */
 	const struct run_watcher *watcher;
 };
 

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+#include "keeper/alive.h"
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "journal/journal.h"
+#include "run/run.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/syscall.h>
+
+/* Clock ticks since boot at which the process started, 0 where there is none. */
+static unsigned long long start_of(int pid)
+{
+	char path[32], text[1024];
+	unsigned long long start = 0;
+
+	snprintf(path, sizeof path, "/proc/%d/stat", pid);
+	CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
+	if (n <= 0)
+		return 0;
+	text[n] = 0;
+	const char *rest = strrchr(text, ')');
+	if (!rest || sscanf(rest + 1,
+			     " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d "
+			     "%*d %llu",
+			     &start) != 1)
+		return 0;
+	return start;
+}
+
+int alive_lock(int run_dir, struct error *err)
+{
+	char text[64];
+	CLEANUP_FD int fd = openat(run_dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return error_set(err, -errno, NULL, "cannot take the run's lock: %m");
+	int n = snprintf(text, sizeof text, "%d %llu\n", (int)getpid(), start_of(getpid()));
+	if (pwrite(fd, text, (size_t)n, 0) < 0)
+		return error_set(err, -errno, NULL, "cannot write the run's lock: %m");
+	return TAKE_FD(fd);
+}
+
+static int not_alive(const char *id, struct error *err)
+{
+	return error_set(err, -ESRCH, "upkeep history", "run %s is not running", id);
+}
+
+int run_cancel(const char *state_dir, const char *id, struct error *err)
+{
+	CLEANUP_TEXT struct text path = {0};
+	char dir[JOURNAL_PATH_SIZE], text[64];
+	unsigned long long start;
+	int pid;
+
+	journal_run_dir(dir, id);
+	text_addf(&path, "%s/%s/lock", state_dir, dir);
+	CLEANUP_FD int fd = open(text_string(&path), O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT ? not_alive(id, err)
+				       : error_set(err, -errno, NULL, "cannot open %s: %m",
+						 text_string(&path));
+	if (flock(fd, LOCK_SH | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+		return not_alive(id, err);
+	ssize_t n = file_read(fd, text, sizeof text - 1);
+	text[n < 0 ? 0 : n] = 0;
+	if (sscanf(text, "%d %llu", &pid, &start) != 2)
+		return not_alive(id, err);
+	/* By descriptor: between the look and the signal the number could change hands. */
+	CLEANUP_FD int process = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (process < 0 || start_of(pid) != start)
+		return not_alive(id, err);
+	if (syscall(SYS_pidfd_send_signal, process, SIGTERM, NULL, 0) < 0)
+		return error_set(err, -errno, NULL, "cannot signal the keeper of run %s: %m", id);
+	return 0;
+}

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: MIT */
+#include "keeper/keeper.h"
+#include "keeper/alive.h"
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "run/engine.h"
+#include "run/locks.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#define OVERLAP_PAUSE_MS 100
+
+/* ---- what cannot work is refused before anything runs ---- */
+
+static enum exit_code check_task(const struct plan_detail *detail, struct error *err)
+{
+	const struct task_options *options = detail->task->options;
+	bool other = options->run_as || options->run_as_group;
+
+	if (options->limits.processes && cgroup_limit_check(true, err) < 0) {
+		error_prefix(err, "task \"%s\"", detail->name);
+		return EXIT_CONFIGURATION;
+	}
+	if (other && geteuid() != 0) {
+		error_set(err, -EPERM, "start it as root", "task \"%s\" has run_as%s: only root may",
+			detail->name, options->run_as ? "" : "_group");
+		return EXIT_NOT_PERMITTED;
+	}
+	return EXIT_OK;
+}
+
+static enum exit_code check_plan(const struct plan *plan, struct error *err)
+{
+	const struct task_options *last = NULL;
+
+	for (uint32_t i = 0; i < plan->task_count; i++) {
+		const struct plan_detail *detail = &plan->details[plan->tasks[i].detail];
+		if (detail->task->options == last || detail->task->options == &task_options_plain)
+			continue;
+		last = detail->task->options;
+		enum exit_code code = check_task(detail, err);
+		if (code != EXIT_OK)
+			return code;
+	}
+	return EXIT_OK;
+}
+
+/* ---- overlap ---- */
+
+static enum exit_code take_graph(const struct plan *plan, const struct run_setup *setup, int *ret_fd,
+	struct error *err)
+{
+	const struct graph *graph = plan->graph;
+	struct lock_holder holder = {.run_id = setup->id, .graph = graph->name, .task = "",
+		.keeper = getpid(), .since_ms = setup->started_ms};
+	int64_t until_ms = graph->wait_max_ms ? clock_monotonic_ms() + graph->wait_max_ms
+					      : INT64_MAX;
+	for (;;) {
+		*ret_fd = lock_take(plan->site->state_dir, LOCK_GRAPH, graph->name, &holder, err);
+		if (*ret_fd >= 0)
+			return EXIT_OK;
+		if (*ret_fd != -EWOULDBLOCK)
+			return EXIT_JOURNAL;
+		error_set(err, -EBUSY, "see upkeep locks", "graph \"%s\" is being run already%s",
+			graph->name, graph->overlap == OVERLAP_SKIP ? "; skipped" : "");
+		if (graph->overlap == OVERLAP_SKIP)
+			return EXIT_OK;
+		if (graph->overlap == OVERLAP_FAIL || clock_monotonic_ms() >= until_ms)
+			return EXIT_BUSY;
+		nanosleep(&(struct timespec){.tv_nsec = OVERLAP_PAUSE_MS * 1000000L}, NULL);
+	}
+}
+
+/* ---- parting ---- */
+
+/* The engine's last words come by a pipe: "WHAT\0NEXT\0". */
+static void __attribute__((noreturn)) be_engine(const struct run_setup *setup, int words)
+{
+	CLEANUP_ERROR struct error err = {0};
+
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	prctl(PR_SET_NAME, "upkeep-engine");
+	enum exit_code code = getppid() == setup->keeper ? engine_main(setup, &err) : EXIT_INTERNAL;
+	if (err.what) {
+		file_write(words, err.what, strlen(err.what) + 1);
+		file_write(words, err.next ? err.next : "", err.next ? strlen(err.next) + 1 : 1);
+	}
+	fflush(NULL);
+	_exit(code);
+}
+
+static void read_words(int words, struct error *err)
+{
+	char text[8192];
+	ssize_t n = file_read(words, text, sizeof text - 1);
+
+	if (n <= 0)
+		return;
+	text[n] = 0;
+	const char *next = text + strlen(text) + 1;
+	error_set(err, -EIO, next < text + n && *next ? next : NULL, "%s", text);
+}
+
+static enum exit_code code_of(int status, const char *id, struct error *err)
+{
+	CLEANUP_TEXT struct text next = {0};
+
+	if (WIFEXITED(status))
+		return (enum exit_code)WEXITSTATUS(status);
+	text_addf(&next, "upkeep show %s", id);
+	error_set(err, -EIO, text_string(&next),
+		"the engine of run %s was killed by signal %d; nothing of it is alive any more", id,
+		WTERMSIG(status));
+	return EXIT_INTERNAL;
+}
+
+static enum exit_code part(struct run_setup *setup, struct error *err)
+{
+	int pair[2] = {-1, -1}, words[2] = {-1, -1};
+
+	if (keeper_prepare(err) < 0)
+		return EXIT_INTERNAL;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0 ||
+		pipe2(words, O_CLOEXEC) < 0) {
+		error_set(err, -errno, NULL, "cannot make sockets and pipes: %m");
+		return EXIT_INTERNAL;
+	}
+	setup->keeper = getpid();
+	setup->keeper_fd = pair[1];
+	fflush(NULL);
+	pid_t engine = fork();
+	if (engine == 0) {
+		close(pair[0]);
+		close(words[0]);
+		be_engine(setup, words[1]);
+	}
+	close(pair[1]);
+	close(words[1]);
+	CLEANUP_FD int listen = words[0];
+	if (engine < 0) {
+		error_set(err, -errno, NULL, "cannot fork: %m");
+		return EXIT_INTERNAL;
+	}
+	int status = keeper_watch(engine, pair[0], setup->cgroups);
+	read_words(listen, err);
+	return code_of(status, setup->id, err);
+}
+
+static int open_run_dir(struct run_setup *setup, int *ret_lock, struct error *err)
+{
+	CLEANUP_TEXT struct text path = {0};
+	char dir[JOURNAL_PATH_SIZE];
+
+	journal_run_dir(dir, setup->id);
+	text_addf(&path, "%s/%s", setup->state_dir, dir);
+	int r = file_make_dirs(text_string(&path), 0700, err);
+	if (r < 0)
+		return r;
+	setup->run_dir = open(text_string(&path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (setup->run_dir < 0)
+		return error_set(err, -errno, NULL, "cannot open %s: %m", text_string(&path));
+	*ret_lock = alive_lock(setup->run_dir, err);
+	return *ret_lock < 0 ? *ret_lock : 0;
+}
+
+static enum exit_code execute(struct run_setup *setup, struct error *err)
+{
+	CLEANUP_FD int run_lock = -1;
+	sigset_t before;
+
+	if (open_run_dir(setup, &run_lock, err) < 0)
+		return EXIT_JOURNAL;
+	error_clear(err);
+	cgroups_open(setup->cgroups, setup->id);
+	sigprocmask(SIG_SETMASK, NULL, &before);
+	enum exit_code code = part(setup, err);
+	cgroups_remove(setup->cgroups);
+	cgroups_close(setup->cgroups);
+	close(setup->run_dir);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	return code;
+}
+
+/* A plan leaves no trace: its journal lives as long as it. */
+static enum exit_code execute_plan(struct run_setup *setup, struct error *err)
+{
+	char dir[] = "/tmp/upkeep-plan-XXXXXX";
+
+	if (!mkdtemp(dir)) {
+		error_set(err, -errno, NULL, "cannot make %s: %m", dir);
+		return EXIT_JOURNAL;
+	}
+	setup->state_dir = dir;
+	enum exit_code code = execute(setup, err);
+	file_remove_tree(AT_FDCWD, dir, NULL);
+	return code;
+}
+
+enum exit_code run_execute(const struct plan *plan, const struct run_options *options,
+	struct error *err)
+{
+	struct cgroups cgroups = {.dir = -1};
+	struct run_setup setup = {.plan = plan, .options = options, .cgroups = &cgroups,
+		.started_ms = clock_wall_ms(), .state_dir = plan->site->state_dir, .run_dir = -1,
+		.keeper_fd = -1};
+	CLEANUP_FD int graph_lock = -1;
+
+	journal_make_id(setup.id);
+	if (options->plan_only)
+		return execute_plan(&setup, err);
+	enum exit_code code = check_plan(plan, err);
+	if (code != EXIT_OK)
+		return code;
+	if (file_make_dirs(plan->site->state_dir, 0700, err) < 0)
+		return EXIT_JOURNAL;
+	code = take_graph(plan, &setup, &graph_lock, err);
+	return graph_lock < 0 ? code : execute(&setup, err);
+}

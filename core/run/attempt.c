@@ -1,0 +1,485 @@
+/* SPDX-License-Identifier: MIT */
+#include "run/engine.h"
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "run/children.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#define LOOK_AGAIN_MS 2
+#define LINE_MAX_BYTES 8192u
+
+struct attempt *attempt_new(struct engine *engine, uint32_t task, uint32_t number,
+	struct slot *slot)
+{
+	const struct plan_task *planned = &engine->plan->tasks[task];
+	struct attempt *attempt = base_alloc(sizeof *attempt);
+
+	attempt->engine = engine;
+	attempt->task = task;
+	attempt->number = number;
+	attempt->slot = slot;
+	attempt->detail = &engine->plan->details[planned->detail];
+	attempt->options = attempt->detail->task->options;
+	attempt->changes = engine->options->plan_only ? UPKEEP_CHANGES_NONE : planned->changes;
+	const struct task *what = attempt->detail->task;
+	attempt->action_name = arena_printf(&attempt->arena, "%s.%s",
+		what->instance ? what->instance->name : "core", what->action->decl.name);
+	snprintf(attempt->mark, sizeof attempt->mark, "UPKEEP_MARK=%s:%u", engine->setup->id, task);
+	attempt->started_ms = engine->now_ms;
+	attempt->started_wall_ms = clock_wall_ms();
+	attempt->timeout_at_ms = attempt->kill_at_ms = attempt->look_at_ms = INT64_MAX;
+	attempt->exit_code = -1;
+	for (int i = 0; i < STREAM_KINDS; i++)
+		attempt->streams[i].source.fd = -1;
+	attempt->starting.source.fd = -1;
+	log_open(&attempt->log, engine->setup->run_dir, task, number,
+		attempt->options->log_max_bytes);
+	return attempt;
+}
+
+int attempt_resolve(struct attempt *attempt, const struct value *value, struct value *ret,
+	struct error *err)
+{
+	const struct engine *engine = attempt->engine;
+
+	if (!value->has_refs) {
+		*ret = *value;
+		return 0;
+	}
+	return plan_resolve(engine->plan, attempt->detail, value, &engine->lookup, &attempt->arena,
+		ret, err);
+}
+
+static int open_slot(struct attempt *attempt, struct error *err)
+{
+	struct slot *slot = attempt->slot;
+	struct engine *engine = attempt->engine;
+	char name[32];
+	size_t number = 0;
+
+	if (slot->has_cgroup)
+		return 0;
+	while (engine->slots.items[number] != slot)
+		number++;
+	snprintf(name, sizeof name, "slot-%zu", number);
+	int r = cgroup_open(engine->cgroups, name, &slot->cgroup);
+	if (r < 0) {
+		errno = -r;
+		return error_set(err, r, NULL, "cannot make the cgroup %s/%s: %m",
+			engine->cgroups->path, name);
+	}
+	slot->has_cgroup = true;
+	return 0;
+}
+
+static int start_what_it_is(struct attempt *attempt, struct error *err)
+{
+	const struct task *task = attempt->detail->task;
+
+	int r = attempt->engine->options->plan_only ? 0 : open_slot(attempt, err);
+	if (r == 0)
+		r = attempt_resolve(attempt, &task->args, &attempt->args, err);
+	if (r < 0)
+		return r;
+	if (task->instance)
+		return action_start(attempt, err);
+	if (attempt->engine->options->plan_only)
+		return program_plan(attempt, err);
+	if (strcmp(task->action->decl.name, "exec") == 0)
+		return program_start(attempt, err);
+	if (strcmp(task->action->decl.name, "confirm") == 0)
+		return confirm_start(attempt, err);
+	return error_set(err, -ENOSYS, NULL, "core.%s cannot be run by itself",
+		task->action->decl.name);
+}
+
+void attempt_launch(struct attempt *attempt)
+{
+	CLEANUP_ERROR struct error err = {0};
+
+	attempt->phase = ATTEMPT_RUNNING;
+	if (attempt->options->timeout_ms)
+		attempt->timeout_at_ms = attempt->engine->now_ms + attempt->options->timeout_ms;
+	if (!attempt->message && !attempt->cancelled && start_what_it_is(attempt, &err) < 0)
+		attempt_fail(attempt, REASON_START, err.next, "%s", error_what(&err));
+	if (attempt->message || attempt->cancelled || attempt->state == TASK_SUCCEEDED)
+		attempt_check(attempt);
+}
+
+void attempt_fail(struct attempt *attempt, enum task_reason reason, const char *next,
+	const char *format, ...)
+{
+	CLEANUP_FREE char *text = NULL;
+	va_list ap;
+
+	if (attempt->message)
+		return;
+	va_start(ap, format);
+	int n = vasprintf(&text, format, ap);
+	va_end(ap);
+	attempt->state = TASK_FAILED;
+	attempt->reason = reason;
+	attempt->message = blank_text(&attempt->blank, n < 0 ? "out of memory" : text);
+	attempt->next_step = blank_text(&attempt->blank, next);
+}
+
+void attempt_output(struct attempt *attempt, const char *name, const char *value, bool list)
+{
+	struct task_memory *memory = &attempt->engine->memory[attempt->task];
+	struct output *output = memory->outputs;
+
+	while (output && (list || strcmp(output->name, name) != 0))
+		output = output->next;
+	if (!output) {
+		output = base_alloc(sizeof *output);
+		output->name = base_string(name);
+		*(memory->outputs ? &memory->last_output->next : &memory->outputs) = output;
+		memory->last_output = output;
+	}
+	free(output->value);
+	output->value = blank_text(&attempt->blank, value);
+	journal_add_output(attempt->engine->journal, attempt->task, name, output->value);
+}
+
+/* ---- its log ---- */
+
+static void tell_lines(struct attempt *attempt, const char *bytes, size_t size, bool last)
+{
+	while (size) {
+		const char *end = memchr(bytes, '\n', size);
+		size_t n = end ? (size_t)(end - bytes) : size;
+		size_t room = LINE_MAX_BYTES - attempt->line.size;
+		text_add(&attempt->line, bytes, n < room ? n : room);
+		bytes += n + (end != NULL);
+		size -= n + (end != NULL);
+		if (!end && !last)
+			return;
+		engine_tell(attempt->engine, &(struct run_event){.kind = RUN_EVENT_LOG,
+						     .task = attempt->task,
+						     .text = text_string(&attempt->line)});
+		attempt->line.size = 0;
+	}
+}
+
+static void log_clean(struct attempt *attempt, const char *bytes, size_t size, bool last)
+{
+	const struct run_watcher *watcher = attempt->engine->options->watcher;
+
+	if (size)
+		log_write(&attempt->log, bytes, size);
+	if (watcher && watcher->wants_lines)
+		tell_lines(attempt, bytes, size, last);
+}
+
+void attempt_log(struct attempt *attempt, const char *bytes, size_t size, bool last)
+{
+	CLEANUP_TEXT struct text clean = {0};
+
+	if (!attempt->blank.secrets.count) {
+		log_clean(attempt, bytes, size, last);
+		return;
+	}
+	blank_feed(&attempt->blank, bytes, size, last, &clean);
+	log_clean(attempt, text_string(&clean), clean.size, last);
+}
+
+/* ---- stopping it ---- */
+
+void attempt_signal(struct attempt *attempt, int signal)
+{
+	if (attempt->pid > 0 && !attempt->reaped) {
+		kill(-attempt->pid, signal);
+		kill(attempt->pid, signal); /* before its group is made */
+		if (signal == SIGTERM)
+			kill(-attempt->pid, SIGCONT); /* the stopped shall hear it too */
+	}
+	/* Others of its slot belong to the same gang, which stops whole. */
+	if (signal == SIGKILL)
+		cgroup_kill(attempt->engine->cgroups, &attempt->slot->cgroup);
+}
+
+static void stop_it(struct attempt *attempt, bool at_once)
+{
+	if (attempt->phase != ATTEMPT_RUNNING)
+		return;
+	if (at_once) {
+		attempt->killed = true;
+		attempt->kill_at_ms = INT64_MAX;
+	} else if (attempt->kill_at_ms == INT64_MAX && !attempt->killed) {
+		attempt->kill_at_ms = attempt->engine->now_ms + attempt->options->kill_after_ms;
+	}
+	if (attempt->action)
+		action_cancel(attempt, at_once);
+	else
+		attempt_signal(attempt, at_once ? SIGKILL : SIGTERM);
+	if (attempt->confirm)
+		attempt_check(attempt);
+}
+
+void attempt_cancel(struct attempt *attempt, bool kill)
+{
+	if (!attempt->timed_out)
+		attempt->cancelled = true;
+	stop_it(attempt, kill);
+}
+
+int64_t attempt_next_ms(const struct attempt *attempt)
+{
+	int64_t next_ms = attempt->look_at_ms;
+
+	if (attempt->phase == ATTEMPT_RUNNING) {
+		next_ms = attempt->timeout_at_ms < next_ms ? attempt->timeout_at_ms : next_ms;
+		next_ms = attempt->kill_at_ms < next_ms ? attempt->kill_at_ms : next_ms;
+	}
+	return next_ms;
+}
+
+void attempt_time(struct attempt *attempt)
+{
+	int64_t now_ms = attempt->engine->now_ms;
+
+	if (attempt->timeout_at_ms <= now_ms) {
+		attempt->timeout_at_ms = INT64_MAX;
+		attempt->timed_out = !attempt->cancelled;
+		stop_it(attempt, false);
+	} else if (attempt->kill_at_ms <= now_ms) {
+		stop_it(attempt, true);
+	} else if (attempt->look_at_ms <= now_ms) {
+		attempt->look_at_ms = INT64_MAX;
+		attempt_check(attempt);
+	}
+}
+
+/* ---- its end ---- */
+
+bool attempt_reaped(struct attempt *attempt, pid_t pid, int status, const struct rusage *usage)
+{
+	if (attempt->action && action_reaped(attempt, pid, status, usage))
+		return true;
+	if (attempt->pid != pid || attempt->reaped)
+		return false;
+	attempt->reaped = true;
+	attempt->status = status;
+	attempt->usage = *usage;
+	attempt_check(attempt);
+	return true;
+}
+
+static bool has_mark(pid_t pid, const char *mark)
+{
+	char path[40], text[16384];
+
+	snprintf(path, sizeof path, "/proc/%d/environ", (int)pid);
+	CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
+	if (n <= 0)
+		return false;
+	text[n] = 0;
+	for (const char *at = text; at < text + n; at += strlen(at) + 1)
+		if (strcmp(at, mark) == 0)
+			return true;
+	return false;
+}
+
+struct marked {
+	const struct attempt *attempt;
+	bool found;
+};
+
+static void kill_marked_one(void *data, pid_t pid)
+{
+	struct marked *marked = data;
+
+	if (pid == marked->attempt->pid || !has_mark(pid, marked->attempt->mark))
+		return;
+	kill(pid, SIGKILL);
+	marked->found = true;
+}
+
+/* Without cgroups: all that became our child when its parent ended and carries the
+ * task's mark. */
+static bool kill_marked(const struct attempt *attempt)
+{
+	struct marked marked = {.attempt = attempt};
+
+	children_each(kill_marked_one, &marked);
+	return marked.found;
+}
+
+static bool may_leave(const struct attempt *attempt)
+{
+	return attempt->options->leaves_running && attempt->state == TASK_SUCCEEDED;
+}
+
+/* True where something is still alive that must end first. */
+static bool end_leftovers(struct attempt *attempt)
+{
+	struct engine *engine = attempt->engine;
+	struct slot *slot = attempt->slot;
+
+	if (slot->running > 1) /* others of the gang still run in it */
+		return false;
+	if (engine->cgroups->kind == CGROUP_NONE)
+		return attempt->pid && !may_leave(attempt) && kill_marked(attempt);
+	if (!cgroup_is_populated(&slot->cgroup))
+		return false;
+	if (may_leave(attempt))
+		cgroup_leave(engine->cgroups, &slot->cgroup);
+	else
+		cgroup_kill(engine->cgroups, &slot->cgroup);
+	return cgroup_is_populated(&slot->cgroup);
+}
+
+/* What a cancel or the time limit did is not the task's own failure. */
+static void judge(struct attempt *attempt)
+{
+	if (attempt->state == TASK_SUCCEEDED)
+		return;
+	if (attempt->timed_out && attempt->reason != REASON_START) {
+		free(attempt->message);
+		attempt->message = NULL;
+		attempt_fail(attempt, REASON_TIMEOUT, NULL, "not done within %lld.%03lld s",
+			(long long)attempt->options->timeout_ms / 1000,
+			(long long)attempt->options->timeout_ms % 1000);
+		attempt->transient = true;
+	} else if (attempt->cancelled) {
+		attempt->state = TASK_CANCELLED;
+		attempt->reason = REASON_CANCEL;
+	}
+}
+
+static int64_t cpu_ms(const struct rusage *usage)
+{
+	return (usage->ru_utime.tv_sec + usage->ru_stime.tv_sec) * 1000 +
+		(usage->ru_utime.tv_usec + usage->ru_stime.tv_usec) / 1000;
+}
+
+static void put_result(struct attempt *attempt)
+{
+	struct engine *engine = attempt->engine;
+	char log[JOURNAL_PATH_SIZE];
+	struct journal_task row = {
+		.index = attempt->task,
+		.name = attempt->detail->name,
+		.action = attempt->action_name,
+		.state = attempt->state,
+		.reason = attempt->reason,
+		.undo = decide_undo_state(engine->decide, attempt->task),
+		.attempt = attempt->number,
+		.started_ms = attempt->started_wall_ms,
+		.ended_ms = clock_wall_ms(),
+		.exit_code = attempt->exit_code,
+		.changed = attempt->changed,
+		.message = attempt->message,
+		.next = attempt->next_step,
+		.log_bytes = log_bytes(&attempt->log),
+		.log_dropped_bytes = log_dropped(&attempt->log),
+		.cpu_ms = cpu_ms(&attempt->usage),
+		.peak_memory_bytes = (uint64_t)attempt->usage.ru_maxrss * 1024,
+	};
+	if (row.log_bytes) {
+		journal_log_path(log, engine->setup->id, attempt->task, attempt->number);
+		row.log = log;
+	}
+	journal_put_task(engine->journal, &row);
+	engine->memory[attempt->task].state = (uint8_t)attempt->state;
+	if (attempt->changes != UPKEEP_CHANGES_NONE)
+		engine->results_wait = true;
+	engine_tell(engine, &(struct run_event){.kind = RUN_EVENT_TASK, .task = attempt->task,
+				    .state = attempt->state, .reason = attempt->reason,
+				    .attempt = attempt->number, .exit_code = attempt->exit_code,
+				    .duration_ms = row.ended_ms - row.started_ms,
+				    .text = attempt->message, .next = attempt->next_step});
+}
+
+static void attempt_free(struct attempt *attempt)
+{
+	for (int i = 0; i < STREAM_KINDS; i++)
+		text_free(&attempt->streams[i].kept);
+	text_free(&attempt->starting.kept);
+	text_free(&attempt->line);
+	blank_free(&attempt->blank);
+	cgroup_limit_close(&attempt->limit);
+	free(attempt->exec.temporary);
+	free(attempt->message);
+	free(attempt->next_step);
+	arena_free(&attempt->arena);
+	free(attempt);
+}
+
+static void remember_cause(struct attempt *attempt)
+{
+	struct engine *engine = attempt->engine;
+
+	if (engine->cause || attempt->state != TASK_FAILED || attempt->options->ignore_failure)
+		return;
+	if (asprintf(&engine->cause, "task \"%s\": %s", attempt->detail->name,
+		    attempt->message ? attempt->message : task_reason_name(attempt->reason)) < 0)
+		engine->cause = NULL;
+}
+
+static void attempt_over(struct attempt *attempt)
+{
+	struct engine *engine = attempt->engine;
+	struct attempt **link = &engine->running;
+
+	attempt->phase = ATTEMPT_OVER;
+	log_clean(attempt, "", 0, true);
+	log_finish(&attempt->log);
+	if (log_dropped(&attempt->log)) {
+		CLEANUP_TEXT struct text text = {0};
+		text_addf(&text, "%s: %llu bytes of output were dropped (log_max)",
+			attempt->detail->name, (unsigned long long)log_dropped(&attempt->log));
+		engine_warn(engine, attempt->task, text_string(&text));
+	}
+	put_result(attempt);
+	remember_cause(attempt);
+	while (*link != attempt)
+		link = &(*link)->next;
+	*link = attempt->next;
+	if (--attempt->slot->running == 0)
+		attempt->slot->busy = false;
+	engine_event(engine, &(struct event){.kind = EVENT_ENDED, .task = attempt->task,
+				     .gang = engine->plan->tasks[attempt->task].gang,
+				     .result = attempt->state, .reason = attempt->reason,
+				     .transient = attempt->transient,
+				     .changed = attempt->changed});
+	attempt_free(attempt);
+}
+
+void attempt_check(struct attempt *attempt)
+{
+	bool runs = (attempt->pid && !attempt->reaped) ||
+		(attempt->action && !action_is_over(attempt)) ||
+		(attempt->confirm && !attempt->message && !attempt->cancelled &&
+			!attempt->timed_out && attempt->state != TASK_SUCCEEDED);
+
+	if (runs || attempt->phase == ATTEMPT_OVER)
+		return;
+	if (attempt->phase == ATTEMPT_RUNNING) {
+		attempt->phase = ATTEMPT_LEFTOVERS;
+		if (attempt->pid)
+			program_end(attempt);
+		if (attempt->action)
+			action_end(attempt);
+		if (attempt->confirm)
+			confirm_end(attempt);
+	}
+	if (end_leftovers(attempt)) {
+		attempt->look_at_ms = attempt->engine->now_ms + LOOK_AGAIN_MS;
+		return;
+	}
+	for (int i = 0; i < STREAM_KINDS; i++)
+		stream_finish(&attempt->streams[i]);
+	stream_finish(&attempt->starting);
+	if (attempt->pid)
+		program_judge(attempt);
+	judge(attempt);
+	attempt_over(attempt);
+}

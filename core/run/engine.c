@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: MIT */
+#include "run/engine.h"
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/file.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+
+#define LAZY_MS 100           /* results of tasks that change nothing may lag so long */
+#define SIGNALS_ARE_ONE_MS 200
+#define TICK_MS 100
+
+void engine_watch(struct engine *engine, struct source *source, uint32_t events)
+{
+	struct epoll_event event = {.events = events, .data.ptr = source};
+
+	epoll_ctl(engine->epoll, EPOLL_CTL_ADD, source->fd, &event);
+}
+
+/* What this turn has still in its hands of it is forgotten too. */
+void engine_unwatch(struct engine *engine, struct source *source)
+{
+	if (source->fd < 0)
+		return;
+	epoll_ctl(engine->epoll, EPOLL_CTL_DEL, source->fd, NULL);
+	close(source->fd);
+	source->fd = -1;
+	for (int i = 0; i < engine->batch_count; i++)
+		if (engine->batch[i].data.ptr == source)
+			engine->batch[i].data.ptr = NULL;
+}
+
+void engine_tell(struct engine *engine, const struct run_event *event)
+{
+	const struct run_watcher *watcher = engine->options->watcher;
+	struct run_event copy = *event;
+
+	if (!watcher)
+		return;
+	copy.run_id = engine->setup->id;
+	copy.wall_ms = clock_wall_ms();
+	watcher->event(watcher->data, engine->plan, &copy);
+}
+
+void engine_warn(struct engine *engine, uint32_t task, const char *text)
+{
+	engine->warnings++;
+	journal_add_warning(engine->journal, task, text);
+	engine_tell(engine,
+		&(struct run_event){.kind = RUN_EVENT_WARNING, .task = task, .text = text});
+}
+
+/* Without a journal nothing more is started: the run is cancelled. */
+static void engine_break(struct engine *engine, const struct error *err)
+{
+	if (engine->broken)
+		return;
+	engine->broken = true;
+	free(engine->cause);
+	engine->cause = base_string(error_what(err));
+	engine_tell(engine, &(struct run_event){.kind = RUN_EVENT_WARNING, .task = PLAN_NONE,
+				    .text = engine->cause, .next = err->next});
+	engine_event(engine, &(struct event){.kind = EVENT_CANCEL});
+}
+
+int engine_flush(struct engine *engine, enum journal_sync sync)
+{
+	CLEANUP_ERROR struct error err = {0};
+
+	if (engine->broken)
+		return -EIO;
+	int r = journal_flush(engine->journal, sync, &err);
+	if (r < 0) {
+		engine_break(engine, &err);
+		return r;
+	}
+	engine->results_wait = false;
+	engine->flush_at_ms = INT64_MAX;
+	return 0;
+}
+
+void engine_event(struct engine *engine, const struct event *event)
+{
+	struct event copy = *event;
+
+	copy.now_ms = engine->now_ms;
+	decide_event(engine->decide, &copy);
+}
+
+/* How durable the intents of this turn's starts must be (semantics.md, Rollback). */
+static enum journal_sync intent_sync(const struct engine *engine)
+{
+	enum journal_sync sync = engine->results_wait ? JOURNAL_COMMIT : JOURNAL_LAZY;
+
+	for (size_t i = 0; i < engine->starting.count; i++) {
+		uint8_t changes = engine->starting.items[i]->changes;
+		if (changes == UPKEEP_CHANGES_NONE)
+			continue;
+		if (changes != UPKEEP_CHANGES_UNKNOWN || !engine->graph_synced)
+			return JOURNAL_SYNC;
+		sync = JOURNAL_COMMIT;
+	}
+	return sync;
+}
+
+/* The intent is committed before the deed. */
+static void start_all(struct engine *engine)
+{
+	enum journal_sync sync = intent_sync(engine);
+	bool fine = sync == JOURNAL_LAZY || engine_flush(engine, sync) == 0;
+
+	if (sync == JOURNAL_SYNC && fine)
+		engine->graph_synced = true;
+	/* An attempt that cannot be started ends at once, and is gone then. */
+	size_t count = engine->starting.count;
+	for (size_t i = 0; i < count; i++) {
+		struct attempt *attempt = engine->starting.items[i];
+		attempt->next = engine->running;
+		engine->running = attempt;
+	}
+	for (size_t i = 0; i < count; i++) {
+		struct attempt *attempt = engine->starting.items[i];
+		if (!fine || engine->broken)
+			attempt_fail(attempt, REASON_START, NULL,
+				"not started: the journal cannot be written");
+		attempt_launch(attempt);
+	}
+	memmove(engine->starting.items, engine->starting.items + count,
+		(engine->starting.count - count) * sizeof engine->starting.items[0]);
+	engine->starting.count -= count;
+}
+
+/* All starts of a turn share one commit; what ends at once may decide more. */
+static void carry_out_decisions(struct engine *engine)
+{
+	struct decision decision;
+	bool more;
+
+	do {
+		more = false;
+		while (decide_next(engine->decide, &decision)) {
+			deed_carry_out(engine, &decision);
+			more = true;
+		}
+		if (engine->starting.count)
+			start_all(engine);
+	} while (more);
+	if (engine->flush_at_ms == INT64_MAX && journal_has_queued(engine->journal))
+		engine->flush_at_ms = engine->now_ms + LAZY_MS;
+}
+
+static void reap_all(struct engine *engine)
+{
+	struct rusage usage;
+	int status;
+	pid_t pid;
+
+	while ((pid = wait4(-1, &status, WNOHANG, &usage)) > 0) {
+		bool known = workers_reaped(engine, pid, status);
+		for (struct attempt *a = engine->running, *next; a && !known; a = next) {
+			next = a->next;
+			known = attempt_reaped(a, pid, status, &usage);
+		}
+	}
+}
+
+/* The third within 5 s will stop the undo, once there is one. */
+static void on_stop_signal(struct engine *engine)
+{
+	int64_t now_ms = engine->now_ms;
+
+	if (engine->cancels && now_ms - engine->signal_ms[0] < SIGNALS_ARE_ONE_MS)
+		return;
+	engine->signal_ms[0] = now_ms;
+	engine->cancels++;
+	engine_event(engine, &(struct event){.kind = EVENT_CANCEL});
+}
+
+static void signals_ready(struct engine *engine, struct source *source, uint32_t events)
+{
+	struct signalfd_siginfo infos[16];
+	bool reap = false;
+	ssize_t n;
+
+	(void)events;
+	while ((n = read(source->fd, infos, sizeof infos)) > 0) {
+		for (size_t i = 0; i < (size_t)n / sizeof infos[0]; i++)
+			if (infos[i].ssi_signo == SIGCHLD)
+				reap = true;
+			else
+				on_stop_signal(engine);
+		if ((size_t)n < sizeof infos)
+			break;
+	}
+	if (reap)
+		reap_all(engine);
+}
+
+/* The keeper has gone: nobody would end what we leave. */
+static void keeper_ready(struct engine *engine, struct source *source, uint32_t events)
+{
+	(void)events;
+	engine_unwatch(engine, source);
+	on_stop_signal(engine);
+}
+
+static int open_signals(struct engine *engine, struct error *err)
+{
+	static const int wanted[] = {SIGCHLD, SIGINT, SIGTERM, SIGHUP};
+	struct sigaction old;
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
+		/* nohup stays what it is */
+		if (wanted[i] == SIGHUP && sigaction(SIGHUP, NULL, &old) == 0 &&
+			old.sa_handler == SIG_IGN)
+			continue;
+		sigaddset(&set, wanted[i]);
+	}
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	struct sigaction child = {.sa_handler = SIG_DFL, .sa_flags = SA_NOCLDSTOP};
+	sigaction(SIGCHLD, &child, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	engine->signals = (struct source){
+		.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), .ready = signals_ready};
+	if (engine->signals.fd < 0)
+		return error_set(err, -errno, NULL, "cannot make a signalfd: %m");
+	engine_watch(engine, &engine->signals, EPOLLIN);
+	return 0;
+}
+
+static int wait_ms(struct engine *engine)
+{
+	int64_t until_ms = decide_wake(engine->decide);
+	int64_t deed_ms = deed_next_ms(engine);
+
+	until_ms = until_ms < deed_ms ? until_ms : deed_ms;
+	until_ms = until_ms < engine->flush_at_ms ? until_ms : engine->flush_at_ms;
+	for (struct attempt *a = engine->running; a; a = a->next) {
+		int64_t next_ms = attempt_next_ms(a);
+		until_ms = next_ms < until_ms ? next_ms : until_ms;
+	}
+	int64_t left_ms = until_ms == INT64_MAX ? INT64_MAX : until_ms - clock_monotonic_ms();
+	const struct run_watcher *watcher = engine->options->watcher;
+	if (watcher && watcher->wants_ticks && left_ms > TICK_MS)
+		left_ms = TICK_MS;
+	return left_ms < 0 ? 0 : left_ms > 3600000 ? 3600000 : (int)left_ms;
+}
+
+static void on_time(struct engine *engine)
+{
+	const struct run_watcher *watcher = engine->options->watcher;
+
+	if (decide_wake(engine->decide) <= engine->now_ms)
+		engine_event(engine, &(struct event){.kind = EVENT_TIME});
+	deed_tend_waiters(engine);
+	for (struct attempt *a = engine->running, *next; a; a = next) {
+		next = a->next;
+		if (attempt_next_ms(a) <= engine->now_ms)
+			attempt_time(a);
+	}
+	if (engine->flush_at_ms <= engine->now_ms)
+		engine_flush(engine, JOURNAL_LAZY);
+	if (watcher && watcher->wants_ticks)
+		engine_tell(engine, &(struct run_event){.kind = RUN_EVENT_TICK});
+}
+
+static void engine_loop(struct engine *engine)
+{
+	for (;;) {
+		engine->now_ms = clock_monotonic_ms();
+		carry_out_decisions(engine);
+		if (engine->finished && !engine->running)
+			return;
+		int room = (int)(sizeof engine->batch / sizeof engine->batch[0]);
+		int n = epoll_wait(engine->epoll, engine->batch, room, wait_ms(engine));
+		engine->batch_count = n > 0 ? n : 0;
+		engine->now_ms = clock_monotonic_ms();
+		for (int i = 0; i < engine->batch_count; i++) {
+			struct source *source = engine->batch[i].data.ptr;
+			if (source)
+				source->ready(engine, source, engine->batch[i].events);
+		}
+		engine->batch_count = 0;
+		if (engine->undo_waits)
+			host_answer_undo(engine);
+		on_time(engine);
+	}
+}
+
+static struct journal_run run_row(const struct engine *engine)
+{
+	const struct plan *plan = engine->plan;
+	struct journal_run run = {
+		.graph = plan->graph->name,
+		.site_path = plan->site->path,
+		.task_count = plan->task_count,
+		.started_ms = engine->setup->started_ms,
+		.state = engine->run_state,
+		.exit_code = -1,
+		.warnings = engine->warnings,
+		.uid = getuid(),
+		.cause = engine->options->cause,
+	};
+	memcpy(run.id, engine->setup->id, sizeof run.id);
+	return run;
+}
+
+/* The resolved graph lies in the journal before anything that it describes. */
+static void begin_run(struct engine *engine)
+{
+	CLEANUP_TEXT struct text resolved = {0};
+	struct journal_run run = run_row(engine);
+
+	if (!engine->options->plan_only)
+		plan_text(engine->plan, &resolved);
+	journal_add_run(engine->journal, &run, text_string(&resolved), resolved.size);
+	engine->graph_synced = engine->options->plan_only;
+	engine_tell(engine, &(struct run_event){.kind = RUN_EVENT_BEGIN, .task = PLAN_NONE});
+	engine_event(engine, &(struct event){.kind = EVENT_BEGIN});
+}
+
+static enum exit_code end_run(struct engine *engine)
+{
+	struct journal_run run = run_row(engine);
+
+	if (engine->broken)
+		engine->exit_code = EXIT_JOURNAL;
+	else if (engine->options->plan_only && engine->would && engine->exit_code == EXIT_OK)
+		engine->exit_code = EXIT_PLAN_CHANGES;
+	else if (engine->exit_code == EXIT_OK && engine->options->strict && engine->warnings)
+		engine->exit_code = EXIT_FAILED_PARTIAL;
+	run.ended_ms = clock_wall_ms();
+	run.exit_code = engine->exit_code;
+	run.cause = engine->cause;
+	journal_end_run(engine->journal, &run);
+	if (engine_flush(engine, engine->graph_synced && !engine->options->plan_only ? JOURNAL_SYNC : JOURNAL_LAZY) < 0)
+		engine->exit_code = EXIT_JOURNAL;
+	engine_tell(engine, &(struct run_event){.kind = RUN_EVENT_END, .task = PLAN_NONE,
+				    .run_state = engine->run_state, .code = engine->exit_code,
+				    .exit_code = engine->exit_code, .text = engine->cause,
+				    .duration_ms = run.ended_ms - run.started_ms});
+	return engine->exit_code;
+}
+
+static int engine_open(struct engine *engine, const struct run_setup *setup, struct error *err)
+{
+	const struct plan *plan = setup->plan;
+
+	*engine = (struct engine){.plan = plan, .options = setup->options, .setup = setup,
+		.cgroups = setup->cgroups, .flush_at_ms = INT64_MAX,
+		.keeper = {.fd = setup->keeper_fd, .ready = keeper_ready},
+		.now_ms = clock_monotonic_ms()};
+	engine->program = setup->options->program ? setup->options->program : "/proc/self/exe";
+	engine->memory = base_alloc(plan->task_count * sizeof engine->memory[0]);
+	engine->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (engine->epoll < 0)
+		return error_set(err, -errno, NULL, "cannot make an epoll instance: %m");
+	if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
+		return error_set(err, -errno, NULL, "cannot become a subreaper: %m");
+	lookup_init(engine);
+	uint32_t jobs = setup->options->jobs ? setup->options->jobs : plan->site->jobs;
+	uint64_t seed = (uint64_t)clock_monotonic_ns() ^ (uint64_t)getpid() << 32;
+	engine->decide = decide_new(plan, &(struct decide_options){.jobs = jobs, .seed = seed,
+						  .timeout_ms = plan->graph->timeout_ms});
+	int r = open_signals(engine, err);
+	if (r < 0)
+		return r;
+	if (engine->keeper.fd >= 0)
+		engine_watch(engine, &engine->keeper, EPOLLIN | EPOLLHUP);
+	return journal_open(setup->state_dir, &engine->journal, err);
+}
+
+static void free_memory(struct engine *engine)
+{
+	for (uint32_t i = 0; i < engine->plan->task_count; i++)
+		for (struct output *o = engine->memory[i].outputs, *next; o; o = next) {
+			next = o->next;
+			free(o->name);
+			free(o->value);
+			free(o);
+		}
+	free(engine->memory);
+}
+
+static void engine_close(struct engine *engine)
+{
+	workers_close(engine);
+	vec_each(&engine->slots, s) {
+		cgroup_remove(engine->cgroups, &(*s)->cgroup);
+		free(*s);
+	}
+	vec_free(&engine->slots);
+	vec_each(&engine->users, u)
+		free((*u)->groups);
+	vec_free(&engine->users);
+	vec_free(&engine->starting);
+	vec_free(&engine->held);
+	vec_free(&engine->waiters);
+	vec_free(&engine->env);
+	secrets_free(&engine->secrets);
+	free_memory(engine);
+	for (uint32_t i = 0; i < engine->plan->site->instance_count; i++)
+		if (engine->plugin_fds && engine->plugin_fds[i] > 0)
+			close(engine->plugin_fds[i]);
+	free(engine->plugin_fds);
+	wire_in_free(&engine->in);
+	wire_out_free(&engine->out);
+	free(engine->mounts);
+	free(engine->cause);
+	if (engine->decide)
+		decide_free(engine->decide);
+	if (engine->journal)
+		journal_close(engine->journal);
+	if (engine->signals.fd > 0)
+		close(engine->signals.fd);
+	if (engine->epoll >= 0)
+		close(engine->epoll);
+	arena_free(&engine->arena);
+}
+
+enum exit_code engine_main(const struct run_setup *setup, struct error *err)
+{
+	struct engine engine;
+	enum exit_code code = EXIT_JOURNAL;
+
+	if (engine_open(&engine, setup, err) == 0) {
+		begin_run(&engine);
+		engine_loop(&engine);
+		code = end_run(&engine);
+	}
+	engine_close(&engine);
+	return code;
+}

@@ -1,0 +1,312 @@
+/*
+ * The inside of room run: the engine's state, shared by its files.
+ *
+ *	engine.c   the loop: decisions, intents, starts, ends
+ *	deed.c     one decision → what is done about it
+ *	attempt.c  one attempt of a task, from its start to its end, whatever it runs
+ *	program.c  core.exec; worker.c and host.c: actions of plugins; confirm.c: core.confirm
+ *	stream.c   pipes from processes to logs, captures and outputs
+ */
+#ifndef UPKEEP_RUN_ENGINE_H
+#define UPKEEP_RUN_ENGINE_H
+
+#include "base/arena.h"
+#include "base/vec.h"
+#include "decide/decide.h"
+#include "journal/journal.h"
+#include "plan/build.h"
+#include "run/blank.h"
+#include "run/cgroup.h"
+#include "run/locks.h"
+#include "run/log.h"
+#include "run/run.h"
+#include "run/secret.h"
+#include "wire/wire.h"
+
+#include <sys/epoll.h>
+#include <sys/resource.h>
+
+struct engine;
+struct attempt;
+struct worker;
+struct action;
+
+/* Something that epoll watches. */
+struct source {
+	int fd; /* -1: none */
+	void (*ready)(struct engine *engine, struct source *source, uint32_t events);
+};
+
+/* A place for one running gang. */
+struct slot {
+	bool busy;
+	uint32_t running; /* members that have not ended */
+	struct cgroup cgroup;
+	bool has_cgroup; /* made at its first use */
+};
+
+/* A pipe that a process writes and we read. */
+enum stream_kind { STREAM_LOG, STREAM_CAPTURE, STREAM_LINES, STREAM_KINDS };
+struct stream {
+	struct source source;
+	struct attempt *attempt;
+	enum stream_kind kind;
+	struct text kept; /* CAPTURE, LINES */
+	bool overflow;    /* more than is kept */
+};
+
+/* The arguments of core.exec. */
+struct exec {
+	const char **argv;
+	char path[256];
+	const char *stdout_path;
+	char *temporary; /* of stdout_path, until it is renamed */
+	const char *capture;
+	const struct value *outputs, *ok, *transient;
+};
+
+enum attempt_phase { ATTEMPT_NEW, ATTEMPT_RUNNING, ATTEMPT_LEFTOVERS, ATTEMPT_OVER };
+
+/* One try of a task. */
+struct attempt {
+	struct attempt *next;
+	struct engine *engine;
+	uint32_t task, number;
+	const struct plan_detail *detail;
+	const struct task_options *options;
+	uint8_t changes; /* UPKEEP_CHANGES_*: its class */
+	const char *action_name; /* "instance.action" */
+	struct slot *slot;
+	enum attempt_phase phase;
+	struct arena arena;
+	struct value args; /* resolved */
+	char mark[48];     /* of its processes, in their environment */
+
+	pid_t pid; /* of the program; 0: none */
+	bool reaped;
+	int status;
+	struct rusage usage;
+	struct stream streams[STREAM_KINDS];
+	struct stream starting; /* what the start helper has to say */
+	struct exec exec;
+	struct cgroup_limit limit;
+	struct action *action;   /* of a plugin */
+	struct confirm *confirm; /* of core.confirm */
+
+	struct log log;
+	struct blank blank;
+	struct text line; /* unfinished line for the watcher */
+
+	int64_t started_ms, started_wall_ms; /* monotonic, wall */
+	int64_t timeout_at_ms, kill_at_ms, look_at_ms; /* INT64_MAX: never */
+	bool timed_out, cancelled, killed;
+
+	/* What came out of it. */
+	enum task_state state;
+	enum task_reason reason;
+	int exit_code; /* -1: none; 256 + N: signal */
+	bool changed, transient;
+	char *message, *next_step;
+};
+
+struct output {
+	char *name, *value;
+	struct output *next;
+};
+/* What is remembered of every task. */
+struct task_memory {
+	struct output *outputs, *last_output;
+	int16_t exit_code;
+	uint8_t state; /* of the last row in the journal */
+};
+
+/* A lock or place that we hold. */
+struct held {
+	uint32_t gang; /* PLAN_NONE: of the whole run */
+	int fd;
+};
+/* A gang that waits for its locks. */
+struct waiter {
+	uint32_t gang;
+	int64_t until_ms, retry_at_ms, pause_ms;
+};
+
+struct user {
+	const char *key_name, *key_group; /* as the task names them, NULL: the caller's */
+	bool other;                       /* than the engine's own */
+	const char *name;
+	uid_t uid;
+	gid_t gid;
+	gid_t *groups;
+	size_t group_count;
+	const char *home;
+	char *home_variable, *user_variable, *logname_variable; /* "HOME=..." */
+};
+
+struct engine {
+	const struct plan *plan;
+	const struct run_options *options;
+	const struct run_setup *setup;
+	struct arena arena;
+	struct cgroups *cgroups;
+	struct journal *journal;
+	struct decide *decide;
+	struct plan_lookup lookup;
+	const char *program; /* upkeep itself */
+	const char *program_path;
+	int64_t now_ms; /* of this turn, monotonic */
+
+	int epoll;
+	struct source signals, keeper;
+	struct epoll_event batch[64];
+	int batch_count;
+
+	VEC(struct slot *) slots;
+	struct attempt *running;
+	VEC(struct attempt *) starting;
+	struct task_memory *memory;
+	struct secrets secrets;
+	VEC(struct user *) users;
+	VEC(struct held) held;
+	VEC(struct waiter) waiters;
+	VEC(struct worker *) workers;
+	uint32_t worker_serial;
+	VEC(char *) env; /* what every task gets */
+	struct wire_in in;
+	struct wire_out out;
+	int *plugin_fds; /* of the site's instances, opened once; 0: not yet */
+	bool undo_waits; /* an undo record is to be synced, then answered */
+	bool would;      /* plan_only: something would be changed */
+	char *mounts;    /* /proc/self/mountinfo, read once */
+
+	bool graph_synced;  /* the resolved graph is on the disk */
+	bool results_wait;  /* results of tasks that may change something are queued */
+	bool broken;        /* the journal cannot be written */
+	int64_t flush_at_ms;
+	int64_t signal_ms[3]; /* when the last signals came */
+	uint32_t cancels;
+	uint32_t warnings;
+	bool finished;
+	enum run_state run_state;
+	enum exit_code exit_code;
+	char *cause; /* "failed task X: why" */
+};
+
+/* What the caller of run_execute prepared before it parted into keeper and engine. */
+struct run_setup {
+	const struct plan *plan;
+	const struct run_options *options;
+	struct cgroups *cgroups;
+	char id[RUN_ID_SIZE];
+	const char *state_dir; /* the site's; with plan_only one for the time being */
+	int64_t started_ms; /* wall */
+	int run_dir;        /* STATE_DIR/runs/ID */
+	int keeper_fd;      /* our end of the pair */
+	pid_t keeper;
+};
+
+/* The engine, whole: called in the child of the keeper.  Returns the exit code; a
+ * message in err goes to standard error. */
+enum exit_code engine_main(const struct run_setup *setup, struct error *err);
+
+/* engine.c */
+void engine_watch(struct engine *engine, struct source *source, uint32_t events);
+void engine_unwatch(struct engine *engine, struct source *source); /* closes it */
+void engine_tell(struct engine *engine, const struct run_event *event);
+int engine_flush(struct engine *engine, enum journal_sync sync);
+void engine_warn(struct engine *engine, uint32_t task, const char *text);
+/* Tells decide, with the time of this turn. */
+void engine_event(struct engine *engine, const struct event *event);
+
+/* deed.c */
+void deed_carry_out(struct engine *engine, const struct decision *decision);
+void deed_tend_waiters(struct engine *engine);
+int64_t deed_next_ms(const struct engine *engine);
+
+/* attempt.c */
+struct attempt *attempt_new(struct engine *engine, uint32_t task, uint32_t number,
+	struct slot *slot);
+void attempt_launch(struct attempt *attempt);
+/* Asks it to stop; `kill` at once. */
+void attempt_cancel(struct attempt *attempt, bool kill);
+void attempt_time(struct attempt *attempt);
+int64_t attempt_next_ms(const struct attempt *attempt);
+/* A process of it has ended (its program, or one of its action). */
+bool attempt_reaped(struct attempt *attempt, pid_t pid, int status, const struct rusage *usage);
+/* Its main process or action is over: ends what it left, then the attempt. */
+void attempt_check(struct attempt *attempt);
+/* Says why it failed (the first word counts); texts are copied and blanked. */
+void attempt_fail(struct attempt *attempt, enum task_reason reason, const char *next,
+	const char *format, ...) __attribute__((format(printf, 4, 5)));
+void attempt_output(struct attempt *attempt, const char *name, const char *value, bool list);
+/* Sends a signal to all its processes that belong to its group. */
+void attempt_signal(struct attempt *attempt, int signal);
+int attempt_resolve(struct attempt *attempt, const struct value *value, struct value *ret,
+	struct error *err);
+/* Bytes for its log: blanked, told line by line. */
+void attempt_log(struct attempt *attempt, const char *bytes, size_t size, bool last);
+
+/* user.c: looked up once a run. */
+const struct user *engine_user(struct engine *engine, const struct task_options *options,
+	struct error *err);
+
+/* program.c */
+int program_start(struct attempt *attempt, struct error *err);
+/* plan_only: says what it would do, and succeeds. */
+int program_plan(struct attempt *attempt, struct error *err);
+/* Nothing of it can write any more, but what is in the pipes. */
+void program_end(struct attempt *attempt);
+/* After the pipes were read: what its end means. */
+void program_judge(struct attempt *attempt);
+
+/* launch.c */
+struct launch_request {
+	struct attempt *attempt;
+	const char *path; /* absolute */
+	char *const *argv;
+	char *const *envp;
+	const char *cwd; /* NULL: "/" */
+	const struct process_fd *fds;
+	size_t fd_count;
+	const struct cgroup *cgroup;
+	struct stream *starting; /* hears why the helper could not start it */
+	bool wants_pidfd;
+};
+/* Starts a program as the task wants it: user, directory, limits, umask, nice, cgroup;
+ * by a helper process where the exec could hang. */
+int program_launch(const struct launch_request *request, struct process *ret, struct error *err);
+/* The task's limits that are set in the process, at most 8; the cgroups of the others. */
+size_t launch_limits(const struct attempt *attempt, struct process_limit *limits);
+int launch_open_limit(struct attempt *attempt, struct error *err);
+/* The task's environment with `more` (NAME=VALUE, NULL-terminated, may be NULL); an
+ * array to be freed, its strings live as long as the attempt. */
+char **program_environment(struct attempt *attempt, const char *const *more, struct error *err);
+
+/* stream.c */
+int stream_open(struct attempt *attempt, struct stream *stream, enum stream_kind kind,
+	int *ret_write_end, struct error *err);
+/* Reads what is there; closes it. */
+void stream_finish(struct stream *stream);
+
+/* lookup.c */
+void lookup_init(struct engine *engine);
+
+/* confirm.c */
+int confirm_start(struct attempt *attempt, struct error *err);
+void confirm_end(struct attempt *attempt);
+
+/* worker.c */
+int action_start(struct attempt *attempt, struct error *err);
+/* The attempt is to stop: tells the action, or kills its worker. */
+void action_cancel(struct attempt *attempt, bool kill);
+bool action_is_over(const struct attempt *attempt);
+void action_end(struct attempt *attempt);
+/* A program that the action asked for has ended. */
+bool action_reaped(struct attempt *attempt, pid_t pid, int status, const struct rusage *usage);
+bool workers_reaped(struct engine *engine, pid_t pid, int status);
+void workers_close(struct engine *engine);
+
+/* host.c: the records of this turn are synced now. */
+void host_answer_undo(struct engine *engine);
+
+#endif

@@ -1,0 +1,578 @@
+/* SPDX-License-Identifier: MIT */
+#include "run/worker.h"
+
+#include "base/cleanup.h"
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+
+#define OUTPUT_BYTES_MAX (16u << 20) /* of all outputs of a task */
+#define CHILDREN_MAX 4096u
+
+/* ---- answers ---- */
+
+static int answer(struct worker *worker, int64_t result, int fd, const char *path,
+	const struct secret_text *data)
+{
+	struct wire_out *out = &worker->engine->out;
+
+	wire_begin(out, WIRE_ANSWER);
+	wire_number(out, WIRE_RESULT, result);
+	if (path)
+		wire_text(out, WIRE_PATH, path);
+	if (data)
+		wire_bytes(out, WIRE_DATA, data->bytes, data->size);
+	if (fd >= 0)
+		wire_fd(out, fd);
+	return wire_send(worker->socket.fd, out, MSG_DONTWAIT);
+}
+
+static int answer_plain(struct worker *worker, int64_t result)
+{
+	return answer(worker, result, -1, NULL, NULL);
+}
+
+/* ---- what it tells ---- */
+
+static void on_log(struct attempt *attempt, struct wire_in *in)
+{
+	const struct wire_field *data = &in->fields[WIRE_DATA];
+	const char *bytes = (const char *)data->bytes;
+
+	attempt_log(attempt, bytes, data->size, false);
+	if (!data->size || bytes[data->size - 1] != '\n')
+		attempt_log(attempt, "\n", 1, false);
+	if (wire_get_number(in, WIRE_LEVEL) != UPKEEP_WARN)
+		return;
+	CLEANUP_TEXT struct text text = {0};
+	text_addf(&text, "%s: ", attempt->detail->name);
+	text_add_visible(&text, bytes, data->size);
+	CLEANUP_FREE char *clean = blank_text(&attempt->blank, text_string(&text));
+	engine_warn(attempt->engine, attempt->task, clean);
+}
+
+static int on_output(struct attempt *attempt, struct wire_in *in)
+{
+	const char *name = wire_get_text(in, WIRE_NAME), *value = wire_get_text(in, WIRE_TEXT);
+	const struct upkeep_output *declared =
+		action_output(attempt->detail->task->action, name);
+	union scalar scalar;
+
+	attempt->action->output_bytes += strlen(value) + strlen(name) + 64;
+	if (!declared || attempt->action->output_bytes > OUTPUT_BYTES_MAX)
+		return -EBADMSG;
+	if (scalar_parse_text(declared->type & ~UPKEEP_LIST, value, &scalar, NULL) < 0)
+		return -EBADMSG;
+	attempt_output(attempt, name, value, declared->type & UPKEEP_LIST);
+	return 0;
+}
+
+/* A cell's number is one in JSON too. */
+static json_t *cell_json(const char *value, int64_t type)
+{
+	char *end = NULL;
+
+	if (type == UPKEEP_BOOL)
+		return json_boolean(strcmp(value, "true") == 0 || strcmp(value, "1") == 0);
+	if (type == UPKEEP_INT || type == UPKEEP_SIZE || type == UPKEEP_DURATION ||
+		type == UPKEEP_TIME) {
+		errno = 0;
+		long long number = strtoll(value, &end, 10);
+		if (*value && !*end && !errno)
+			return json_integer(number);
+	}
+	return json_string(value);
+}
+
+static int on_row(struct attempt *attempt, struct wire_in *in)
+{
+	struct engine *engine = attempt->engine;
+	size_t count, types = wire_get_count(in, WIRE_TYPES);
+	const char **cells = wire_get_texts(in, WIRE_CELLS, &attempt->arena, &count);
+
+	if (count != types * 2)
+		return -EBADMSG;
+	json_t *object = json_object();
+	for (size_t i = 0; i < types; i++) {
+		CLEANUP_FREE char *clean = blank_text(&attempt->blank, cells[i * 2 + 1]);
+		json_object_set_new(object, cells[i * 2],
+			cell_json(clean, wire_get_item(in, WIRE_TYPES, i)));
+	}
+	CLEANUP_FREE char *text = json_dumps(object, JSON_COMPACT);
+	json_decref(object);
+	if (!text)
+		return -EBADMSG;
+	const char *table = wire_get_text(in, WIRE_NAME);
+	journal_add_row(engine->journal, attempt->task, table, text);
+	engine_tell(engine, &(struct run_event){.kind = RUN_EVENT_ROW, .task = attempt->task,
+				    .table = table, .text = text});
+	return 0;
+}
+
+static void on_would(struct attempt *attempt, struct wire_in *in)
+{
+	if (!attempt->engine->options->plan_only)
+		return;
+	attempt->engine->would = true;
+	engine_tell(attempt->engine,
+		&(struct run_event){.kind = RUN_EVENT_WOULD, .task = attempt->task,
+			.text = wire_get_text(in, WIRE_TEXT),
+			.next = wire_get_text(in, WIRE_ABOUT)});
+}
+
+/* ---- undo records ---- */
+
+static uint64_t checksum(const char *bytes, size_t size)
+{
+	uint64_t sum = 14695981039346656037u; /* FNV-1a */
+
+	for (size_t i = 0; i < size; i++)
+		sum = (sum ^ (unsigned char)bytes[i]) * 1099511628211u;
+	return sum;
+}
+
+/* For a person whose journal cannot be read. */
+static int write_copy(struct attempt *attempt, const struct journal_undo *undo, uint64_t id)
+{
+	CLEANUP_TEXT struct text text = {0};
+	CLEANUP_TEXT struct text path = {0};
+
+	text_addf(&text, "task %s\nattempt %" PRIu32 "\naction %s\nkind %s\nversion %" PRIu32
+			 "\nabout %s\n",
+		attempt->detail->name, undo->attempt, attempt->action_name, undo->kind,
+		undo->version, undo->about ? undo->about : "");
+	text_addf(&text, "files %s\npayload\n%s", undo->files ? undo->files : "", undo->payload);
+	text_addf(&text, "checksum %016" PRIx64 "\n", checksum(text_string(&text), text.size));
+	int dir = attempt->engine->setup->run_dir;
+	if (mkdirat(dir, "undo", 0700) < 0 && errno != EEXIST)
+		return -errno;
+	text_addf(&path, "/proc/self/fd/%d/undo/%" PRIu64 ".txt", dir, id);
+	return file_store(text_string(&path), text.bytes, text.size, 0600, true, NULL);
+}
+
+static char *join_files(struct attempt *attempt, struct wire_in *in)
+{
+	struct text text = {0};
+	size_t count;
+	const char **files = wire_get_texts(in, WIRE_FILES, &attempt->arena, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		if (!*files[i] || strchr(files[i], '/') || strchr(files[i], '\n') ||
+			strcmp(files[i], ".") == 0 || strcmp(files[i], "..") == 0) {
+			text_free(&text);
+			return NULL;
+		}
+		text_addf(&text, "%s%s", i ? "\n" : "", files[i]);
+	}
+	return text_take(&text);
+}
+
+static int on_undo_push(struct worker *worker, struct wire_in *in)
+{
+	struct attempt *attempt = worker->attempt;
+	const struct wire_field *bytes = &in->fields[WIRE_PAYLOAD];
+
+	if (worker->engine->options->plan_only)
+		return answer_plain(worker, -EROFS);
+	CLEANUP_FREE char *files = join_files(attempt, in);
+	if (!files || bytes->size > UPKEEP_PAYLOAD_MAX || memchr(bytes->bytes, 0, bytes->size))
+		return answer_plain(worker, -EINVAL);
+	if (blank_finds(&attempt->blank, (const char *)bytes->bytes, bytes->size))
+		return answer_plain(worker, -EPERM);
+	struct journal_undo undo = {
+		.task = attempt->task,
+		.attempt = attempt->number,
+		.version = (uint32_t)wire_get_number(in, WIRE_VERSION),
+		.kind = wire_get_text(in, WIRE_NAME),
+		.about = wire_get_text(in, WIRE_ABOUT),
+		.payload = arena_copy(&attempt->arena, (const char *)bytes->bytes, bytes->size),
+		.files = *files ? files : NULL,
+		.state = JOURNAL_UNDO_PUSHED,
+	};
+	uint64_t id = journal_add_undo(worker->engine->journal, &undo);
+	int r = write_copy(attempt, &undo, id);
+	if (r < 0) {
+		journal_set_undo(worker->engine->journal, id, JOURNAL_UNDO_DROPPED, NULL);
+		return answer_plain(worker, r);
+	}
+	attempt->action->undo_id = id;
+	attempt->action->undos++;
+	worker->engine->undo_waits = true;
+	return 0;
+}
+
+void host_answer_undo(struct engine *engine)
+{
+	int r = engine_flush(engine, JOURNAL_SYNC);
+
+	engine->undo_waits = false;
+	for (size_t i = 0; i < engine->workers.count; i++) {
+		struct worker *worker = engine->workers.items[i];
+		struct attempt *attempt = worker->attempt;
+		if (!attempt || !attempt->action->undo_id || worker->socket.fd < 0)
+			continue;
+		wire_begin(&engine->out, WIRE_ANSWER);
+		wire_number(&engine->out, WIRE_RESULT, r);
+		wire_number(&engine->out, WIRE_ID, (int64_t)attempt->action->undo_id);
+		wire_send(worker->socket.fd, &engine->out, MSG_DONTWAIT);
+		attempt->action->undo_id = 0;
+	}
+}
+
+static void on_undo_state(struct attempt *attempt, struct wire_in *in,
+	enum journal_undo_state state)
+{
+	uint64_t id = (uint64_t)wire_get_number(in, WIRE_ID);
+	CLEANUP_FREE char *fingerprint = blank_text(&attempt->blank, wire_get_text(in, WIRE_TEXT));
+
+	journal_set_undo(attempt->engine->journal, id, state, fingerprint);
+	attempt->engine->results_wait = true;
+	if (state == JOURNAL_UNDO_DROPPED && attempt->action->undos)
+		attempt->action->undos--;
+}
+
+static int own_dir(struct attempt *attempt, int dir, const char *path)
+{
+	CLEANUP_ERROR struct error err = {0};
+	const struct user *user = engine_user(attempt->engine, attempt->options, &err);
+	CLEANUP_FD int fd = openat(dir, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0 || !user)
+		return fd < 0 ? -errno : -ENOENT;
+	if (user->other && fchown(fd, user->uid, user->gid) < 0)
+		return -errno;
+	return TAKE_FD(fd);
+}
+
+static int on_undo_dir(struct worker *worker)
+{
+	struct attempt *attempt = worker->attempt;
+	int dir = worker->engine->setup->run_dir;
+	char path[48];
+
+	snprintf(path, sizeof path, "undo/%u.%u", attempt->task, attempt->number);
+	if ((mkdirat(dir, "undo", 0700) < 0 && errno != EEXIST) ||
+		(mkdirat(dir, path, 0700) < 0 && errno != EEXIST))
+		return answer_plain(worker, -errno);
+	CLEANUP_FD int fd = own_dir(attempt, dir, path);
+	return fd < 0 ? answer_plain(worker, fd) : answer(worker, 0, fd, NULL, NULL);
+}
+
+static int on_temp_dir(struct worker *worker)
+{
+	struct attempt *attempt = worker->attempt;
+	char path[] = "/tmp/upkeep-XXXXXX";
+
+	if (!attempt->action->temp_dir) {
+		if (!mkdtemp(path))
+			return answer_plain(worker, -errno);
+		attempt->action->temp_dir = base_string(path);
+	}
+	CLEANUP_FD int fd = own_dir(attempt, AT_FDCWD, attempt->action->temp_dir);
+	return fd < 0 ? answer_plain(worker, fd)
+		      : answer(worker, 0, fd, attempt->action->temp_dir, NULL);
+}
+
+/* ---- secrets ---- */
+
+static bool names_secret(const struct upkeep_param *params, size_t count,
+	const struct value *group, const char *name);
+
+static bool value_names(const struct upkeep_param *param, const struct value *value,
+	const char *name)
+{
+	if (value->kind == VALUE_LIST) {
+		for (uint32_t i = 0; i < value->list.count; i++)
+			if (value_names(param, &value->list.items[i], name))
+				return true;
+		return false;
+	}
+	uint32_t type = param->type & ~UPKEEP_LIST;
+	if (type == UPKEEP_GROUP)
+		return names_secret(param->fields, param->field_count, value, name);
+	return type == UPKEEP_SECRET && value->kind == VALUE_STRING &&
+		strcmp(value->string, name) == 0;
+}
+
+static bool names_secret(const struct upkeep_param *params, size_t count,
+	const struct value *group, const char *name)
+{
+	for (size_t i = 0; i < count && group->kind == VALUE_GROUP; i++) {
+		const struct value *value = value_get(group, params[i].name);
+		if (value && value_names(&params[i], value, name))
+			return true;
+	}
+	return false;
+}
+
+static int on_secret(struct worker *worker, struct wire_in *in)
+{
+	struct attempt *attempt = worker->attempt;
+	const struct upkeep_action *action = &attempt->detail->task->action->decl;
+	const struct plugin_description *plugin = worker->instance->description;
+	const char *name = wire_get_text(in, WIRE_NAME);
+	CLEANUP_ERROR struct error err = {0};
+	const struct secret *secret;
+
+	if (!names_secret(action->params, action->param_count, &attempt->args, name) &&
+		!names_secret(plugin->settings, plugin->setting_count, &worker->instance->settings,
+			name))
+		return answer_plain(worker, -EPERM);
+	int r = secrets_get(&worker->engine->secrets, name, &secret, &err);
+	if (r < 0) {
+		attempt_log(attempt, error_what(&err), strlen(error_what(&err)), false);
+		attempt_log(attempt, "\n", 1, false);
+		return answer_plain(worker, r);
+	}
+	blank_add(&attempt->blank, secret->text.bytes, secret->text.size);
+	vec_push(&worker->secrets, secret);
+	return answer(worker, (int64_t)secret->text.size, -1, NULL, &secret->text);
+}
+
+/* ---- programs ---- */
+
+static int log_end(struct attempt *attempt, struct error *err)
+{
+	if (attempt->action->log_end >= 0)
+		return 0;
+	return stream_open(attempt, &attempt->streams[STREAM_LOG], STREAM_LOG,
+		&attempt->action->log_end, err);
+}
+
+/* What it did not name of 1 and 2 goes to the log. */
+static size_t child_fds(struct attempt *attempt, struct wire_in *in, struct process_fd *fds)
+{
+	bool named[3] = {false};
+	size_t count = 0;
+
+	for (size_t i = 0; i < in->fd_count; i++) {
+		int64_t to = wire_get_item(in, WIRE_TARGETS, i);
+		fds[count++] = (struct process_fd){in->fds[i], (int)to};
+		if (to < 3)
+			named[to] = true;
+	}
+	for (int to = 1; to <= 2; to++)
+		if (!named[to])
+			fds[count++] = (struct process_fd){attempt->action->log_end, to};
+	return count;
+}
+
+static bool targets_are_sane(struct wire_in *in)
+{
+	if (wire_get_count(in, WIRE_TARGETS) != in->fd_count)
+		return false;
+	for (size_t i = 0; i < in->fd_count; i++) {
+		int64_t to = wire_get_item(in, WIRE_TARGETS, i);
+		if (to < 0 || to > 60)
+			return false;
+		for (size_t j = 0; j < i; j++)
+			if (wire_get_item(in, WIRE_TARGETS, j) == to)
+				return false;
+	}
+	return true;
+}
+
+static int spawn_child(struct worker *worker, struct wire_in *in, struct child *child,
+	struct error *err)
+{
+	struct attempt *attempt = worker->attempt;
+	struct process_fd fds[WIRE_FDS + 2];
+	struct process process;
+	char path[4096];
+	size_t count;
+	const char **argv = wire_get_texts(in, WIRE_ARGV, &attempt->arena, &count);
+	const char **more = wire_get_texts(in, WIRE_ENV, &attempt->arena, &(size_t){0});
+
+	if (!count || attempt->action->children.count >= CHILDREN_MAX || !targets_are_sane(in))
+		return -EINVAL;
+	snprintf(path, sizeof path, "%s", argv[0]);
+	if (!strchr(argv[0], '/') ? process_find(argv[0], path, sizeof path) < 0 : *path != '/')
+		return -ENOENT;
+	CLEANUP_FREE char **envp = program_environment(attempt, more, err);
+	int r = envp ? log_end(attempt, err) : -EINVAL;
+	if (r < 0)
+		return r;
+	const char *cwd = wire_get_text(in, WIRE_PATH);
+	size_t fd_count = child_fds(attempt, in, fds);
+	r = program_launch(
+		&(struct launch_request){.attempt = attempt, .path = path,
+			.argv = (char *const *)argv, .envp = envp,
+			.cwd = cwd ? cwd : attempt->options->cwd, .fds = fds,
+			.fd_count = fd_count, .cgroup = &attempt->slot->cgroup,
+			.starting = &attempt->starting},
+		&process, err);
+	child->pid = process.pid;
+	return r;
+}
+
+static int on_spawn(struct worker *worker, struct wire_in *in)
+{
+	CLEANUP_ERROR struct error err = {0};
+	struct action *action = worker->attempt->action;
+	struct child child = {0};
+	int pipes[2];
+
+	if (worker->engine->options->plan_only && !worker->attempt->slot->has_cgroup)
+		worker->attempt->slot->cgroup = (struct cgroup)CGROUP_INIT;
+	if (pipe2(pipes, O_CLOEXEC) < 0)
+		return answer_plain(worker, -errno);
+	CLEANUP_FD int read_end = pipes[0];
+	child.end_fd = pipes[1];
+	int r = spawn_child(worker, in, &child, &err);
+	if (r < 0) {
+		close(child.end_fd);
+		if (err.what) {
+			attempt_log(worker->attempt, err.what, strlen(err.what), false);
+			attempt_log(worker->attempt, "\n", 1, false);
+		}
+		return answer_plain(worker, r);
+	}
+	vec_push(&action->children, child);
+	return answer(worker, (int64_t)action->children.count, read_end, NULL, NULL);
+}
+
+static void on_kill(struct attempt *attempt, struct wire_in *in)
+{
+	int64_t handle = wire_get_number(in, WIRE_ID), number = wire_get_number(in, WIRE_SIGNAL);
+	struct action *action = attempt->action;
+
+	if (handle < 1 || (size_t)handle > action->children.count || number < 0 || number > 64)
+		return;
+	const struct child *child = &action->children.items[handle - 1];
+	if (child->end_fd >= 0 && kill(-child->pid, (int)number) < 0)
+		kill(child->pid, (int)number);
+}
+
+static int on_cancel_fd(struct worker *worker)
+{
+	struct attempt *attempt = worker->attempt;
+	struct action *action = attempt->action;
+	bool stop = attempt->cancelled || attempt->timed_out;
+
+	if (action->cancel_fd < 0)
+		action->cancel_fd = eventfd(stop ? 1 : 0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return answer(worker, action->cancel_fd < 0 ? -errno : 0, action->cancel_fd, NULL, NULL);
+}
+
+/* ---- the end of an action ---- */
+
+static void judge_failure(struct attempt *attempt, struct wire_in *in, int64_t result)
+{
+	const char *what = wire_get_text(in, WIRE_TEXT), *why = wire_get_text(in, WIRE_WHY);
+	const char *next = wire_get_text(in, WIRE_NEXT);
+	uint8_t changes = attempt->changes;
+
+	attempt->changed = changes == UPKEEP_CHANGES_UNKNOWN ||
+		changes == UPKEEP_CHANGES_IRREVERSIBLE || attempt->action->undos > 0;
+	attempt->transient = result == UPKEEP_FAILED_FOR_NOW;
+	attempt_fail(attempt, result == UPKEEP_NEEDS_PERSON ? REASON_PERSON : REASON_EXIT, next,
+		"%s%s%s", what ? what : "failed, and did not say why", why ? ": " : "",
+		why ? why : "");
+}
+
+static int on_done(struct worker *worker, struct wire_in *in)
+{
+	struct attempt *attempt = worker->attempt;
+	int64_t result = wire_get_number(in, WIRE_RESULT);
+
+	if (wire_get_number(in, WIRE_SERIAL) != worker->serial)
+		return -EBADMSG;
+	if (result == UPKEEP_UNCHANGED || result == UPKEEP_CHANGED) {
+		attempt->state = TASK_SUCCEEDED;
+		attempt->changed = result == UPKEEP_CHANGED &&
+			attempt->changes != UPKEEP_CHANGES_NONE;
+		attempt->engine->would |= result == UPKEEP_CHANGED;
+	} else if (result < 0 && result >= UPKEEP_NEEDS_PERSON) {
+		judge_failure(attempt, in, result);
+	} else {
+		return -EBADMSG;
+	}
+	attempt->action->done = true;
+	attempt_check(attempt);
+	return 0;
+}
+
+static void on_refused(struct worker *worker, struct wire_in *in)
+{
+	if (worker->attempt)
+		attempt_fail(worker->attempt, REASON_START, wire_get_text(in, WIRE_NEXT), "%s",
+			wire_get_text(in, WIRE_TEXT));
+}
+
+static int tell(struct worker *worker, struct wire_in *in)
+{
+	struct attempt *attempt = worker->attempt;
+
+	switch (in->kind) {
+	case WIRE_LOG:
+		on_log(attempt, in);
+		return 0;
+	case WIRE_PROGRESS:
+		engine_tell(worker->engine,
+			&(struct run_event){.kind = RUN_EVENT_PROGRESS, .task = attempt->task,
+				.done = (uint64_t)wire_get_number(in, WIRE_AMOUNT),
+				.total = (uint64_t)wire_get_number(in, WIRE_TOTAL),
+				.text = wire_get_text(in, WIRE_NAME)});
+		return 0;
+	case WIRE_OUTPUT:
+		return on_output(attempt, in);
+	case WIRE_ROW:
+		return on_row(attempt, in);
+	case WIRE_WOULD:
+		on_would(attempt, in);
+		return 0;
+	case WIRE_UNDO_APPLIED:
+		on_undo_state(attempt, in, JOURNAL_UNDO_APPLIED);
+		return 0;
+	case WIRE_UNDO_DROP:
+		on_undo_state(attempt, in, JOURNAL_UNDO_DROPPED);
+		return 0;
+	case WIRE_UNDO_DONE:
+		on_undo_state(attempt, in, JOURNAL_UNDO_DONE);
+		return 0;
+	case WIRE_KILL:
+		on_kill(attempt, in);
+		return 0;
+	default: /* WIRE_TOKEN: kept once plans are saved */
+		return 0;
+	}
+}
+
+int host_message(struct worker *worker, struct wire_in *in)
+{
+	if (in->kind == WIRE_LOADED)
+		return 0;
+	if (in->kind == WIRE_REFUSED) {
+		on_refused(worker, in);
+		return 0;
+	}
+	if (!worker->attempt)
+		return in->kind == WIRE_LOG || in->kind == WIRE_PROGRESS ? 0 : -EBADMSG;
+	switch (in->kind) {
+	case WIRE_UNDO_PUSH:
+		return on_undo_push(worker, in);
+	case WIRE_UNDO_DIR:
+		return on_undo_dir(worker);
+	case WIRE_TEMP_DIR:
+		return on_temp_dir(worker);
+	case WIRE_SECRET:
+		return on_secret(worker, in);
+	case WIRE_SPAWN:
+		return on_spawn(worker, in);
+	case WIRE_WHOLE:
+		return answer_plain(worker, 1);
+	case WIRE_CANCEL_FD:
+		return on_cancel_fd(worker);
+	case WIRE_DONE:
+		return on_done(worker, in);
+	default:
+		return tell(worker, in);
+	}
+}

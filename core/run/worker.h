@@ -1,0 +1,48 @@
+/* Workers as the engine sees them: shared by worker.c (their life) and host.c (what
+ * their actions ask for). */
+#ifndef UPKEEP_RUN_WORKER_H
+#define UPKEEP_RUN_WORKER_H
+
+#include "run/engine.h"
+
+/* A process that runs actions of one instance under one set of options. */
+struct worker {
+	struct source socket;
+	struct source output; /* what it prints by itself */
+	struct engine *engine;
+	const struct instance *instance;
+	const struct task_options *options; /* of the task it was started for */
+	uint32_t number;
+	pid_t pid;
+	bool reaped, dead; /* dead: its socket has ended or is not read any more */
+	int status;
+	struct cgroup cgroup;
+	struct cgroup_limit limit;
+	struct attempt *attempt; /* whose action it runs; NULL: idle */
+	int64_t serial;
+	VEC(const struct secret *) secrets; /* that it was told */
+};
+
+/* A program that an action asked for. */
+struct child {
+	pid_t pid;
+	int end_fd; /* hears its end; -1: it has ended */
+};
+
+/* The side of an attempt that runs an action. */
+struct action {
+	struct worker *worker;
+	bool done; /* the worker said DONE, or can say nothing any more */
+	int cancel_fd; /* eventfd, -1: not asked for */
+	char *temp_dir;
+	int log_end; /* write end of the log for its programs, -1: none yet */
+	VEC(struct child) children;
+	uint64_t undo_id;   /* to be answered when it is synced; 0: none */
+	uint32_t undos;     /* records that were not dropped */
+	uint64_t output_bytes;
+};
+
+/* host.c: one message of the worker.  A negative errno: it is not to be believed. */
+int host_message(struct worker *worker, struct wire_in *in);
+
+#endif
