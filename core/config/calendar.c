@@ -29,8 +29,8 @@ static int refuse(struct error *err, const char *text, const char *part, const c
 
 	text_add_visible(&whole, text, strlen(text));
 	text_add_visible(&visible, part, strlen(part));
-	return error_set(err, -EINVAL, ACCEPTED, "\"%s\": %s \"%s\"", text_string(&whole), why,
-		text_string(&visible));
+	return error_set(err, -EINVAL, ACCEPTED, "\"%s\": %s%s%s%s", text_string(&whole), why,
+		*part ? " \"" : "", text_string(&visible), *part ? "\"" : "");
 }
 
 static void set_bit(uint64_t *bits, unsigned number)

@@ -11,7 +11,8 @@ static const struct upkeep_param keys[] = {
 	{.name = "schedule", .type = UPKEEP_STRING},
 	{.name = "overlap", .type = UPKEEP_CHOICE, .choices = "skip|wait|fail"},
 	{.name = "wait_max", .type = UPKEEP_DURATION},
-	{.name = "params", .about = "write { NAME = { type = \"...\"; }; }", .type = 0},
+	{.name = "params", .about = "write { NAME = { type = \"...\"; }; }", .type = 0,
+		.flags = KEY_REFS},
 	{.name = "timeout", .type = UPKEEP_DURATION, .min = 1},
 	{.name = "on_failure", .type = UPKEEP_CHOICE, .choices = "undo|stop|continue"},
 	{.name = "running", .type = UPKEEP_CHOICE, .choices = "cancel|finish"},
@@ -137,7 +138,7 @@ void graphs_load(struct loader *loader, struct value *root, struct graph_list *g
 			const char *next = nearest_question(&nearest, question, sizeof question);
 			loader_error(loader, member->at,
 				next ? next : "a graph file holds graphs = { NAME = { ... }; };",
-				"unknown key \"%s\"", member->name);
+				"key \"%s\" is unknown", member->name);
 		} else if (member->value.kind != VALUE_GROUP) {
 			loader_error(loader, member->value.at, "write { NAME = { tasks = ...; }; }",
 				"key \"graphs\" must be a group");

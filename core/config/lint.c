@@ -45,7 +45,7 @@ static void describe(const struct walk *walk, char *buffer, size_t size)
 
 	if (token->kind == TOKEN_END)
 		snprintf(buffer, size, "the end of the file");
-	else if (token->kind == TOKEN_STRING)
+	else if (token->kind == TOKEN_STRING && !token->unquoted)
 		snprintf(buffer, size, "the string %.*s", n, token->text);
 	else
 		snprintf(buffer, size, "\"%.*s\"", n, token->text);
@@ -127,7 +127,14 @@ static void walk_settings(struct walk *walk);
 static void walk_scalar(struct walk *walk)
 {
 	bool string = walk->token.kind == TOKEN_STRING;
+	char next[96];
 
+	if (walk->token.unquoted) {
+		int n = (int)(walk->token.size < 64 ? walk->token.size : 64);
+		snprintf(next, sizeof next, "put it in quotes: \"%.*s\"", n, walk->token.text);
+		scanner_fault(&walk->scanner, walk->token.at, next, "unquoted text %.*s", n,
+			walk->token.text);
+	}
 	advance(walk);
 	while (string && walk->token.kind == TOKEN_STRING)
 		advance(walk);
@@ -291,8 +298,8 @@ static void walk_setting(struct walk *walk, struct names *names)
 	if (!is_sign(walk, '=') && !is_sign(walk, ':')) {
 		snprintf(expected, sizeof expected, "\"=\" after \"%.*s\"",
 			(int)(name.size < 64 ? name.size : 64), name.text);
-		stop(walk, walk->token.kind == TOKEN_GARBAGE ?
-			"names are made of letters, digits, - and _" : NULL, expected);
+		stop(walk, walk->token.unquoted || walk->token.kind == TOKEN_GARBAGE
+				? "names are made of letters, digits, - and _" : NULL, expected);
 		return;
 	}
 	advance(walk);

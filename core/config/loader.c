@@ -129,8 +129,8 @@ static void report_unknown(struct loader *loader, const struct upkeep_param *key
 		text_addf(&known, "%s%s", i ? ", " : "known are: ", keys[i].name);
 	}
 	const char *next = nearest_question(&nearest, question, sizeof question);
-	loader_error(loader, member->at, next ? next : text_string(&known), "unknown key \"%s\"",
-		member->name);
+	loader_error(loader, member->at, next ? next : text_string(&known), "%s \"%s\" is unknown",
+		loader->key_noun, member->name);
 }
 
 void loader_keys(struct loader *loader, const struct upkeep_param *keys, size_t count,
@@ -146,7 +146,8 @@ void loader_keys(struct loader *loader, const struct upkeep_param *keys, size_t 
 	}
 	for (size_t i = 0; i < count; i++)
 		if (keys[i].flags & UPKEEP_REQUIRED && !value_get(group, keys[i].name))
-			loader_error(loader, at, keys[i].about, "key \"%s\" is missing", keys[i].name);
+			loader_error(loader, at, keys[i].about, "%s \"%s\" is missing", loader->key_noun,
+				keys[i].name);
 }
 
 int64_t key_number(const struct upkeep_param *key, const struct value *value)

@@ -10,7 +10,7 @@
 #include <string.h>
 
 static const struct upkeep_param retry_keys[] = {
-	{.name = "attempts", .about = "add how often it is tried in all", .type = UPKEEP_INT,
+	{.name = "attempts", .about = "add attempts = 3", .type = UPKEEP_INT,
 		.flags = UPKEEP_REQUIRED, .min = 1, .max = 1000},
 	{.name = "delay", .type = UPKEEP_DURATION},
 	{.name = "backoff", .type = UPKEEP_FLOAT, .min = 1, .max = 100},

@@ -178,6 +178,9 @@ static void scan_single_quotes(struct scanner *scanner, struct token *token)
 
 	while (s < scanner->end && *s != '\'' && *s != '\n')
 		s++;
+	if (*s != '\'')
+		for (s = scanner->at + 1; s < scanner->end && !strchr("\n;,)]}", *s);)
+			s++;
 	scanner->at = s < scanner->end && *s == '\'' ? s + 1 : s;
 	token->kind = TOKEN_STRING;
 	scanner_fault(scanner, token->at, "use double quotes", "a string in single quotes");
@@ -212,7 +215,6 @@ static void check_range(struct scanner *scanner, const struct token *token, bool
 static bool scan_unquoted(struct scanner *scanner, struct token *token)
 {
 	const char *s = scanner->at;
-	char buffer[64], next[96];
 
 	bool comment = *s == '/' && (s[1] == '/' || s[1] == '*');
 	if (s >= scanner->end || comment || !(in_name(*s) || *s == '.' || *s == '/' || *s == '%'))
@@ -222,8 +224,7 @@ static bool scan_unquoted(struct scanner *scanner, struct token *token)
 	token->size = (uint32_t)(s - token->text);
 	scanner->at = s;
 	token->kind = TOKEN_STRING;
-	snprintf(next, sizeof next, "put it in quotes: \"%s\"", copy_text(token, buffer, sizeof buffer));
-	scanner_fault(scanner, token->at, next, "unquoted text %s", buffer);
+	token->unquoted = true;
 	return true;
 }
 

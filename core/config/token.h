@@ -32,6 +32,7 @@ struct token {
 	uint8_t kind; /* enum token_kind */
 	char sign;
 	bool spans_lines; /* a string over more than one line */
+	bool unquoted;    /* taken for a string, but without its quotes: not yet reported */
 	struct lint_place at;
 	const char *text; /* not NUL-terminated */
 	uint32_t size;

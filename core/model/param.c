@@ -108,7 +108,10 @@ static void report_bounds(struct check *check, const struct upkeep_param *param,
 	const char *got = value_text(&arena, value);
 
 	bound_text(type, param->min, low, sizeof low);
-	if (param->max < param->min)
+	if (param->min == INT64_MIN)
+		fault(check, value->at, NULL, "must be at most %s, got %s",
+			bound_text(type, param->max, high, sizeof high), got);
+	else if (param->max < param->min)
 		fault(check, value->at, NULL, "must be at least %s, got %s", low, got);
 	else
 		fault(check, value->at, NULL, "must be between %s and %s, got %s", low,
@@ -206,6 +209,17 @@ static void check_one(struct check *check, const struct upkeep_param *param, uin
 static void check_group(struct check *check, const struct upkeep_param *params, size_t count,
 	const struct value *group, struct location at, const char *skip);
 
+/* The first of a list that is a program with its arguments. */
+static void check_program(struct check *check, const struct value *value)
+{
+	if (value->kind != VALUE_STRING || value->has_refs || value->string[0] == '/')
+		return;
+	if (!*value->string || strchr(value->string, '/'))
+		fault(check, value->at, "it is not searched in the current directory",
+			"must be an absolute path, or the bare name of a program, got \"%s\"",
+			value->string);
+}
+
 static void check_list(struct check *check, const struct upkeep_param *param,
 	const struct value *value)
 {
@@ -220,6 +234,8 @@ static void check_list(struct check *check, const struct upkeep_param *param,
 	if (param->flags & UPKEEP_NONEMPTY && !value->list.count)
 		fault(check, value->at, param->about, "must not be empty");
 	check->frame = &item;
+	if (param->flags & UPKEEP_SEARCHED && value->list.count)
+		check_program(check, &value->list.items[0]);
 	for (; item.index < value->list.count; item.index++)
 		check_one(check, param, param->type & ~UPKEEP_LIST, &value->list.items[item.index]);
 	check->frame = item.outer;

@@ -238,7 +238,7 @@ static int parse_time(const char *text, union scalar *ret, struct error *err)
 	struct tm given = tm;
 	time_t seconds = local ? mktime(&tm) : timegm(&tm) - offset_s;
 	if (tm.tm_mday != given.tm_mday || tm.tm_mon != given.tm_mon)
-		return error_set(err, -ERANGE, NULL, "there is no such day: \"%s\"", text);
+		return error_set(err, -ERANGE, NULL, "must be a day that exists, got \"%s\"", text);
 	ret->integer = seconds;
 	return 0;
 }
@@ -302,7 +302,7 @@ static int check_secret(const char *text, struct error *err)
 	if (text_starts(text, "command:") && text[8] == '/') {
 		if (strpbrk(text, " \t\n"))
 			return error_set(err, -EINVAL, "put them into a script and name that",
-				"a secret's command takes no arguments");
+				"must be a program without arguments");
 		return 0;
 	}
 	/* The text is not repeated: it may be the secret itself. */
