@@ -25,10 +25,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Linked where core/plan is. */
-#pragma weak plan_build
-#pragma weak plan_free
-
 static void die(const char *what, const char *path)
 {
 	fprintf(stderr, "%s %s: %m\n", what, path);
@@ -127,7 +123,7 @@ static void check_plans(struct site *site, struct diagnostics *diagnostics)
 {
 	struct plan_options options = {.check_only = true};
 
-	for (uint32_t i = 0; plan_build && i < site->graph_count; i++) {
+	for (uint32_t i = 0; i < site->graph_count; i++) {
 		struct error CLEANUP_ERROR err = {0};
 		struct plan *plan = NULL;
 		if (site->graphs[i].faulty)
