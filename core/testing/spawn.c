@@ -77,7 +77,7 @@ static int find_program(const char *name, char path[PATH_MAX])
 		return process_find(name, path, PATH_MAX);
 	if (name[0] != '/' || strlen(name) >= PATH_MAX)
 		return -EINVAL;
-	strcpy(path, name);
+	memcpy(path, name, strlen(name) + 1);
 	return 0;
 }
 

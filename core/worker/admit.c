@@ -71,7 +71,7 @@ static void *copy_table(const struct copier *copier, const void *table, size_t c
 {
 	char *copy = arena_array(copier->arena, count, size);
 
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; table && i < count; i++)
 		memcpy(copy + i * size, (const char *)table + i * stride, stride < size ? stride : size);
 	return copy;
 }

@@ -124,7 +124,7 @@ static int32_t cut_finish(struct upkeep_ctx *ctx, const struct cut *c, uint64_t 
 
 static int32_t head_cut(struct upkeep_ctx *ctx, struct cut *c)
 {
-	uint64_t id;
+	uint64_t id = 0;
 	int pid;
 	char writer[20];
 	int32_t r = cut_push(ctx, c, RECORD_COLLAPSE, &id);
@@ -178,7 +178,7 @@ int32_t collapse_file(struct upkeep_ctx *ctx, struct place log, const struct sta
 
 static int32_t all_cut(struct upkeep_ctx *ctx, struct cut *c)
 {
-	uint64_t id;
+	uint64_t id = 0;
 	int32_t r = cut_push(ctx, c, RECORD_TRUNCATE, &id);
 	if (r < 0)
 		return r;

@@ -64,7 +64,7 @@ static int32_t move_push(struct upkeep_ctx *ctx, struct place from, struct place
 int32_t place_move(struct upkeep_ctx *ctx, struct place from, struct place to,
 	const struct stat *st, const struct reopen *reopen)
 {
-	uint64_t id;
+	uint64_t id = 0;
 	char fingerprint[96];
 	if (!beneath_is(from.dir_fd, from.name, st->st_dev, st->st_ino))
 		return PLACE_SKIPPED;

@@ -28,8 +28,8 @@ static int name_set(char *dir_room, char *name_room, const char *dir, const char
 {
 	if (strlen(dir) >= PATH_MAX || strlen(name) > NAME_MAX)
 		return -ENAMETOOLONG;
-	strcpy(dir_room, dir);
-	strcpy(name_room, name);
+	memcpy(dir_room, dir, strlen(dir) + 1);
+	memcpy(name_room, name, strlen(name) + 1);
 	return 0;
 }
 

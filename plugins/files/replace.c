@@ -73,7 +73,7 @@ static int32_t commit_now(struct upkeep_ctx *ctx, const struct replace *p, uint6
 
 int32_t replace_commit(struct upkeep_ctx *ctx, struct replace *p, const char **ret_why)
 {
-	uint64_t id;
+	uint64_t id = 0;
 	int unsure = 0;
 	int held = writers_hold_off(p->from_fd);
 	int written = held < 0 ? writers_any(p->from_fd, &unsure) : !held;
