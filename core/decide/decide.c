@@ -239,7 +239,7 @@ int64_t decide_wake(const struct decide *d)
 {
 	int64_t wake = d->phase == PHASE_FORWARD ? d->deadline_ms : INT64_MAX;
 
-	if (d->timers.list.count) {
+	if (d->timers.list.count && !d->draining) {
 		int64_t at = (int64_t)(UINT64_MAX - d->timers.list.items[0].key);
 		if (at < wake)
 			wake = at;

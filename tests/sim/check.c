@@ -373,18 +373,16 @@ static bool time_is_up(const struct world *w, const struct run *run)
 void check_clock(const struct world *w, struct run *run)
 {
 	if (time_is_up(w, run) && !forward_is_over(run))
-		run->stopped = true;
+		run->stopped = run->doubtful = true;
 }
 
 /* After each drain: did the time limit come before the end of the forward work? */
 static void check_time(const struct world *w, struct run *run)
 {
-	if (!time_is_up(w, run))
+	if (!time_is_up(w, run) || forward_is_over(run))
 		return;
-	if (!forward_is_over(run))
-		run->stopped = run->failed = true;
-	else if (w->now_ms == run->forward_ms + run->made->timeout_ms)
-		run->doubtful = true;
+	run->stopped = run->failed = true;
+	run->doubtful = false;
 }
 
 void check_idle(struct world *w, struct run *run)
