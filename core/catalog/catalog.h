@@ -2,6 +2,10 @@
  * Catalog: which plugins there are and what they offer, without running their
  * code here.  A description is printed once by a worker without privileges and
  * cached by the file's device, inode, size, mtime and ctime.
+ *
+ * UPKEEP_PLUGIN_DIR in the environment (directories with ":" between them) takes the
+ * place of the built-in directory, for tests and for use from the build tree, where
+ * plugins lie in plugins/.libs.  Ignored where the program runs setuid.
  */
 #ifndef UPKEEP_CATALOG_CATALOG_H
 #define UPKEEP_CATALOG_CATALOG_H
@@ -16,6 +20,7 @@ struct catalog_options {
 	size_t dir_count;
 	const char *cache_dir;   /* of the descriptions; made (0700) where missing; NULL: none */
 	const char *program;     /* upkeep itself, to be spawned as a worker; NULL: /proc/self/exe */
+	int64_t describe_ms;     /* how long a plugin may take to be described; 0: 10 s */
 };
 
 int catalog_new(const struct catalog_options *options, struct catalog **ret, struct error *err);

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-int main(void)
+#include "worker/worker.h"
+
+int main(int argc, char **argv)
 {
-	return 0;
+	int code = worker_entry(argc, argv);
+
+	return code >= 0 ? code : 0;
 }
