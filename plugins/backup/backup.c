@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+/* Backups: sealed, signed, verified, restored, pruned.  The tables; the work is elsewhere. */
+#include "backup/actions.h"
+
+static const struct upkeep_param store_fields[] = {
+	UPKEEP_PARAM_STRING(struct store_setting, name, "how actions call it",
+		.flags = UPKEEP_REQUIRED | UPKEEP_NONEMPTY),
+	UPKEEP_PARAM_PATH(struct store_setting, path, "directory that holds the backups",
+		.flags = UPKEEP_REQUIRED),
+};
+
+static const struct upkeep_param settings_table[] = {
+	UPKEEP_PARAM_GROUPS(struct settings, stores, struct store_setting, store_fields,
+		"places that hold backups", .flags = UPKEEP_REQUIRED | UPKEEP_NONEMPTY),
+	UPKEEP_PARAM_PATH(struct settings, keyring, "GnuPG directory of the site's own keys",
+		.preset = "/etc/upkeep/keyring"),
+	UPKEEP_PARAM_STRING(struct settings, sign_key,
+		"whole fingerprint of the site's signing key; the key of backup.init where empty"),
+	UPKEEP_PARAM_STRINGS(struct settings, recipients,
+		"whole fingerprints of the keys to seal to; sign_key where empty"),
+	UPKEEP_PARAM_STRINGS(struct settings, trusted,
+		"whole fingerprints of the keys whose signature is believed; sign_key where empty"),
+	UPKEEP_PARAM_PATHS(struct settings, public_keys,
+		"files with public keys, for a machine whose keyring has none"),
+};
+
+#define STORE(s) UPKEEP_PARAM_STRING(s, store, "name of the store; the first one where empty", \
+		.preset = "")
+#define NAME(s, text) UPKEEP_PARAM_STRING(s, name, text, .preset = "")
+#define BACKUP(s) UPKEEP_PARAM_STRING(s, backup, "id of the backup, or latest", \
+		.preset = "latest", .flags = UPKEEP_NONEMPTY)
+
+static const struct upkeep_param create_params[] = {
+	STORE(struct create_args),
+	UPKEEP_PARAM_STRING(struct create_args, name, "name that backups of this kind share",
+		.flags = UPKEEP_REQUIRED | UPKEEP_NONEMPTY),
+	UPKEEP_PARAM_PATHS(struct create_args, paths, "files and directories to back up",
+		.flags = UPKEEP_REQUIRED | UPKEEP_NONEMPTY),
+	UPKEEP_PARAM_STRINGS(struct create_args, exclude,
+		"patterns of what to leave out: of whole paths where they begin with /, else of names",
+		.flags = UPKEEP_GLOBS),
+	UPKEEP_PARAM_STRING(struct create_args, label, "remark for people", .preset = ""),
+	UPKEEP_PARAM_BOOL(struct create_args, pin, "never prune this one", .preset = "false"),
+	UPKEEP_PARAM_BOOL(struct create_args, one_file_system,
+		"leave out what other file systems hold", .preset = "true"),
+	UPKEEP_PARAM_BOOL(struct create_args, skip_caches,
+		"leave out directories that a CACHEDIR.TAG marks", .preset = "true"),
+};
+static const struct upkeep_output create_outputs[] = {
+	UPKEEP_OUT("id", UPKEEP_STRING, "id of the new backup"),
+	UPKEEP_OUT("entries", UPKEEP_INT, "files, directories and the like"),
+	UPKEEP_OUT("bytes", UPKEEP_SIZE, "bytes of files"),
+	UPKEEP_OUT("stored", UPKEEP_SIZE, "bytes in the store"),
+	UPKEEP_OUT("problems", UPKEEP_INT, "entries that could not be read or kept still"),
+	UPKEEP_OUT("changed", UPKEEP_INT, "files that changed while they were read"),
+};
+
+static const struct upkeep_param verify_params[] = {
+	STORE(struct verify_args),
+	BACKUP(struct verify_args),
+	NAME(struct verify_args, "only backups of this name; all where empty"),
+	UPKEEP_PARAM_BOOL(struct verify_args, all, "every backup, not one", .preset = "false"),
+	UPKEEP_PARAM_CHOICE(struct verify_args, level,
+		"hash: packs are those of the manifest; full: decrypt and compare every file too",
+		.choices = "full|hash", .preset = "full"),
+};
+static const struct upkeep_output verify_outputs[] = {
+	UPKEEP_OUT("id", UPKEEP_STRING, "id of the backup"),
+	UPKEEP_OUT("verified", UPKEEP_INT, "backups that are good"),
+};
+
+static const struct upkeep_param list_params[] = {
+	STORE(struct list_args),
+	NAME(struct list_args, "only backups of this name; all where empty"),
+};
+static const struct upkeep_output list_outputs[] = {
+	UPKEEP_OUT("count", UPKEEP_INT, "how many there are"),
+};
+
+static const struct upkeep_param find_params[] = {
+	STORE(struct find_args),
+	NAME(struct find_args, "only backups of this name; all where empty"),
+	UPKEEP_PARAM_STRING(struct find_args, pattern,
+		"of whole paths where it begins with /, else of their ends",
+		.flags = UPKEEP_REQUIRED | UPKEEP_NONEMPTY | UPKEEP_GLOBS),
+};
+
+static const struct upkeep_param restore_params[] = {
+	STORE(struct restore_args),
+	BACKUP(struct restore_args),
+	NAME(struct restore_args, "for latest: the newest of this name"),
+	UPKEEP_PARAM_PATHS(struct restore_args, paths,
+		"files and directories to bring back; all of the backup where empty"),
+	UPKEEP_PARAM_PATH(struct restore_args, target,
+		"directory below which the whole paths are put", .preset = "/"),
+};
+static const struct upkeep_output restore_outputs[] = {
+	UPKEEP_OUT("id", UPKEEP_STRING, "id of the backup"),
+	UPKEEP_OUT("entries", UPKEEP_INT, "entries restored"),
+	UPKEEP_OUT("bytes", UPKEEP_SIZE, "bytes of files restored"),
+	UPKEEP_OUT("old", UPKEEP_LIST | UPKEEP_PATH, "directories that hold what was there before"),
+};
+
+static const struct upkeep_param prune_params[] = {
+	STORE(struct prune_args),
+	NAME(struct prune_args, "only backups of this name; all names, each by itself, where empty"),
+	UPKEEP_PARAM_INT(struct prune_args, keep_daily, "days of which the newest stays",
+		.preset = "0", .max = 100000),
+	UPKEEP_PARAM_INT(struct prune_args, keep_weekly, "ISO weeks of which the newest stays",
+		.preset = "0", .max = 100000),
+	UPKEEP_PARAM_INT(struct prune_args, keep_monthly, "months of which the newest stays",
+		.preset = "0", .max = 100000),
+	{ .name = "keep_within",
+		.about = "all that are younger stay",
+		.type = UPKEEP_DURATION,
+		.offset = UPKEEP_MEMBER(struct prune_args, keep_within_ms, int64_t),
+		.preset = "0s" },
+	UPKEEP_PARAM_INT(struct prune_args, min_keep, "verified backups that always stay",
+		.preset = "1", .min = 1, .max = 100000),
+	{ .name = "undo_keep",
+		.about = "how long a removed backup can be brought back",
+		.type = UPKEEP_DURATION,
+		.offset = UPKEEP_MEMBER(struct prune_args, undo_keep_ms, int64_t),
+		.preset = "7d" },
+	UPKEEP_PARAM_CHOICE(struct prune_args, space,
+		"later: when undo_keep is over; now: at once, and for good", .choices = "later|now",
+		.preset = "later"),
+};
+static const struct upkeep_output prune_outputs[] = {
+	UPKEEP_OUT("removed", UPKEEP_INT, "backups removed"),
+	UPKEEP_OUT("kept", UPKEEP_INT, "backups kept"),
+	UPKEEP_OUT("freed", UPKEEP_SIZE, "bytes of those removed"),
+};
+
+static const struct upkeep_param pin_params[] = {
+	STORE(struct pin_args),
+	BACKUP(struct pin_args),
+	NAME(struct pin_args, "for latest: the newest of this name"),
+};
+static const struct upkeep_output pin_outputs[] = {
+	UPKEEP_OUT("id", UPKEEP_STRING, "id of the backup"),
+};
+
+static const struct upkeep_param init_params[] = {
+	UPKEEP_PARAM_BOOL(struct init_args, create_key,
+		"make a key for the site, unless its keyring has one", .preset = "false"),
+	UPKEEP_PARAM_STRING(struct init_args, user_id, "name of that key", .preset = ""),
+};
+static const struct upkeep_output init_outputs[] = {
+	UPKEEP_OUT("fingerprint", UPKEEP_STRING, "whole fingerprint of the site's key"),
+};
+
+static const struct upkeep_action actions[] = {
+	{ .name = "create",
+		.about = "Store files and directories, sealed and signed",
+		.changes = UPKEEP_CHANGES_RECORDED,
+		UPKEEP_PARAMS(struct create_args, create_params),
+		UPKEEP_OUTPUTS(create_outputs),
+		.check = create_check,
+		.plan = create_plan,
+		.probe = create_probe,
+		.run = create_run,
+		.undo = create_undo },
+	{ .name = "verify",
+		.about = "Read a backup back and note that it is good",
+		.changes = UPKEEP_CHANGES_NONE,
+		UPKEEP_PARAMS(struct verify_args, verify_params),
+		UPKEEP_OUTPUTS(verify_outputs),
+		.run = verify_run },
+	{ .name = "list",
+		.about = "List the backups of a store",
+		.changes = UPKEEP_CHANGES_NONE,
+		UPKEEP_PARAMS(struct list_args, list_params),
+		UPKEEP_OUTPUTS(list_outputs),
+		.run = list_run },
+	{ .name = "find",
+		.about = "Look for files in all backups of a store",
+		.changes = UPKEEP_CHANGES_NONE,
+		UPKEEP_PARAMS(struct find_args, find_params),
+		UPKEEP_OUTPUTS(list_outputs),
+		.run = find_run },
+	{ .name = "restore",
+		.about = "Bring files and directories back",
+		.changes = UPKEEP_CHANGES_RECORDED,
+		UPKEEP_PARAMS(struct restore_args, restore_params),
+		UPKEEP_OUTPUTS(restore_outputs),
+		.check = restore_check,
+		.plan = restore_plan,
+		.probe = restore_probe,
+		.run = restore_run,
+		.undo = restore_undo },
+	{ .name = "prune",
+		.about = "Remove backups that no rule keeps",
+		.changes = UPKEEP_CHANGES_RECORDED,
+		UPKEEP_PARAMS(struct prune_args, prune_params),
+		UPKEEP_OUTPUTS(prune_outputs),
+		.check = prune_check,
+		.plan = prune_plan,
+		.probe = prune_probe,
+		.run = prune_run,
+		.undo = prune_undo },
+	{ .name = "pin",
+		.about = "Keep a backup from ever being pruned",
+		.changes = UPKEEP_CHANGES_UNKNOWN,
+		UPKEEP_PARAMS(struct pin_args, pin_params),
+		UPKEEP_OUTPUTS(pin_outputs),
+		.run = pin_run },
+	{ .name = "unpin",
+		.about = "Let a pinned backup be pruned again",
+		.changes = UPKEEP_CHANGES_UNKNOWN,
+		UPKEEP_PARAMS(struct pin_args, pin_params),
+		UPKEEP_OUTPUTS(pin_outputs),
+		.run = unpin_run },
+	{ .name = "init",
+		.about = "Make the stores, and a key for the site",
+		.changes = UPKEEP_CHANGES_IRREVERSIBLE,
+		UPKEEP_PARAMS(struct init_args, init_params),
+		UPKEEP_OUTPUTS(init_outputs),
+		.run = init_run },
+};
+
+UPKEEP_PLUGIN(.name = "backup", .version = "1.0",
+	.about = "Backups of files: sealed, signed, verified, restored, pruned",
+	UPKEEP_SETTINGS(struct settings, settings_table), UPKEEP_ACTIONS(actions));

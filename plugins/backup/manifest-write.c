@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+#include "backup/manifest.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "backup/frame.h"
+#include "support/cleanup.h"
+
+struct manifest_writer {
+	struct frame_writer *frame;
+	int fd;
+	uint64_t entries;
+	uint32_t packs;
+};
+
+static json_t *hex_text(const char *bytes)
+{
+	static const char digits[] = "0123456789abcdef";
+	size_t size = strlen(bytes);
+	CLEANUP_FREE char *hex = fault_alloc(2 * size + 1);
+	for (size_t i = 0; i < size; i++) {
+		hex[2 * i] = digits[(unsigned char)bytes[i] >> 4];
+		hex[2 * i + 1] = digits[bytes[i] & 15];
+	}
+	return json_string(hex);
+}
+
+/* Bytes under `key`, or in hexadecimal under `key_hex` where they are not UTF-8. */
+static void set_bytes(json_t *object, const char *key, const char *bytes)
+{
+	json_t *text = json_string(bytes);
+	if (text) {
+		json_object_set_new(object, key, text);
+		return;
+	}
+	CLEANUP_FREE char *other = fault_format("%s_hex", key);
+	json_object_set_new(object, other, hex_text(bytes));
+}
+
+static int put_line(struct manifest_writer *writer, json_t *object)
+{
+	CLEANUP_FREE char *line = object ? json_dumps(object, JSON_COMPACT) : NULL;
+	json_decref(object);
+	if (!line)
+		return -ENOMEM;
+	int r = frame_write(writer->frame, line, strlen(line));
+	return r < 0 ? r : frame_write(writer->frame, "\n", 1);
+}
+
+static json_t *head_object(const struct manifest *head)
+{
+	json_t *object = json_pack("{si, ss, ss, ss, sI}", "upkeep_backup", MANIFEST_FORMAT, "id",
+		head->id, "name", head->name, "host", head->host, "created_s",
+		(json_int_t)head->created_s);
+	if (object && head->label && *head->label)
+		set_bytes(object, "label", head->label);
+	json_t *paths = json_array();
+	for (size_t i = 0; object && i < head->path_count; i++) {
+		json_t *text = json_string(head->paths[i]);
+		json_array_append_new(paths, text ? text : json_string(""));
+	}
+	if (object)
+		json_object_set_new(object, "paths", paths);
+	return object;
+}
+
+int manifest_begin(struct manifest_writer **ret, const struct manifest *head,
+	struct fault *fault)
+{
+	struct manifest_writer *writer = fault_alloc(sizeof *writer);
+	*ret = writer;
+	writer->fd = memfd_create("manifest", MFD_CLOEXEC);
+	if (writer->fd < 0)
+		return fault_set(fault, -errno, NULL, "cannot make a file in memory: %m");
+	int r = frame_begin(&writer->frame, writer->fd, fault);
+	if (r == 0 && put_line(writer, head_object(head)) < 0)
+		r = fault_set(fault, -EIO, NULL, "cannot write the manifest's head");
+	return r;
+}
+
+static json_t *pieces_array(const struct manifest_entry *entry)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; i < entry->piece_count; i++) {
+		const struct manifest_piece *p = &entry->pieces[i];
+		json_array_append_new(list,
+			json_pack("[I,I,I,I,I]", (json_int_t)p->pack, (json_int_t)p->offset,
+				(json_int_t)p->length, (json_int_t)p->from, (json_int_t)p->size));
+	}
+	return list;
+}
+
+int manifest_put_entry(struct manifest_writer *writer, const struct manifest_entry *entry)
+{
+	const char type[] = { entry->type, 0 };
+	json_t *object = json_object();
+	set_bytes(object, "path", entry->path);
+	json_object_set_new(object, "type", json_string(type));
+	json_object_set_new(object, "mode", json_integer(entry->mode));
+	json_object_set_new(object, "uid", json_integer(entry->uid));
+	json_object_set_new(object, "gid", json_integer(entry->gid));
+	json_object_set_new(object, "mtime",
+		json_pack("[I,I]", (json_int_t)entry->mtime_s, (json_int_t)entry->mtime_ns));
+	if (entry->type == 'f') {
+		json_object_set_new(object, "size", json_integer((json_int_t)entry->size));
+		json_object_set_new(object, "sha256", json_string(entry->sha256));
+	}
+	if (entry->link)
+		set_bytes(object, "link", entry->link);
+	if (entry->changed)
+		json_object_set_new(object, "changed", json_true());
+	json_object_set_new(object, "at", pieces_array(entry));
+	writer->entries++;
+	return put_line(writer, object);
+}
+
+int manifest_put_problem(struct manifest_writer *writer, const char *path, const char *kind,
+	const char *why)
+{
+	json_t *object = json_pack("{ss, ss}", "problem", kind, "why", why);
+	if (object)
+		set_bytes(object, "path", path);
+	return put_line(writer, object);
+}
+
+int manifest_put_pack(struct manifest_writer *writer, const struct manifest_pack *pack)
+{
+	return put_line(writer,
+		json_pack("{sI, ss, sI, sI}", "pack", (json_int_t)writer->packs++, "sha256",
+			pack->sha256, "size", (json_int_t)pack->size, "plain",
+			(json_int_t)pack->plain));
+}
+
+int manifest_end(struct manifest_writer **ret, int *ret_fd, struct fault *fault)
+{
+	struct manifest_writer *writer = *ret;
+	int r = put_line(writer,
+		json_pack("{sb, sI, sI}", "end", 1, "entries", (json_int_t)writer->entries, "packs",
+			(json_int_t)writer->packs));
+	int end = frame_end(&writer->frame);
+	if (r == 0 && end == 0)
+		*ret_fd = TAKE_FD(writer->fd);
+	else
+		r = fault_set(fault, r ? r : end, NULL, "cannot write the manifest: %s",
+			strerror(r ? -r : -end));
+	manifest_abort(ret);
+	return r;
+}
+
+void manifest_abort(struct manifest_writer **writer)
+{
+	if (!*writer)
+		return;
+	frame_end(&(*writer)->frame);
+	if ((*writer)->fd >= 0)
+		close((*writer)->fd);
+	free(*writer);
+	*writer = NULL;
+}

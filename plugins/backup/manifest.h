@@ -1,0 +1,98 @@
+/*
+ * The manifest: what is in a backup and where.  JSON lines, one object each:
+ *	{"upkeep_backup": 1, "id": ..., "name": ..., "host": ..., "created_s": ..., "paths": [...]}
+ *	{"path": ..., "type": "f", "mode": ..., "at": [[pack, offset, length, from, size]], ...}
+ *	{"problem": "unreadable", "path": ..., "why": ...}
+ *	{"pack": 0, "sha256": ..., "size": ..., "plain": ...}
+ *	{"end": true, "entries": ..., "packs": ...}
+ * A path or link that is not UTF-8 is written in hexadecimal, as "path_hex", "link_hex".
+ */
+#ifndef BACKUP_MANIFEST_H
+#define BACKUP_MANIFEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "support/fault.h"
+#include "support/store.h"
+
+#define MANIFEST_FORMAT 1
+/* The most that a manifest may be, plain. */
+#define MANIFEST_BYTES_MAX (8ull << 30)
+#define MANIFEST_LINE_MAX (64u << 20)
+#define MANIFEST_PACKS_MAX 10000000u
+
+/* Where a part of an entry lies: `length` bytes of tar from `offset` of the plain pack
+ * are its header and data; they hold the bytes [from, from + size) of the file. */
+struct manifest_piece {
+	uint32_t pack;
+	uint64_t offset, length, from, size;
+};
+
+#define MANIFEST_TYPES "fdlpcbh" /* file, directory, link, fifo, char, block, hard link */
+
+struct manifest_entry {
+	char *path; /* absolute */
+	char *link; /* of l: its text; of h: the path that comes before it; else NULL */
+	char type;
+	bool changed; /* while it was read */
+	uint32_t mode, uid, gid;
+	int64_t mtime_s;
+	uint32_t mtime_ns;
+	uint64_t size;
+	char sha256[STORE_HASH_TEXT]; /* of a file: of its bytes, holes left out */
+	struct manifest_piece *pieces;
+	size_t piece_count;
+};
+
+struct manifest_pack {
+	char sha256[STORE_HASH_TEXT]; /* of the sealed bytes */
+	uint64_t size, plain;         /* sealed; as tar */
+};
+
+struct manifest_problem {
+	char *path, *kind, *why;
+};
+
+struct manifest {
+	char *id, *name, *label, *host;
+	int64_t created_s;
+	char **paths;
+	size_t path_count;
+	struct manifest_entry *entries;
+	size_t entry_count, entry_room;
+	struct manifest_pack *packs;
+	size_t pack_count, pack_room;
+	struct manifest_problem *problems;
+	size_t problem_count;
+	bool ended;
+};
+
+/* Takes in one line.  -EBADMSG with the reason where it is not as it must be. */
+int manifest_add_line(struct manifest *manifest, const char *line, size_t size,
+	struct fault *fault);
+/* Reads all lines of the zstd frame in fd (from its start) and checks the whole. */
+int manifest_read(struct manifest *manifest, int fd, struct fault *fault);
+/* What can only be checked at the end: every piece lies in a pack, every hard link has
+ * its file before it, the end is there. */
+int manifest_check(const struct manifest *manifest, struct fault *fault);
+void manifest_free(struct manifest *manifest);
+#define CLEANUP_MANIFEST __attribute__((cleanup(manifest_free)))
+
+/* The same in the other direction, line by line. */
+struct manifest_writer;
+int manifest_begin(struct manifest_writer **ret, const struct manifest *head,
+	struct fault *fault);
+int manifest_put_entry(struct manifest_writer *writer, const struct manifest_entry *entry);
+int manifest_put_problem(struct manifest_writer *writer, const char *path, const char *kind,
+	const char *why);
+int manifest_put_pack(struct manifest_writer *writer, const struct manifest_pack *pack);
+/* Ends it; *ret_fd, in memory, is the caller's.  Frees the writer. */
+int manifest_end(struct manifest_writer **writer, int *ret_fd, struct fault *fault);
+void manifest_abort(struct manifest_writer **writer);
+
+/* Whether `path` is absolute, without "//", "." and "..". */
+bool manifest_path_valid(const char *path);
+
+#endif

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+#include "backup/vault.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "backup/seal.h"
+#include "support/cleanup.h"
+
+#define SIGNATURE_MAX (64u << 10)
+
+int vault_open_store(struct upkeep_ctx *ctx, const char *name, bool make, struct store **ret,
+	struct fault *fault)
+{
+	const struct settings *settings = ctx->settings;
+	for (size_t i = 0; i < settings->stores.count; i++) {
+		const struct store_setting *s = (const void *)((const char *)settings->stores.items +
+							       i * settings->stores.stride);
+		if (!name || !*name || strcmp(s->name, name) == 0)
+			return store_open_local(ret, s->name, s->path, make, fault);
+	}
+	return fault_set(fault, -ENOENT, "name it in `stores` of the plugin's settings",
+		"there is no store \"%s\"", name ? name : "");
+}
+
+char *vault_summary(const struct vault_item *item)
+{
+	json_t *object = json_pack("{si, ss, ss, ss, ss, sI, sI, sI, sI, sI}", "format",
+		MANIFEST_FORMAT, "id", item->id, "name", item->name, "label",
+		item->label ? item->label : "", "host", item->host, "created_s",
+		(json_int_t)item->created_s, "entries", (json_int_t)item->entries, "bytes",
+		(json_int_t)item->bytes, "stored", (json_int_t)item->stored, "problems",
+		(json_int_t)item->problems);
+	char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
+	json_decref(object);
+	return text;
+}
+
+static char *copy_member(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+	return fault_format("%s", text ? text : "");
+}
+
+static int read_summary(const char *text, const char *id, struct vault_item *item,
+	struct fault *fault)
+{
+	json_t *object = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+	const char *own = json_string_value(json_object_get(object, "id"));
+	if (!own || strcmp(own, id) != 0) {
+		json_decref(object);
+		return fault_set(fault, -EBADMSG, NULL,
+			"the signature of \"%s\" was made for another backup", id);
+	}
+	item->name = copy_member(object, "name");
+	item->label = copy_member(object, "label");
+	item->host = copy_member(object, "host");
+	item->created_s = json_integer_value(json_object_get(object, "created_s"));
+	item->entries = (uint64_t)json_integer_value(json_object_get(object, "entries"));
+	item->bytes = (uint64_t)json_integer_value(json_object_get(object, "bytes"));
+	item->stored = (uint64_t)json_integer_value(json_object_get(object, "stored"));
+	item->problems = (uint64_t)json_integer_value(json_object_get(object, "problems"));
+	json_decref(object);
+	return 0;
+}
+
+/* Reads and checks; *ret_fd (in memory) is what was checked, and the caller's. */
+static int check_signature(struct keys *keys, struct store *store, const char *id,
+	struct vault_item *item, int *ret_fd, struct fault *fault)
+{
+	CLEANUP_FD int sealed = seal_memory("manifest", fault);
+	CLEANUP_FD int signature = sealed < 0 ? -1 : seal_memory("signature", fault);
+	CLEANUP_FREE char *summary = NULL;
+	char hash[STORE_HASH_TEXT];
+	if (signature < 0)
+		return -ENOMEM;
+	int r = store->ops->get(store, id, VAULT_MANIFEST, sealed, MANIFEST_BYTES_MAX, NULL, hash,
+		fault);
+	if (r == 0)
+		r = store->ops->get(store, id, VAULT_SIGNATURE, signature, SIGNATURE_MAX, NULL,
+			hash, fault);
+	if (r == 0)
+		r = keys_verify(keys, sealed, signature, &summary, &item->signer, fault);
+	if (r == 0)
+		r = read_summary(summary, id, item, fault);
+	if (r == 0 && ret_fd)
+		*ret_fd = TAKE_FD(sealed);
+	return r;
+}
+
+static void free_item(struct vault_item *item)
+{
+	free(item->id);
+	free(item->name);
+	free(item->label);
+	free(item->host);
+	free(item->signer);
+	free(item->why);
+}
+
+void vault_free(struct vault_items *items)
+{
+	for (size_t i = 0; i < items->count; i++)
+		free_item(&items->items[i]);
+	free(items->items);
+	*items = (struct vault_items){ 0 };
+}
+
+static int compare_items(const void *a, const void *b)
+{
+	const struct vault_item *x = a, *y = b;
+	if (x->created_s != y->created_s)
+		return x->created_s < y->created_s ? 1 : -1;
+	return strcmp(y->id, x->id);
+}
+
+static bool is_backup(struct store *store, const char *group)
+{
+	return strcmp(group, LEDGER_GROUP) != 0 && strcmp(group, VAULT_TOMBSTONES) != 0 &&
+	       strlen(group) <= VAULT_ID_MAX &&
+	       store->ops->has(store, group, VAULT_MANIFEST) == 1;
+}
+
+static void add_item(struct keys *keys, struct store *store, const char *id,
+	const struct store_names *notes, struct vault_items *items)
+{
+	CLEANUP_FAULT struct fault why = { 0 };
+	struct vault_item item = { .id = fault_format("%s", id) };
+	if (check_signature(keys, store, id, &item, NULL, &why) < 0)
+		item.why = fault_format("%s", fault_what(&why));
+	item.pinned = store->ops->has(store, id, VAULT_PIN) == 1;
+	item.mark = ledger_find(notes, id);
+	items->items = fault_resize(items->items, items->count + 1, sizeof item);
+	items->items[items->count++] = item;
+}
+
+int vault_list(struct keys *keys, struct store *store, const char *name, struct vault_items *ret,
+	struct fault *fault)
+{
+	CLEANUP_NAMES struct store_names groups = { 0 };
+	CLEANUP_NAMES struct store_names notes = { 0 };
+	*ret = (struct vault_items){ 0 };
+	int r = store->ops->list(store, "", true, &groups, fault);
+	if (r == 0)
+		r = store->ops->list(store, LEDGER_GROUP, false, &notes, fault);
+	for (size_t i = 0; r == 0 && i < groups.count; i++) {
+		if (!is_backup(store, groups.items[i]))
+			continue;
+		add_item(keys, store, groups.items[i], &notes, ret);
+		struct vault_item *last = &ret->items[ret->count - 1];
+		if (name && *name && !last->why && strcmp(last->name, name) != 0) {
+			free_item(last);
+			ret->count--;
+		}
+	}
+	if (ret->count)
+		qsort(ret->items, ret->count, sizeof *ret->items, compare_items);
+	return r;
+}
+
+static int open_manifest(struct keys *keys, int sealed, struct manifest *ret, struct fault *fault)
+{
+	struct seal_job job;
+	CLEANUP_FD int plain = -1;
+	uint64_t size;
+	int r = seal_open_start(&job, keys, sealed, MANIFEST_BYTES_MAX, fault);
+	if (r == 0)
+		r = seal_finish(&job, &plain, &size, fault);
+	return r < 0 ? r : manifest_read(ret, plain, fault);
+}
+
+int vault_load(struct keys *keys, struct store *store, const char *id, struct manifest *ret,
+	struct fault *fault)
+{
+	struct vault_item item = { 0 };
+	int sealed = -1;
+	int r = !store_name_valid(id) ? fault_set(fault, -EINVAL, NULL, "\"%s\" is no id", id) :
+					check_signature(keys, store, id, &item, &sealed, fault);
+	free_item(&item);
+	if (r == 0)
+		r = open_manifest(keys, sealed, ret, fault);
+	if (r == 0 && strcmp(ret->id, id) != 0)
+		r = fault_set(fault, -EBADMSG, NULL, "its manifest is of \"%s\"", ret->id);
+	if (r < 0)
+		fault_prefix(fault, "backup \"%s\"", id);
+	return r;
+}
+
+int vault_choose(struct keys *keys, struct store *store, const char *which, const char *name,
+	char **ret_id, struct fault *fault)
+{
+	CLEANUP_ITEMS struct vault_items items = { 0 };
+	if (strcmp(which, "latest") != 0) {
+		*ret_id = fault_format("%s", which);
+		if (store_name_valid(which) && store->ops->has(store, which, VAULT_MANIFEST) == 1)
+			return 0;
+		return fault_set(fault, -ENOENT, "backup.list shows what there is",
+			"the store \"%s\" has no backup \"%s\"", store->name, which);
+	}
+	int r = vault_list(keys, store, name, &items, fault);
+	for (size_t i = 0; r == 0 && i < items.count; i++)
+		if (!items.items[i].why) {
+			*ret_id = fault_format("%s", items.items[i].id);
+			return 0;
+		}
+	return r < 0 ? r :
+		       fault_set(fault, -ENOENT, "backup.list shows what there is",
+			       "the store \"%s\" has no backup%s%s with a good signature",
+			       store->name, name && *name ? " of " : "", name ? name : "");
+}
+
+static char *find_tombstone(struct store *store, const char *id)
+{
+	CLEANUP_NAMES struct store_names names = { 0 };
+	if (store->ops->list(store, VAULT_TOMBSTONES, true, &names, NULL) < 0)
+		return NULL;
+	for (size_t i = 0; i < names.count; i++)
+		if (strncmp(names.items[i], id, strlen(id)) == 0 &&
+			names.items[i][strlen(id)] == '~')
+			return fault_format(VAULT_TOMBSTONES "/%s", names.items[i]);
+	return NULL;
+}
+
+int vault_buried(struct store *store, const char *id)
+{
+	CLEANUP_FREE char *grave = find_tombstone(store, id);
+	return grave != NULL;
+}
+
+int vault_bury(struct store *store, const char *id, int64_t until_s, struct fault *fault)
+{
+	CLEANUP_FREE char *to =
+		fault_format(VAULT_TOMBSTONES "/%s~%lld", id, (long long)until_s);
+	return store->ops->move(store, id, to, fault);
+}
+
+int vault_unbury(struct store *store, const char *id, struct fault *fault)
+{
+	if (store->ops->has(store, id, VAULT_MANIFEST) == 1)
+		return 0;
+	CLEANUP_FREE char *grave = find_tombstone(store, id);
+	if (!grave)
+		return fault_set(fault, -ENOENT, NULL,
+			"backup \"%s\" is gone from the store \"%s\" for good", id, store->name);
+	return store->ops->move(store, grave, id, fault);
+}

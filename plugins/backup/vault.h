@@ -1,0 +1,61 @@
+/* Backups in a store: which there are, and one of them, its signature checked first. */
+#ifndef BACKUP_VAULT_H
+#define BACKUP_VAULT_H
+
+#include "backup/keys.h"
+#include "backup/ledger.h"
+#include "backup/manifest.h"
+#include "backup/settings.h"
+#include "support/store.h"
+
+#define VAULT_MANIFEST "manifest"
+#define VAULT_SIGNATURE "manifest.sig"
+#define VAULT_PIN "pinned"
+#define VAULT_TOMBSTONES "tombstones"
+#define VAULT_ID_MAX 150
+
+/* What is known of a backup without opening it: from the signed summary. */
+struct vault_item {
+	char *id, *name, *label, *host, *signer;
+	int64_t created_s;
+	uint64_t entries, bytes, stored, problems;
+	bool pinned;
+	struct ledger_mark mark;
+	char *why; /* not NULL: the signature is not good, and nothing else is known */
+};
+
+struct vault_items {
+	struct vault_item *items; /* by time, the newest first */
+	size_t count;
+};
+
+/* The store of that name in the settings ("" or NULL: the first one). */
+int vault_open_store(struct upkeep_ctx *ctx, const char *name, bool make, struct store **ret,
+	struct fault *fault);
+
+/* All whole backups; of `name` alone unless NULL or "". */
+int vault_list(struct keys *keys, struct store *store, const char *name, struct vault_items *ret,
+	struct fault *fault);
+void vault_free(struct vault_items *items);
+#define CLEANUP_ITEMS __attribute__((cleanup(vault_free)))
+
+/* Checks signature, then decrypts and reads the manifest of `id`. */
+int vault_load(struct keys *keys, struct store *store, const char *id, struct manifest *ret,
+	struct fault *fault);
+
+/* The backup to use: `which` is an id, or "latest" with a name ("" : of any name).
+ * The caller frees *ret_id. */
+int vault_choose(struct keys *keys, struct store *store, const char *which, const char *name,
+	char **ret_id, struct fault *fault);
+
+/* The summary's text, to be signed; the caller frees it. */
+char *vault_summary(const struct vault_item *item);
+
+/* Moves the backup to where it can be brought back from until `until_s`. */
+int vault_bury(struct store *store, const char *id, int64_t until_s, struct fault *fault);
+/* Brings it back; 0 also where it is there. -ENOENT: it is gone. */
+int vault_unbury(struct store *store, const char *id, struct fault *fault);
+/* 1 where it is among the tombstones. */
+int vault_buried(struct store *store, const char *id);
+
+#endif
