@@ -205,7 +205,7 @@ static void load_graphs(struct loader *loader, const struct value *root)
 		load_pattern(loader, &patterns->list.items[i], &graphs);
 	site->graph_count = (uint32_t)graphs.list.count;
 	site->graphs = arena_news(&site->arena, struct graph, graphs.list.count);
-	if (site->graph_count)
+	if (graphs.list.items)
 		memcpy(site->graphs, graphs.list.items, graphs.list.count * sizeof *site->graphs);
 	vec_free(&graphs.list);
 	map_free(&graphs.index);

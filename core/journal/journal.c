@@ -154,7 +154,7 @@ static int schema_step(struct journal *journal, int64_t version, struct error *e
  * at once. */
 static int schema_migrate(struct journal *journal, struct error *err)
 {
-	int64_t version;
+	int64_t version = 0;
 	int r = store_run(journal, "BEGIN IMMEDIATE", err);
 
 	if (r < 0)
@@ -200,7 +200,7 @@ static int wal_enable(struct journal *journal, struct error *err)
 
 static int writer_open(struct journal *journal, const char *state_dir, struct error *err)
 {
-	int64_t version;
+	int64_t version = 0;
 	int r = file_make_dirs(state_dir, 0700, err);
 
 	if (r < 0)
@@ -251,7 +251,7 @@ int journal_open(const char *state_dir, struct journal **ret, struct error *err)
 
 static int reader_open(struct journal *journal, const char *state_dir, struct error *err)
 {
-	int64_t version;
+	int64_t version = 0;
 
 	if (access(journal->path, R_OK) < 0) {
 		if (errno == ENOENT)

@@ -385,13 +385,14 @@ static int leaf_holds(
         const struct condition *c, const struct condition_lookup *lookup, struct error *err)
 {
 	uint32_t types[2] = {UPKEEP_BOOL, UPKEEP_BOOL};
-	union scalar values[2];
+	unsigned operands = c->kind == NODE_COMPARE ? 2 : 1;
+	union scalar values[2] = {0};
 	int r = check_leaf(c, lookup, err);
 
-	for (unsigned i = 0; r == 0 && i <= (c->kind == NODE_COMPARE); i++)
+	for (unsigned i = 0; r == 0 && i < operands; i++)
 		r = operand_type(&c->operands[i], lookup, &types[i], err);
 	uint32_t type = c->kind == NODE_COMPARE ? common_type(types[0], types[1]) : UPKEEP_BOOL;
-	for (unsigned i = 0; r == 0 && i <= (c->kind == NODE_COMPARE); i++)
+	for (unsigned i = 0; r == 0 && i < operands; i++)
 		r = operand_value(&c->operands[i], type, lookup, &values[i], err);
 	if (r < 0)
 		return r;

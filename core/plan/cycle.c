@@ -60,7 +60,7 @@ static void report_cycle(struct build *b, uint32_t *left, uint32_t gang)
 {
 	const struct plan *plan = b->plan;
 	struct text CLEANUP_TEXT path = {0};
-	struct step step;
+	struct step step = {0};
 	VEC(struct step) steps = {0};
 
 	for (uint32_t i = 0; i < plan->gang_count; i++)

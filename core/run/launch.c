@@ -15,7 +15,6 @@
 static void base_environment(struct engine *engine)
 {
 	static const char *const kept[] = {"LANG", "LANGUAGE", "TZ"};
-	extern char **environ;
 
 	vec_push(&engine->env, arena_string(&engine->arena, "PATH=" PROCESS_PATH));
 	vec_push(&engine->env, arena_string(&engine->arena, "SHELL=/bin/sh"));

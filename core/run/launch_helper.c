@@ -11,8 +11,6 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-extern char **environ;
-
 enum { STATUS = 2, PARENT, UID, GID, GROUPS, CWD, PATH, ARGV };
 #define GROUPS_MAX 1024
 

@@ -94,7 +94,6 @@ static int read_command(int fd, const char *path, struct text *out, struct error
 static int fetch_command(const char *path, struct text *out, struct error *err)
 {
 	const char *const argv[] = {path, NULL};
-	extern char **environ;
 	struct process process;
 	int pipes[2], status = 0;
 

@@ -48,7 +48,7 @@ static int32_t move_push(struct upkeep_ctx *ctx, struct place from, struct place
 	if (r < 0)
 		return move_fail(ctx, from, to, r);
 	if (reopen) {
-		strcpy(record.format, "log");
+		memcpy(record.format, "log", sizeof "log");
 		snprintf(record.signal, sizeof record.signal, "%s",
 			reopen->signal ? reopen->signal : "");
 		snprintf(record.pid_file, sizeof record.pid_file, "%s",

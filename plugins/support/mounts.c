@@ -166,7 +166,7 @@ static struct question *question_start(const char *path)
 	pthread_t thread;
 	if (!q)
 		return NULL;
-	strcpy(q->path, path);
+	memcpy(q->path, path, strlen(path) + 1);
 	q->holders = 2;
 	pthread_mutex_init(&q->mutex, NULL);
 	pthread_condattr_init(&clock);
