@@ -336,6 +336,9 @@ void lint_text(const char *text, size_t size, lint_report *report, void *data, s
 	struct walk walk = {.lint = ret};
 
 	*ret = (struct lint){0};
+	/* More than there are in any usual text; what is not touched costs nothing. */
+	ret->places.room = size / 4 + 16;
+	ret->places.items = base_resize(NULL, ret->places.room, sizeof ret->places.items[0]);
 	scanner_start(&walk.scanner, text, size, report, data);
 	walk_all(&walk);
 	ret->faults = walk.scanner.faults;
