@@ -27,6 +27,6 @@
 #define vec_push(v, value) (*vec_add(v) = (value))
 #define vec_free(v) (free((v)->items), (v)->items = NULL, (v)->count = (v)->room = 0)
 #define vec_each(v, e) \
-	for (__typeof__((v)->items + 0) e = (v)->items; e < (v)->items + (v)->count; e++)
+	for (__typeof__(*(v)->items) *e = (v)->items; (v)->count && e < (v)->items + (v)->count; e++)
 
 #endif

@@ -193,6 +193,7 @@ static int parse_words(const char *whole, const char *text, struct calendar *ret
 {
 	char word[256], copy[256];
 	int last = -1;
+	bool timed = false;
 
 	*ret = midnight;
 	for (const char *s = text + strspn(text, " "); *s; s += strspn(s, " ")) {
@@ -208,9 +209,10 @@ static int parse_words(const char *whole, const char *text, struct calendar *ret
 		if ((int)part <= last)
 			return refuse(err, whole, copy, "out of order or twice:");
 		last = (int)part;
+		timed |= part != PART_ZONE;
 		s += n;
 	}
-	return last >= 0 && last != PART_ZONE ? 0 : refuse(err, whole, "", "says no time");
+	return timed ? 0 : refuse(err, whole, "", "says no time");
 }
 
 int calendar_parse(const char *text, struct calendar *ret, struct error *err)

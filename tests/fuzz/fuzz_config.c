@@ -63,10 +63,11 @@ static void load(void)
 	build_plans(site, &diagnostics);
 	diagnostics_print(&diagnostics, site, &out);
 	/* What libconfig alone refuses is missing in the pre-scan. */
-	if (strstr(text_string(&out), "libconfig: ")) {
-		fputs(text_string(&out), stderr);
-		abort();
-	}
+	vec_each(&diagnostics.list, d)
+		if (text_starts(d->what, "libconfig: ")) {
+			fputs(text_string(&out), stderr);
+			abort();
+		}
 	site_free(site);
 	diagnostics_free(&diagnostics);
 }
