@@ -314,7 +314,8 @@ static bool kill_marked(const struct attempt *attempt)
 
 static bool may_leave(const struct attempt *attempt)
 {
-	return attempt->options->leaves_running && attempt->state == TASK_SUCCEEDED;
+	return attempt->options->leaves_running &&
+		(attempt->state == TASK_SUCCEEDED || attempt->ended_well);
 }
 
 /* True where something is still alive that must end first. */

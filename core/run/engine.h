@@ -100,6 +100,7 @@ struct attempt {
 	int64_t started_ms, started_wall_ms; /* monotonic, wall */
 	int64_t timeout_at_ms, kill_at_ms, look_at_ms; /* INT64_MAX: never */
 	bool timed_out, cancelled, killed;
+	bool ended_well; /* the program's exit code is one of `ok` */
 
 	/* What came out of it. */
 	enum task_state state;

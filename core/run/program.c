@@ -177,14 +177,6 @@ int program_plan(struct attempt *attempt, struct error *err)
 
 /* ---- its end ---- */
 
-void program_end(struct attempt *attempt)
-{
-	int status = attempt->status;
-
-	attempt->exit_code = WIFSIGNALED(status) ? 256 + WTERMSIG(status) : WEXITSTATUS(status);
-	attempt->engine->memory[attempt->task].exit_code = (int16_t)attempt->exit_code;
-}
-
 static bool is_in(const struct value *codes, int code, int preset)
 {
 	if (!codes || codes->kind != VALUE_LIST)
@@ -193,6 +185,15 @@ static bool is_in(const struct value *codes, int code, int preset)
 		if (codes->list.items[i].kind == VALUE_INT && codes->list.items[i].integer == code)
 			return true;
 	return false;
+}
+
+void program_end(struct attempt *attempt)
+{
+	int status = attempt->status;
+
+	attempt->exit_code = WIFSIGNALED(status) ? 256 + WTERMSIG(status) : WEXITSTATUS(status);
+	attempt->ended_well = is_in(attempt->exec.ok, attempt->exit_code, 0);
+	attempt->engine->memory[attempt->task].exit_code = (int16_t)attempt->exit_code;
 }
 
 static void publish_stdout(struct attempt *attempt)
@@ -310,7 +311,7 @@ void program_judge(struct attempt *attempt)
 	} else if (code >= 256) {
 		attempt_fail(attempt, REASON_SIGNAL, NULL, "%s was killed by signal %d (%s)",
 			exec->argv[0], code - 256, strsignal(code - 256));
-	} else if (!is_in(exec->ok, code, 0)) {
+	} else if (!attempt->ended_well) {
 		attempt->transient = is_in(exec->transient, code, 75);
 		attempt_fail(attempt, REASON_EXIT, NULL, "%s ended with exit code %d",
 			exec->argv[0], code);
