@@ -425,6 +425,17 @@ static void remember_cause(struct attempt *attempt)
 		engine->cause = NULL;
 }
 
+static void leave_slot(struct engine *engine, struct slot *slot)
+{
+	if (--slot->running)
+		return;
+	slot->busy = false;
+	if (slot->cgroup.spoiled) {
+		cgroup_remove(engine->cgroups, &slot->cgroup);
+		slot->has_cgroup = false;
+	}
+}
+
 static void attempt_over(struct attempt *attempt)
 {
 	struct engine *engine = attempt->engine;
@@ -444,8 +455,7 @@ static void attempt_over(struct attempt *attempt)
 	while (*link != attempt)
 		link = &(*link)->next;
 	*link = attempt->next;
-	if (--attempt->slot->running == 0)
-		attempt->slot->busy = false;
+	leave_slot(engine, attempt->slot);
 	engine_event(engine, &(struct event){.kind = EVENT_ENDED, .task = attempt->task,
 				     .gang = engine->plan->tasks[attempt->task].gang,
 				     .result = attempt->state, .reason = attempt->reason,

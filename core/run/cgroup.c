@@ -241,8 +241,9 @@ bool cgroup_is_populated(const struct cgroup *cgroup)
 	return cgroup->events < 0 || strstr(text, "populated 1");
 }
 
-void cgroup_kill(const struct cgroups *cgroups, const struct cgroup *cgroup)
+void cgroup_kill(const struct cgroups *cgroups, struct cgroup *cgroup)
 {
+	cgroup->spoiled = true;
 	if (cgroup->dir >= 0)
 		kill_dir(cgroups, cgroup->dir);
 }

@@ -26,6 +26,8 @@ struct cgroups {
 /* One child. */
 struct cgroup {
 	int dir, procs, events; /* -1: none */
+	bool spoiled; /* was killed: from Linux 6.13 on, whatever CLONE_INTO_CGROUP starts in
+	               * a group that was ever killed can be killed too; make it anew */
 	char name[32];
 };
 #define CGROUP_INIT {.dir = -1, .procs = -1, .events = -1}
@@ -45,7 +47,7 @@ void cgroup_remove(const struct cgroups *cgroups, struct cgroup *cgroup);
 /* Has it a process? False also where there is no cgroup. */
 bool cgroup_is_populated(const struct cgroup *cgroup);
 /* Ends all in it at once (SIGKILL).  Does not wait. */
-void cgroup_kill(const struct cgroups *cgroups, const struct cgroup *cgroup);
+void cgroup_kill(const struct cgroups *cgroups, struct cgroup *cgroup);
 /* Moves all in it into the run's child "left", which the keeper spares. */
 void cgroup_leave(const struct cgroups *cgroups, const struct cgroup *cgroup);
 /* Calls back for each process in it. */
