@@ -152,8 +152,9 @@ static int check_fit(const struct piece *piece, uint32_t type, bool alone, uint3
 	if (alone && type_fits(type, wanted))
 		return 0;
 	if (alone)
-		return error_set(err, -EINVAL, NULL, "\"%s\" must be a %s, but ${%.*s} is a %s",
-		        key, type_name(wanted), (int)piece->size, piece->text,
+		return error_set(err, -EINVAL, NULL,
+		        "\"%s\" must be of type %s, but ${%.*s} is of type %s", key,
+		        type_name(wanted), (int)piece->size, piece->text,
 		        type ? type_name(type) : "text");
 	if (type & UPKEEP_LIST || type == UPKEEP_GROUP)
 		return error_set(err, -EINVAL, "let it be the whole value: a value is never split",

@@ -298,18 +298,20 @@ static int check_leaf(
 	if (r < 0)
 		return r;
 	if (c->kind == NODE_TRUTH)
-		return a == UPKEEP_BOOL ? 0
-		                        : error_set(err, -EINVAL, "compare it with something",
-		                                  "a %s alone is no condition", type_word(a));
+		return a == UPKEEP_BOOL
+		               ? 0
+		               : error_set(err, -EINVAL, "compare it with something",
+		                         "a value of type %s alone is no condition", type_word(a));
 	r = operand_type(&c->operands[1], lookup, &b, err);
 	if (r < 0)
 		return r;
 	if (!types_agree(&c->operands[0], a, &c->operands[1], b))
 		return error_set(err, -EINVAL, "both sides must be of one type",
-		        "the condition compares a %s with a %s", type_word(a), type_word(b));
+		        "the condition compares %s with %s", type_word(a), type_word(b));
 	uint32_t common = common_type(a, b);
 	if (c->comparison > UNEQUAL && (common == UPKEEP_STRING || common == UPKEEP_BOOL))
-		return error_set(err, -EINVAL, "use == or !=", "a %s has no order", type_word(a));
+		return error_set(err, -EINVAL, "use == or !=", "values of type %s have no order",
+		        type_word(a));
 	return 0;
 }
 
