@@ -56,7 +56,8 @@ static int32_t cut_fail(struct upkeep_ctx *ctx, const struct cut *c, int code)
 static int cut_open(struct cut *c, struct place log, const struct stat *st, const char *name)
 {
 	*c = (struct cut){ .log = log, .log_fd = -1, .copy_fd = -1, .name = name };
-	c->log_fd = beneath_open_file(log.dir_fd, log.name, O_RDWR, &c->st);
+	/* appending, so that it does not itself look like a writer that does not */
+	c->log_fd = beneath_open_file(log.dir_fd, log.name, O_RDWR | O_APPEND, &c->st);
 	if (c->log_fd < 0)
 		return c->log_fd;
 	if (c->st.st_dev != st->st_dev || c->st.st_ino != st->st_ino || c->st.st_nlink != 1)

@@ -110,8 +110,10 @@ static void ends_open(const struct record *r, struct ends *e)
 	e->to_dir = beneath_open_dir(r->to_dir);
 	e->from_is_there = e->from_dir >= 0 &&
 		fstatat(e->from_dir, r->from_name, &st, AT_SYMLINK_NOFOLLOW) == 0;
-	e->from_is_old = e->from_is_there &&
-		beneath_is(e->from_dir, r->from_name, r->from_dev, r->from_ino);
+	/* the inode number alone is not enough: ext4 gives a freed one to the next file */
+	e->from_is_old = e->from_is_there && st.st_dev == r->from_dev &&
+		st.st_ino == r->from_ino && (uint64_t)st.st_size == r->bytes &&
+		beneath_mtime_ns(&st) == r->mtime_ns;
 	e->to_is_ours = e->to_dir >= 0 && beneath_is(e->to_dir, r->to_name, r->to_dev, r->to_ino);
 }
 
