@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "cli/kit.h"
 #include "run/launch.h"
 #include "worker/worker.h"
 
@@ -8,5 +9,7 @@ int main(int argc, char **argv)
 
 	if (code < 0)
 		code = launch_entry(argc, argv);
+	if (code < 0)
+		code = kit_entry(argc, argv);
 	return code >= 0 ? code : 0;
 }

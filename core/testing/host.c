@@ -166,6 +166,16 @@ static void keep_record(struct upkeep_test *test, const struct upkeep_undo *thei
 	record->undo.id = test->records.count;
 }
 
+size_t upkeep_test_forge(struct upkeep_test *test, const char *kind, uint32_t version,
+	const char *payload)
+{
+	struct upkeep_undo undo = { .kind = kind, .version = version, .payload = payload,
+		.payload_size = strlen(payload) };
+
+	keep_record(test, &undo);
+	return test->records.count - 1;
+}
+
 static int32_t host_undo_push(struct upkeep_ctx *ctx, const struct upkeep_undo *theirs,
 	size_t record_size, uint64_t *ret_id)
 {

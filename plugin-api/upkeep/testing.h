@@ -59,6 +59,10 @@ int32_t upkeep_test_undo_record(struct upkeep_test *test, const char *action, si
  * UPKEEP_UNCHANGED where there was none. */
 int32_t upkeep_test_undo(struct upkeep_test *test, const char *action);
 
+/* A record as an earlier version of the plugin could have left it; its number. */
+size_t upkeep_test_forge(struct upkeep_test *test, const char *kind, uint32_t version,
+	const char *payload);
+
 /* WHAT HAPPENED.  Texts are valid until the next call. */
 const char *upkeep_test_log(struct upkeep_test *test); /* lines, and what programs printed */
 size_t upkeep_test_warnings(const struct upkeep_test *test);
@@ -102,7 +106,7 @@ void upkeep_test_fail_push(struct upkeep_test *test, size_t n, int32_t code);
 /* Paths of the task's directories. */
 const char *upkeep_test_undo_path(struct upkeep_test *test);
 const char *upkeep_test_temp_path(struct upkeep_test *test);
-/* A descriptor of the action's is closed before each call: what lint uses. */
+/* Streams that are there and fail at every use. */
 void upkeep_test_close_streams(struct upkeep_test *test);
 
 #ifdef __cplusplus
