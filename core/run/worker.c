@@ -131,7 +131,9 @@ static void socket_ready(struct engine *engine, struct source *source, uint32_t 
 		int r = wire_receive(source->fd, WIRE_ENGINE, &engine->in, MSG_DONTWAIT);
 		if (r == -EAGAIN)
 			return;
-		if (r == 0 || r == -ECONNRESET) {
+		if (r == -ECONNRESET) /* it died with our message unread: its own come next */
+			continue;
+		if (r == 0) {
 			worker->dead = true;
 			engine_unwatch(engine, source);
 			worker_over(worker);
