@@ -95,7 +95,7 @@ static int swap_one(struct restore *restore, const struct swap *swap, struct fau
 {
 	char payload[UPKEEP_PAYLOAD_MAX / 2];
 	size_t size;
-	uint64_t id;
+	uint64_t id = 0;
 	int r = swap_write(swap, payload, sizeof payload, &size);
 	CLEANUP_FREE char *about =
 		fault_format("exchange \"%s/%s\" back", swap->live, swap->name);
