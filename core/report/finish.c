@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+#include "report/human.h"
+#include "report/inside.h"
+#include "report/table.h"
+
+#include "base/cleanup.h"
+#include "journal/journal.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define TAIL_LINES 10
+#define TAIL_BYTES 16384
+
+static json_t *task_json(struct report *report, uint32_t task)
+{
+	const struct report_state *state = &report->tasks[task];
+	json_t *json = json_pack("{s:s, s:s, s:i, s:I, s:i}", "task", report->options.names[task],
+		"state", task_state_name(state->state), "attempt", (int)state->attempt, "duration_ms",
+		(json_int_t)state->duration_ms, "exit_code", state->exit_code);
+
+	if (state->reason != REASON_NONE)
+		json_object_set_new(json, "reason", json_string(task_reason_name(state->reason)));
+	if (state->message)
+		json_object_set_new(json, "message", json_string(state->message));
+	if (state->next)
+		json_object_set_new(json, "next", json_string(state->next));
+	return json;
+}
+
+void finish_json(struct report *report, enum run_state state, enum exit_code code,
+	int64_t duration_ms, struct text *out)
+{
+	json_t *tasks = json_array(), *warnings = json_array();
+
+	for (uint32_t i = 0; i < report->options.task_count; i++)
+		json_array_append_new(tasks, task_json(report, i));
+	vec_each(&report->warnings, warning)
+		json_array_append_new(warnings, json_string(*warning));
+	json_t *json = json_pack("{s:s, s:s, s:s, s:i, s:I, s:o, s:O, s:o}", "run", report->run_id,
+		"graph", report->options.graph, "state", run_state_name(state), "exit_code", (int)code,
+		"duration_ms", (json_int_t)duration_ms, "tasks", tasks, "tables", report->tables,
+		"warnings", warnings);
+	CLEANUP_FREE char *dump = json_dumps(json, JSON_INDENT(2));
+
+	json_decref(json);
+	text_adds(out, dump ? dump : "{}");
+	text_addc(out, '\n');
+}
+
+void finish_summary(struct report *report, enum run_state state, int64_t duration_ms,
+	struct text *out)
+{
+	uint32_t counts[TASK_UNKNOWN + 1] = { 0 };
+	char duration[HUMAN_SIZE], warnings[32];
+
+	rows_print(report->tables, out);
+	if (json_object_size(report->tables))
+		text_addc(out, '\n');
+	for (uint32_t i = 0; i < report->options.task_count; i++)
+		counts[report->tasks[i].state]++;
+	text_addf(out, "%s in %s:", run_state_name(state), human_duration(duration, duration_ms));
+	const char *comma = "";
+	for (unsigned i = TASK_SUCCEEDED; i <= TASK_UNKNOWN; i++)
+		if (counts[i]) {
+			text_addf(out, "%s %u %s", comma, counts[i], task_state_name(i));
+			comma = ",";
+		}
+	if (report->warnings.count)
+		text_addf(out, "%s %s", comma,
+			text_count(warnings, sizeof warnings, report->warnings.count, "warning"));
+	text_addc(out, '\n');
+}
+
+static size_t tail_begin(const char *bytes, size_t size, unsigned lines)
+{
+	size_t at = size;
+
+	if (at && bytes[at - 1] == '\n')
+		at--;
+	for (; at > 0; at--)
+		if (bytes[at - 1] == '\n' && --lines == 0)
+			break;
+	return at;
+}
+
+bool report_tail(const char *path, unsigned lines, const char *indent, struct text *out)
+{
+	CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	char bytes[TAIL_BYTES + 1];
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return false;
+	off_t from = st.st_size > TAIL_BYTES ? st.st_size - TAIL_BYTES : 0;
+	ssize_t size = pread(fd, bytes, TAIL_BYTES, from);
+	if (size <= 0)
+		return size == 0;
+	bytes[size] = 0;
+	char *rest = bytes + tail_begin(bytes, (size_t)size, lines), *line;
+	while ((line = strsep(&rest, "\n")) && (*line || rest)) {
+		text_adds(out, indent);
+		text_add_visible(out, line, strlen(line));
+		text_addc(out, '\n');
+	}
+	return true;
+}
+
+/* Verdict, failed task, its last lines, the next command to type. */
+void finish_failure(struct report *report, enum run_state state, struct text *out)
+{
+	char below[JOURNAL_PATH_SIZE];
+	CLEANUP_TEXT struct text path = { 0 };
+	uint32_t task = report->failed_task;
+
+	text_addf(out, "%s: run %s %s\n", report->options.graph, report->run_id,
+		run_state_name(state));
+	if (task == UINT32_MAX) {
+		text_addf(out, "next: upkeep show %s\n", report->run_id);
+		return;
+	}
+	const struct report_state *failed = &report->tasks[task];
+	text_addf(out, "task %s %s (%s)%s%s\n", report->options.names[task],
+		task_state_name(failed->state), task_reason_name(failed->reason),
+		failed->message ? ": " : "", failed->message ? failed->message : "");
+	journal_log_path(below, report->run_id, task, failed->attempt);
+	text_addf(&path, "%s/%s", report->options.state_dir, below);
+	report_tail(text_string(&path), TAIL_LINES, "    ", out);
+	if (failed->next)
+		text_addf(out, "next: %s\n", failed->next);
+	else
+		text_addf(out, "next: upkeep log %s %s\n", report->run_id, report->options.names[task]);
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+#include "../unit.h"
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "report/human.h"
+#include "report/report.h"
+#include "report/table.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+
+static void test_numbers_for_people(void **state)
+{
+	char buffer[HUMAN_SIZE];
+
+	(void)state;
+	assert_string_equal(human_bytes(buffer, 0), "0 B");
+	assert_string_equal(human_bytes(buffer, 1023), "1023 B");
+	assert_string_equal(human_bytes(buffer, 1536), "1.5 KiB");
+	assert_string_equal(human_bytes(buffer, 1048575), "1.0 MiB");
+	assert_string_equal(human_bytes(buffer, UINT64_C(123) << 30), "123 GiB");
+	assert_string_equal(human_duration(buffer, 340), "0.3 s");
+	assert_string_equal(human_duration(buffer, 14200), "14 s");
+	assert_string_equal(human_duration(buffer, 125000), "2m05s");
+	assert_string_equal(human_duration(buffer, 11040000), "3h04m");
+	assert_string_equal(human_duration(buffer, 90000000), "1d01h");
+	assert_string_equal(human_time(buffer, 0), "-");
+}
+
+static void test_a_table_aligns_its_columns(void **state)
+{
+	CLEANUP_TABLE struct table table = { 0 };
+	CLEANUP_TEXT struct text out = { 0 };
+
+	(void)state;
+	table_begin(&table, "name|>size|about");
+	table_add(&table, "größe");
+	table_add(&table, "5");
+	table_add(&table, NULL);
+	table_print(&table, &out);
+	assert_string_equal(text_string(&out), "name   size  about\ngröße     5  -\n");
+}
+
+static void test_rows_of_actions_become_tables(void **state)
+{
+	CLEANUP_TEXT struct text out = { 0 };
+	json_t *tables = json_object();
+
+	(void)state;
+	rows_add(tables, "disks", "{\"mount\":\"/\",\"free\":{\"value\":\"1536\",\"type\":\"size\"},\"n\":3}");
+	rows_add(tables, "disks", "{\"n\":1.5,\"mount\":\"/srv\"}");
+	rows_add(tables, "disks", "broken");
+	rows_print(tables, &out);
+	assert_string_equal(text_string(&out),
+		"\ndisks\nmount     free    n\n/      1.5 KiB    3\n/srv         -  1.5\n");
+	json_decref(tables);
+}
+
+static const char *const names[] = { "a", "b" };
+
+/* A run of two tasks, the second fails; what was written comes back. */
+static char *run_reported(struct report_options options, const char *log)
+{
+	CLEANUP_FD int fd = memfd_create("report", MFD_CLOEXEC);
+	char dir[] = "/tmp/test-report-XXXXXX", path[96];
+	char *bytes = base_alloc(65536);
+
+	assert_non_null(mkdtemp(dir));
+	if (log) {
+		snprintf(path, sizeof path, "%s/runs/ID", dir);
+		assert_int_equal(file_make_dirs(path, 0700, NULL), 0);
+		snprintf(path, sizeof path, "%s/runs/ID/1.1.log", dir);
+		assert_int_equal(file_store(path, log, strlen(log), 0600, false, NULL), 0);
+	}
+	options.fd = fd;
+	options.graph = "g";
+	options.state_dir = dir;
+	options.task_count = 2;
+	options.names = names;
+	struct report *report = report_new(&options);
+	report_begin(report, "ID");
+	report_task(report, &(struct report_task){ .state = TASK_RUNNING, .attempt = 1 }, 1000);
+	report_progress(report, 0, 1 << 20, 4 << 20, "bytes", 2000);
+	report_tick(report, 2000);
+	report_task(report, &(struct report_task){ .state = TASK_SUCCEEDED, .attempt = 1,
+		.duration_ms = 1200 }, 2200);
+	report_warning(report, 0, "odd \033[2J");
+	report_row(report, "t", "{\"x\":1}");
+	report_task(report, &(struct report_task){ .index = 1, .state = TASK_FAILED, .attempt = 1,
+		.reason = REASON_EXIT, .exit_code = 3, .duration_ms = 10, .message = "exit code 3" }, 2300);
+	report_end(report, RUN_FAILED_CLEAN, EXIT_FAILED_CLEAN, 1300);
+	report_free(report);
+	pread(fd, bytes, 65535, 0);
+	file_remove_tree(AT_FDCWD, dir, NULL);
+	return bytes;
+}
+
+
+static void test_plain_lines(void **state)
+{
+	CLEANUP_FREE char *out = run_reported((struct report_options){ 0 }, NULL);
+
+	(void)state;
+	assert_non_null(strstr(out, "run ID of g: 2 tasks\nsucceeded a  1.2 s\n"
+		"warning   a: odd \\x1B[2J\n"));
+	assert_non_null(strstr(out, "\nt\nx\n1\n"));
+	assert_non_null(strstr(out, "1 succeeded, 1 failed, 1 warning\n"));
+	assert_non_null(strstr(out, "next: upkeep log ID b\n"));
+	assert_null(strchr(out, '\033'));
+}
+
+static void test_quiet_prints_one_block(void **state)
+{
+	CLEANUP_FREE char *out = run_reported((struct report_options){ .quiet = true },
+		"0\n1\n2\n3\n4\n5\n6\n7\n8\n9\nlast\x07\n");
+
+	(void)state;
+	assert_non_null(strstr(out, "task b failed (exit): exit code 3\n    1\n    2\n"));
+	assert_non_null(strstr(out, "    9\n    last\\x07\nnext: upkeep log ID b\n"));
+	assert_int_equal(strncmp(out, "g: run ID ", 10), 0);
+}
+
+static void test_json_is_one_object(void **state)
+{
+	CLEANUP_FREE char *out = run_reported((struct report_options){ .json = true }, NULL);
+	json_t *json = json_loads(out, 0, NULL);
+
+	(void)state;
+	assert_non_null(json);
+	assert_string_equal(json_string_value(json_object_get(json, "run")), "ID");
+	assert_int_equal(json_array_size(json_object_get(json, "tasks")), 2);
+	assert_int_equal(json_integer_value(json_object_get(json, "exit_code")), 10);
+	json_decref(json);
+}
+
+static void test_the_live_view_is_erased_at_the_end(void **state)
+{
+	CLEANUP_FREE char *out = run_reported((struct report_options){ .terminal = true,
+		.color = true }, NULL);
+	int lines = 0;
+
+	(void)state;
+	assert_non_null(strstr(out, "0 of 2 done, 1 running\n  a  1.0 s   25 %  1.0 MiB  1.0 MiB/s  "
+		"3.0 s left\n"));
+	assert_non_null(strstr(out, "\033[32msucceeded\033[0m a  1.2 s\n"));
+	assert_null(strstr(out, "\033[?25l"));
+	for (const char *at = out; (at = strstr(at, "\033[1A\033[2K")); at++)
+		lines++;
+	for (const char *at = out; (at = strstr(at, "running\n")); at++)
+		lines--;
+	assert_int_equal(lines, 1); /* one task line was drawn, too, and is erased */
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_numbers_for_people),
+		cmocka_unit_test(test_a_table_aligns_its_columns),
+		cmocka_unit_test(test_rows_of_actions_become_tables),
+		cmocka_unit_test(test_plain_lines),
+		cmocka_unit_test(test_quiet_prints_one_block),
+		cmocka_unit_test(test_json_is_one_object),
+		cmocka_unit_test(test_the_live_view_is_erased_at_the_end),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
