@@ -92,7 +92,7 @@ static char *run_reported(struct report_options options, const char *log)
 		.reason = REASON_EXIT, .exit_code = 3, .duration_ms = 10, .message = "exit code 3" }, 2300);
 	report_end(report, RUN_FAILED_CLEAN, EXIT_FAILED_CLEAN, 1300);
 	report_free(report);
-	pread(fd, bytes, 65535, 0);
+	assert_true(pread(fd, bytes, 65535, 0) > 0);
 	file_remove_tree(AT_FDCWD, dir, NULL);
 	return bytes;
 }
@@ -104,7 +104,7 @@ static void test_plain_lines(void **state)
 
 	(void)state;
 	assert_non_null(strstr(out, "run ID of g: 2 tasks\nsucceeded a  1.2 s\n"
-		"warning   a: odd \\x1B[2J\n"));
+		"warning   a: odd \\x1b[2J\n"));
 	assert_non_null(strstr(out, "\nt\nx\n1\n"));
 	assert_non_null(strstr(out, "1 succeeded, 1 failed, 1 warning\n"));
 	assert_non_null(strstr(out, "next: upkeep log ID b\n"));

@@ -1,0 +1,33 @@
+/* What most commands begin with: the site, its journal. */
+#ifndef UPKEEP_CLI_LOAD_H
+#define UPKEEP_CLI_LOAD_H
+
+#include "cli/command.h"
+#include "config/config.h"
+#include "journal/journal.h"
+
+struct loaded {
+	struct catalog *catalog;
+	struct site *site;
+	struct diagnostics diagnostics;
+};
+/* 0, or an exit code after a message. */
+int site_load(const struct cli *cli, struct loaded *ret);
+void loaded_free(struct loaded *loaded);
+#define CLEANUP_LOADED __attribute__((cleanup(loaded_free)))
+
+/* The state directory: --state-dir, $UPKEEP_STATE_DIR, the site file's, the built-in
+ * one; on the heap. */
+char *state_dir_find(const struct cli *cli);
+/* For reading.  0; EXIT_NOT_PERMITTED, EXIT_JOURNAL; or -ENOENT without a message
+ * where there is none yet. */
+int journal_load(const char *state_dir, struct journal **ret);
+/* The same, and the run that the first argument names; no journal is an error. */
+int run_load(const struct cli *cli, char **ret_state_dir, struct journal **ret, char id[]);
+/* The graph that the first argument names, or NULL after a message (EXIT_USAGE). */
+const struct graph *graph_load(const struct cli *cli, const struct loaded *loaded);
+/* Prints what there is to say of `graph`; 0, or the exit code where it cannot run. */
+int diagnostics_refuse(const struct loaded *loaded, const char *graph, bool quiet);
+int errno_exit(int r, int otherwise);
+
+#endif
