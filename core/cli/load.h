@@ -28,6 +28,8 @@ int run_load(const struct cli *cli, char **ret_state_dir, struct journal **ret, 
 const struct graph *graph_load(const struct cli *cli, const struct loaded *loaded);
 /* Prints what there is to say of `graph`; 0, or the exit code where it cannot run. */
 int diagnostics_refuse(const struct loaded *loaded, const char *graph, bool quiet);
+/* What the journal says of a run. */
+json_t *run_json(const struct journal_run *run);
 int errno_exit(int r, int otherwise);
 
 #endif

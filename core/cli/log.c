@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/load.h"
+
+#include "base/cleanup.h"
+#include "base/file.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#define POLL_US 200000
+
+/* An attempt's output and how far it was printed. */
+struct piece {
+	uint32_t task, attempt;
+	char *name;
+	off_t printed;
+	bool headed;
+};
+struct pieces {
+	VEC(struct piece) list;
+	const char *only; /* a task's name; NULL: all */
+	json_t *json;     /* NULL: for people */
+	bool many, known;
+};
+
+static int piece_read(void *data, const struct journal_task *task)
+{
+	struct pieces *pieces = data;
+
+	if (pieces->only && !text_equal(pieces->only, task->name))
+		return 0;
+	pieces->known = true;
+	vec_each(&pieces->list, piece)
+		if (piece->task == task->index && piece->attempt == task->attempt)
+			return 0;
+	struct piece *piece = vec_add(&pieces->list);
+	piece->task = task->index;
+	piece->attempt = task->attempt;
+	piece->name = base_string(task->name);
+	pieces->many |= pieces->list.items[0].task != task->index;
+	return 0;
+}
+
+static void bytes_print(struct pieces *pieces, struct piece *piece, const char *bytes, size_t size)
+{
+	if (pieces->many && !piece->headed)
+		printf("==> %s <==\n", piece->name);
+	piece->headed = true;
+	fwrite(bytes, 1, size, stdout);
+}
+
+static void piece_print(struct pieces *pieces, struct piece *piece, const char *state_dir,
+	const char *id)
+{
+	CLEANUP_TEXT struct text path = { 0 };
+	char below[JOURNAL_PATH_SIZE], bytes[65536];
+	ssize_t size;
+
+	journal_log_path(below, id, piece->task, piece->attempt);
+	text_addf(&path, "%s/%s", state_dir, below);
+	CLEANUP_FD int fd = open(text_string(&path), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	while (fd >= 0 && (size = pread(fd, bytes, sizeof bytes, piece->printed)) > 0) {
+		bytes_print(pieces, piece, bytes, (size_t)size);
+		piece->printed += size;
+	}
+}
+
+static void piece_json(struct pieces *pieces, const struct piece *piece, const char *state_dir,
+	const char *id)
+{
+	CLEANUP_TEXT struct text path = { 0 }, visible = { 0 };
+	CLEANUP_FREE char *bytes = NULL;
+	char below[JOURNAL_PATH_SIZE];
+	size_t size = 0;
+
+	journal_log_path(below, id, piece->task, piece->attempt);
+	text_addf(&path, "%s/%s", state_dir, below);
+	file_load(text_string(&path), 1u << 30, &bytes, &size, NULL);
+	json_t *text = json_stringn(bytes ? bytes : "", size);
+	if (!text) { /* not UTF-8 */
+		text_add_visible(&visible, bytes, size);
+		text = json_string(text_string(&visible));
+	}
+	json_array_append_new(pieces->json, json_pack("{s:s, s:i, s:s, s:o}", "task", piece->name,
+		"attempt", (int)piece->attempt, "file", text_string(&path), "text", text));
+}
+
+static int run_lives(void *data, const struct journal_run *run)
+{
+	*(bool *)data = run->state == RUN_RUNNING || run->state == RUN_ROLLING_BACK;
+	return 0;
+}
+
+static int log_print(const struct cli *cli, struct journal *journal, const char *state_dir,
+	const char *id, struct pieces *pieces)
+{
+	CLEANUP_ERROR struct error err = { 0 };
+	bool lives = false;
+
+	for (;;) {
+		if (journal_read_run(journal, id, run_lives, &lives, &err) < 0 ||
+			journal_tasks(journal, id, piece_read, pieces, &err) < 0)
+			return cli_fail(EXIT_JOURNAL, &err);
+		vec_each(&pieces->list, piece)
+			pieces->json ? piece_json(pieces, piece, state_dir, id) :
+				       piece_print(pieces, piece, state_dir, id);
+		fflush(stdout);
+		if (!cli->options.follow || !lives || pieces->json)
+			break;
+		usleep(POLL_US);
+	}
+	if (!pieces->known && pieces->only)
+		return cli_usage("see upkeep show", "run %s has no task \"%s\"", id, pieces->only);
+	return 0;
+}
+
+int command_log(struct cli *cli)
+{
+	CLEANUP_FREE char *state_dir = NULL;
+	struct journal *journal = NULL;
+	struct pieces pieces = { .only = cli->args.count > 1 ? cli->args.items[1] : NULL };
+	char id[RUN_ID_SIZE];
+	int code = run_load(cli, &state_dir, &journal, id);
+
+	if (cli->options.json)
+		pieces.json = json_array();
+	if (!code)
+		code = log_print(cli, journal, state_dir, id, &pieces);
+	if (!code && pieces.json)
+		cli_print_json(json_incref(pieces.json));
+	json_decref(pieces.json);
+	vec_each(&pieces.list, piece)
+		free(piece->name);
+	vec_free(&pieces.list);
+	journal_close(journal);
+	return code;
+}

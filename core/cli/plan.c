@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/build.h"
+#include "report/human.h"
+#include "run/run.h"
+
+struct planned {
+	json_t *tasks;    /* of --json, in the order of the plan */
+	struct text text; /* for people */
+	uint32_t last;    /* the task whose name was printed last */
+};
+
+static const char *task_name(const struct plan *plan, uint32_t task)
+{
+	return plan->details[plan->tasks[task].detail].name;
+}
+
+static void name_print(struct planned *planned, const struct plan *plan, uint32_t task)
+{
+	if (planned->last != task)
+		text_addf(&planned->text, "%s\n", task_name(plan, task));
+	planned->last = task;
+}
+
+static void would_told(struct planned *planned, const struct plan *plan,
+	const struct run_event *event)
+{
+	json_t *task = json_array_get(planned->tasks, event->task);
+
+	json_array_append_new(json_object_get(task, "would"),
+		json_pack("{s:s, s:s?}", "do", event->text, "undo", event->next));
+	name_print(planned, plan, event->task);
+	text_addf(&planned->text, "    %s\n        %s%s\n", event->text,
+		event->next ? "undo: " : "cannot be undone", event->next ? event->next : "");
+}
+
+static void task_told(struct planned *planned, const struct plan *plan,
+	const struct run_event *event)
+{
+	json_t *task = json_array_get(planned->tasks, event->task);
+
+	if (event->state < TASK_SUCCEEDED)
+		return;
+	json_object_set_new(task, "state", json_string(task_state_name(event->state)));
+	if (!event->text || !*event->text)
+		return;
+	json_object_set_new(task, "message", json_string(event->text));
+	name_print(planned, plan, event->task);
+	text_addf(&planned->text, "    %s\n", event->text);
+}
+
+static void event_told(void *data, const struct plan *plan, const struct run_event *event)
+{
+	if (event->kind == RUN_EVENT_WOULD)
+		would_told(data, plan, event);
+	else if (event->kind == RUN_EVENT_TASK)
+		task_told(data, plan, event);
+}
+
+/* The engine is a child of ours, so what it is told is printed there, at its end. */
+struct printing {
+	struct planned planned;
+	bool json, quiet;
+	int64_t expected_ms;
+};
+
+static void end_print(struct printing *printing, const struct plan *plan, enum exit_code code)
+{
+	struct planned *planned = &printing->planned;
+	char duration[HUMAN_SIZE];
+
+	if (printing->json) {
+		cli_print_json(json_pack("{s:s, s:i, s:I, s:O}", "graph", plan->graph->name,
+			"exit_code", (int)code, "expected_ms", (json_int_t)printing->expected_ms, "tasks",
+			planned->tasks));
+	} else if (!printing->quiet) {
+		text_addf(&planned->text, "%s",
+			code == EXIT_OK ? "nothing would change\n" : "");
+		if (printing->expected_ms)
+			text_addf(&planned->text, "expected: %s of work\n",
+				human_duration(duration, printing->expected_ms));
+		cli_print_text(&planned->text);
+	}
+	fflush(stdout);
+}
+
+static void event_all(void *data, const struct plan *plan, const struct run_event *event)
+{
+	struct printing *printing = data;
+
+	if (event->kind == RUN_EVENT_END)
+		end_print(printing, plan, event->code);
+	else
+		event_told(&printing->planned, plan, event);
+}
+
+static int plan_execute(const struct cli *cli, const struct plan *plan, int64_t expected_ms)
+{
+	CLEANUP_ERROR struct error err = { 0 };
+	struct printing printing = { .planned = { .tasks = json_array(), .last = PLAN_NONE },
+		.json = cli->options.json, .quiet = cli->options.quiet, .expected_ms = expected_ms };
+	struct run_watcher watcher = { .event = event_all, .data = &printing };
+
+	for (uint32_t i = 0; i < plan->task_count; i++)
+		json_array_append_new(printing.planned.tasks,
+			json_pack("{s:s, s:[]}", "task", task_name(plan, i), "would"));
+	fflush(stdout);
+	int code = run_execute(plan, &(struct run_options){ .plan_only = true, .watcher = &watcher },
+		&err);
+	if (err.what)
+		cli_fail(code, &err);
+	json_decref(printing.planned.tasks);
+	text_free(&printing.planned.text);
+	return code;
+}
+
+int command_plan(struct cli *cli)
+{
+	CLEANUP_LOADED struct loaded loaded = { 0 };
+	struct plan *plan = NULL;
+	int64_t expected_ms;
+	int code = site_load(cli, &loaded);
+
+	if (!code)
+		code = cli_build(cli, &loaded, &plan, &expected_ms);
+	if (code)
+		return code;
+	code = plan_execute(cli, plan, expected_ms);
+	plan_free(plan);
+	return code;
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/load.h"
+
+#include "base/cleanup.h"
+#include "report/human.h"
+#include "report/table.h"
+
+struct shown {
+	json_t *json;
+	struct table table;
+	struct text head;
+};
+
+json_t *run_json(const struct journal_run *run)
+{
+	return json_pack("{s:s, s:s, s:s, s:i, s:I, s:I, s:i, s:i, s:i, s:s?, s:s?}", "run", run->id,
+		"graph", run->graph, "state", run_state_name(run->state), "exit_code", run->exit_code,
+		"started_ms", (json_int_t)run->started_ms, "ended_ms", (json_int_t)run->ended_ms,
+		"task_count", (int)run->task_count, "warning_count", (int)run->warnings, "uid",
+		(int)run->uid, "cause", run->cause, "next", run->next);
+}
+
+static int run_read(void *data, const struct journal_run *run)
+{
+	struct shown *shown = data;
+	char buffer[HUMAN_SIZE];
+
+	shown->json = run_json(run);
+	text_addf(&shown->head, "run %s of %s: %s\nstarted %s", run->id, run->graph,
+		run_state_name(run->state), human_time(buffer, run->started_ms));
+	if (run->ended_ms)
+		text_addf(&shown->head, ", took %s",
+			human_duration(buffer, run->ended_ms - run->started_ms));
+	text_addc(&shown->head, '\n');
+	if (run->cause)
+		text_addf(&shown->head, "%s\n", run->cause);
+	if (run->next)
+		text_addf(&shown->head, "next: %s\n", run->next);
+	return 0;
+}
+
+static json_t *task_json(const struct journal_task *task)
+{
+	return json_pack("{s:s, s:s, s:i, s:s, s:s, s:s, s:I, s:I, s:i, s:b, s:I, s:I, s:s?, s:s?, s:s?}",
+		"task", task->name, "action", task->action, "attempt", (int)task->attempt, "state",
+		task_state_name(task->state), "reason", task_reason_name(task->reason), "undo",
+		undo_state_name(task->undo), "started_ms", (json_int_t)task->started_ms, "ended_ms",
+		(json_int_t)task->ended_ms, "exit_code", task->exit_code, "changed", (int)task->changed,
+		"cpu_ms", (json_int_t)task->cpu_ms, "peak_memory_bytes",
+		(json_int_t)task->peak_memory_bytes, "message", task->message, "next", task->next, "log",
+		task->log);
+}
+
+static int task_read(void *data, const struct journal_task *task)
+{
+	struct shown *shown = data;
+	char buffer[HUMAN_SIZE];
+
+	json_array_append_new(json_object_get(shown->json, "tasks"), task_json(task));
+	table_add(&shown->table, task->name);
+	table_add(&shown->table, task_state_name(task->state));
+	snprintf(buffer, sizeof buffer, "%u", task->attempt);
+	table_add(&shown->table, buffer);
+	table_add(&shown->table,
+		task->ended_ms ? human_duration(buffer, task->ended_ms - task->started_ms) : NULL);
+	table_add(&shown->table, task->log_bytes ? human_bytes(buffer, task->log_bytes) : NULL);
+	table_add(&shown->table, task->message ? task->message : task_reason_name(task->reason));
+	return 0;
+}
+
+static int output_read(void *data, uint32_t task, const char *name, const char *value)
+{
+	struct shown *shown = data;
+
+	json_array_append_new(json_object_get(shown->json, "outputs"),
+		json_pack("{s:i, s:s, s:s}", "task", (int)task, "name", name, "value", value));
+	return 0;
+}
+
+static int row_read(void *data, uint32_t task, const char *table, const char *cells)
+{
+	struct shown *shown = data;
+
+	(void)task;
+	rows_add(json_object_get(shown->json, "tables"), table, cells);
+	return 0;
+}
+
+static int warning_read(void *data, uint32_t task, const char *text)
+{
+	struct shown *shown = data;
+
+	(void)task;
+	json_array_append_new(json_object_get(shown->json, "warnings"), json_string(text));
+	return 0;
+}
+
+static int shown_read(struct journal *journal, const char *id, struct shown *shown,
+	struct error *err)
+{
+	int r = journal_read_run(journal, id, run_read, shown, err);
+
+	if (r < 0 || !shown->json)
+		return r < 0 ? r : error_set(err, -ENOENT, NULL, "run %s is gone", id);
+	json_object_set_new(shown->json, "tasks", json_array());
+	json_object_set_new(shown->json, "outputs", json_array());
+	json_object_set_new(shown->json, "tables", json_object());
+	json_object_set_new(shown->json, "warnings", json_array());
+	r = journal_tasks(journal, id, task_read, shown, err);
+	if (r == 0)
+		r = journal_outputs(journal, id, output_read, shown, err);
+	if (r == 0)
+		r = journal_rows(journal, id, row_read, shown, err);
+	return r == 0 ? journal_warnings(journal, id, warning_read, shown, err) : r;
+}
+
+static void shown_print(const struct shown *shown)
+{
+	struct text text = { 0 };
+	json_t *warning;
+	size_t i;
+
+	text_addf(&text, "%s\n", text_string(&shown->head));
+	table_print(&shown->table, &text);
+	rows_print(json_object_get(shown->json, "tables"), &text);
+	json_array_foreach(json_object_get(shown->json, "warnings"), i, warning)
+		text_addf(&text, "warning: %s\n", json_string_value(warning));
+	cli_print_text(&text);
+}
+
+int command_show(struct cli *cli)
+{
+	CLEANUP_ERROR struct error err = { 0 };
+	CLEANUP_FREE char *state_dir = NULL;
+	struct journal *journal = NULL;
+	struct shown shown = { 0 };
+	char id[RUN_ID_SIZE];
+	int code = run_load(cli, &state_dir, &journal, id);
+
+	table_begin(&shown.table, "task|state|>attempt|>took|>output|message");
+	if (!code && shown_read(journal, id, &shown, &err) < 0)
+		code = cli_fail(EXIT_JOURNAL, &err);
+	if (!code && cli->options.json)
+		cli_print_json(json_incref(shown.json));
+	else if (!code)
+		shown_print(&shown);
+	json_decref(shown.json);
+	text_free(&shown.head);
+	table_free(&shown.table);
+	journal_close(journal);
+	return code;
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/watch.h"
+
+#include "base/clock.h"
+
+#include <unistd.h>
+
+static void task_told(struct report *report, const struct run_event *event)
+{
+	struct report_task task = { .index = event->task, .attempt = event->attempt,
+		.state = event->state, .reason = event->reason, .exit_code = event->exit_code,
+		.duration_ms = event->duration_ms, .message = event->text, .next = event->next };
+
+	report_task(report, &task, clock_monotonic_ms());
+}
+
+static void event_told(void *data, const struct plan *plan, const struct run_event *event)
+{
+	struct watch *watch = data;
+	struct report *report = watch->report;
+
+	(void)plan;
+	switch (event->kind) {
+	case RUN_EVENT_BEGIN:
+		report_begin(report, event->run_id);
+		break;
+	case RUN_EVENT_TASK:
+		task_told(report, event);
+		break;
+	case RUN_EVENT_LOG:
+		report_line(report, event->task, event->text);
+		break;
+	case RUN_EVENT_PROGRESS:
+		report_progress(report, event->task, event->done, event->total, event->text,
+			clock_monotonic_ms());
+		break;
+	case RUN_EVENT_ROW:
+		report_row(report, event->table, event->text);
+		break;
+	case RUN_EVENT_WARNING:
+		report_warning(report, event->task, event->text);
+		break;
+	case RUN_EVENT_TICK:
+		report_tick(report, clock_monotonic_ms());
+		break;
+	case RUN_EVENT_END:
+		report_end(report, event->run_state, event->code, event->duration_ms);
+		break;
+	case RUN_EVENT_WOULD:
+		break;
+	}
+}
+
+void watch_begin(struct watch *watch, const struct cli *cli, const struct plan *plan)
+{
+	bool silent = cli->options.json || cli->options.quiet;
+	bool terminal = !silent && isatty(STDOUT_FILENO);
+
+	fflush(stdout);
+	watch->names = base_alloc((plan->task_count + 1) * sizeof *watch->names);
+	for (uint32_t i = 0; i < plan->task_count; i++)
+		watch->names[i] = plan->details[plan->tasks[i].detail].name;
+	watch->report = report_new(&(struct report_options){ .fd = STDOUT_FILENO,
+		.terminal = terminal, .color = cli_colors(cli, STDOUT_FILENO),
+		.json = cli->options.json, .quiet = cli->options.quiet, .graph = plan->graph->name,
+		.state_dir = plan->site->state_dir, .task_count = plan->task_count,
+		.names = watch->names });
+	watch->watcher = (struct run_watcher){ .event = event_told, .data = watch,
+		.wants_ticks = terminal };
+}
+
+void watch_end(struct watch *watch)
+{
+	report_free(watch->report);
+	free(watch->names);
+}

@@ -1,0 +1,17 @@
+/* The adapter between a run's events and its report. */
+#ifndef UPKEEP_CLI_WATCH_H
+#define UPKEEP_CLI_WATCH_H
+
+#include "cli/command.h"
+#include "report/report.h"
+#include "run/run.h"
+
+struct watch {
+	struct run_watcher watcher; /* for run_options */
+	struct report *report;
+	const char **names;
+};
+void watch_begin(struct watch *watch, const struct cli *cli, const struct plan *plan);
+void watch_end(struct watch *watch);
+
+#endif
