@@ -136,7 +136,7 @@ static void walk_scalar(struct walk *walk)
 			walk->token.text);
 	}
 	advance(walk);
-	while (string && walk->token.kind == TOKEN_STRING)
+	while (string && walk->token.kind == TOKEN_STRING && !walk->token.unquoted)
 		advance(walk);
 }
 
