@@ -121,7 +121,7 @@ int32_t usage_run(struct upkeep_ctx *ctx)
 	}
 	snprintf(text, sizeof text, "%llu", (unsigned long long)total);
 	upkeep_output_text(ctx, "used", text);
-	snprintf(text, sizeof text, "%.1f", worst);
+	snprintf(text, sizeof text, "%.1f%%", worst);
 	upkeep_output_text(ctx, "file_system", text);
 	return result;
 }

@@ -16,7 +16,7 @@ static int32_t read_fail(struct upkeep_ctx *ctx, const char *what, int code)
 static void percent_output(struct upkeep_ctx *ctx, const char *name, double value)
 {
 	char text[24];
-	snprintf(text, sizeof text, "%.1f", value);
+	snprintf(text, sizeof text, "%.1f%%", value);
 	upkeep_output_text(ctx, name, text);
 }
 
