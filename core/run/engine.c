@@ -343,7 +343,9 @@ static enum exit_code end_run(struct engine *engine)
 	journal_end_run(engine->journal, &run);
 	if (engine_flush(engine, engine->graph_synced && !engine->options->plan_only ? JOURNAL_SYNC : JOURNAL_LAZY) < 0)
 		engine->exit_code = EXIT_JOURNAL;
+	struct journal_counts counts = journal_counts(engine->journal);
 	engine_tell(engine, &(struct run_event){.kind = RUN_EVENT_END, .task = PLAN_NONE,
+				    .done = counts.commits, .total = counts.syncs,
 				    .run_state = engine->run_state, .code = engine->exit_code,
 				    .exit_code = engine->exit_code, .text = engine->cause,
 				    .duration_ms = run.ended_ms - run.started_ms});

@@ -22,7 +22,7 @@ enum run_event_kind {
 	RUN_EVENT_WARNING,
 	RUN_EVENT_WOULD,    /* plan_only: one thing that a task would do */
 	RUN_EVENT_TICK,     /* nothing new; redraw (about ten a second on a terminal) */
-	RUN_EVENT_END,
+	RUN_EVENT_END,      /* done and total: transactions of the journal, synced ones */
 };
 struct run_event {
 	enum run_event_kind kind;

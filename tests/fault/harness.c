@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 
 struct edge {
@@ -32,6 +33,7 @@ struct fixture {
 	VEC(struct edge) edges;
 	VEC(struct locked) locks;
 	VEC(struct instance *) instances;
+	struct told *told; /* shared with the engine */
 };
 
 struct fixture *fixture_new(void)
@@ -43,6 +45,8 @@ struct fixture *fixture_new(void)
 		abort();
 	f->site = (struct site){.path = "/etc/upkeep.conf", .state_dir = f->dir, .jobs = 2};
 	f->graph = (struct graph){.name = "test", .on_failure = ON_FAILURE_STOP};
+	f->told = mmap(NULL, sizeof *f->told, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+		-1, 0);
 	*vec_add(&f->retries) = (struct retry){.attempts = 1, .backoff = 1};
 	return f;
 }
@@ -50,6 +54,7 @@ struct fixture *fixture_new(void)
 void fixture_free(struct fixture *f)
 {
 	file_remove_tree(AT_FDCWD, f->dir, NULL);
+	munmap(f->told, sizeof *f->told);
 	vec_free(&f->tasks);
 	vec_free(&f->changes);
 	vec_free(&f->retries_of);
@@ -264,13 +269,49 @@ static void build(struct fixture *f)
 	build_gangs(f, plan);
 }
 
-enum exit_code fixture_run(struct fixture *f, uint32_t jobs, struct error *err)
+/* Called in the engine. */
+static void watch(void *data, const struct plan *plan, const struct run_event *event)
 {
-	struct run_options options = {.jobs = jobs, .cause = "test", .program = PROGRAM_BUILT};
+	struct told *told = data;
+	size_t n = strlen(told->would);
+
+	(void)plan;
+	if (event->kind == RUN_EVENT_END) {
+		told->commits = event->done;
+		told->syncs = event->total;
+	} else if (event->kind == RUN_EVENT_WOULD) {
+		snprintf(told->would + n, sizeof told->would - n, "%s%s", n ? "; " : "",
+			event->text);
+	}
+}
+
+struct told fixture_told(const struct fixture *f)
+{
+	return *f->told;
+}
+
+static enum exit_code execute(struct fixture *f, struct run_options *options, struct error *err)
+{
+	struct run_watcher watcher = {.event = watch, .data = f->told};
 
 	build(f);
-	enum exit_code code = run_execute(&f->plan, &options, err);
+	memset(f->told, 0, sizeof *f->told);
+	options->cause = "test";
+	options->program = PROGRAM_BUILT;
+	options->watcher = &watcher;
+	return run_execute(&f->plan, options, err);
+}
+
+enum exit_code fixture_plan(struct fixture *f, struct error *err)
+{
+	return execute(f, &(struct run_options){.plan_only = true}, err);
+}
+
+enum exit_code fixture_run(struct fixture *f, uint32_t jobs, struct error *err)
+{
+	enum exit_code code = execute(f, &(struct run_options){.jobs = jobs}, err);
 	struct journal *journal = NULL;
+
 	if (journal_open_readonly(f->dir, &journal, NULL) == 0) {
 		journal_find_run(journal, "last", f->id, NULL);
 		journal_close(journal);

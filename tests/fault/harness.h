@@ -41,6 +41,14 @@ void fixture_lock(struct fixture *fixture, uint32_t task, const char *name);
 struct graph *fixture_graph(struct fixture *fixture);
 
 enum exit_code fixture_run(struct fixture *fixture, uint32_t jobs, struct error *err);
+/* What the run wrote to its journal, and what a plan would do ("; " between). */
+struct told {
+	uint64_t commits, syncs;
+	char would[1024];
+};
+struct told fixture_told(const struct fixture *fixture);
+/* plan_only */
+enum exit_code fixture_plan(struct fixture *fixture, struct error *err);
 /* The same in a child process of ours; fixture_wait gives the exit code. */
 pid_t fixture_start(struct fixture *fixture, uint32_t jobs);
 int fixture_wait(pid_t pid);

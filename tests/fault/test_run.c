@@ -481,6 +481,51 @@ static void test_locks_between_runs(void **state)
 	assert_int_equal(fixture_alive("77.07"), 0);
 }
 
+static uint64_t syncs_of(uint8_t changes)
+{
+	struct fixture *f = fixture_new();
+	uint32_t last = 0;
+
+	for (uint32_t i = 0; i < 5; i++) {
+		char name[8];
+		snprintf(name, sizeof name, "t%u", i);
+		uint32_t task = fixture_shell(f, name, "true", NULL);
+		fixture_changes(f, task, changes);
+		if (i)
+			fixture_after(f, task, last);
+		last = task;
+	}
+	expect(f, EXIT_OK);
+	uint64_t syncs = fixture_told(f).syncs;
+	fixture_free(f);
+	return syncs;
+}
+
+/* Five tasks in a row: what is fsynced before each start. */
+static void test_syncs_by_class(void **state)
+{
+	(void)state;
+	assert_int_equal(syncs_of(UPKEEP_CHANGES_NONE), 0);
+	assert_int_equal(syncs_of(UPKEEP_CHANGES_UNKNOWN), 2); /* the graph, the run's end */
+	assert_int_equal(syncs_of(UPKEEP_CHANGES_IRREVERSIBLE), 6); /* each intent, the end */
+}
+
+static void test_plan_changes_nothing(void **state)
+{
+	FIXTURE;
+	CLEANUP_ERROR struct error err = {0};
+	CLEANUP_TEXT struct text path = {0};
+	const char *argv[] = {"/bin/touch", NULL, NULL};
+	text_addf(&path, "%s/touched", fixture_dir(f));
+	argv[1] = text_string(&path);
+	fixture_exec(f, "touch", argv, NULL);
+
+	assert_int_equal(fixture_plan(f, &err), EXIT_PLAN_CHANGES);
+	assert_true(text_starts(fixture_told(f).would, "run /bin/touch "));
+	assert_int_equal(access(text_string(&path), F_OK), -1);
+	assert_int_equal(rmdir(fixture_dir(f)), 0); /* not even a journal */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -506,6 +551,8 @@ int main(void)
 		TEST(test_left_running_on_purpose),
 		TEST(test_overlap),
 		TEST(test_locks_between_runs),
+		cmocka_unit_test(test_syncs_by_class),
+		TEST(test_plan_changes_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
