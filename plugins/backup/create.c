@@ -304,19 +304,29 @@ static int check_cancel(struct create *create, struct fault *fault)
 	return 0;
 }
 
+/* The file to be added at this place of the walk.  All names of an inode are added at the
+ * last of them, when the directories of all are there. */
+static uint32_t head_due(const struct tree *tree, uint32_t node)
+{
+	const struct tree_node *n = &tree->nodes[node];
+	if (n->link == TREE_NONE)
+		return n->next_link == TREE_NONE ? node : TREE_NONE;
+	return tree->nodes[n->link].next_link == node ? n->link : TREE_NONE;
+}
+
 static int add_all(struct create *create, struct fault *fault)
 {
 	int r = 0;
 	for (uint32_t node = 0; r == 0 && node < create->tree.count; node++) {
-		const struct tree_node *n = &create->tree.nodes[node];
-		if (n->link != TREE_NONE || !type_of(n->mode))
+		uint32_t head = head_due(&create->tree, node);
+		if (head == TREE_NONE || !type_of(create->tree.nodes[head].mode))
 			continue;
 		if (node % 64 == 0)
 			r = check_cancel(create, fault);
 		if (r == 0)
 			r = make_room(create, 1024, fault);
 		if (r == 0)
-			r = add_node(create, node, fault);
+			r = add_node(create, head, fault);
 	}
 	if (r == 0 && create->pack)
 		r = seal_pack(create, fault);

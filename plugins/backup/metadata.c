@@ -4,6 +4,8 @@
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <linux/limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -139,6 +141,25 @@ static int apply_acl(const char *path, struct archive_entry *entry, int type, co
 	return r;
 }
 
+static int hex_of(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* libarchive writes a name's unusual bytes, and every %, as %XX, and in this form of
+ * attribute does not take that back. */
+static void decode_name(const char *from, char *to, size_t room)
+{
+	size_t at = 0;
+	for (; *from && at + 1 < room; from++) {
+		int high = *from == '%' ? hex_of(from[1]) : -1;
+		int low = high >= 0 ? hex_of(from[2]) : -1;
+		to[at++] = low >= 0 ? (char)(high << 4 | low) : *from;
+		from += low >= 0 ? 2 : 0;
+	}
+	to[at] = 0;
+}
+
 static int apply_xattrs(const char *path, struct archive_entry *entry)
 {
 	const char *name;
@@ -146,9 +167,12 @@ static int apply_xattrs(const char *path, struct archive_entry *entry)
 	size_t size;
 	int r = 0;
 	archive_entry_xattr_reset(entry);
-	while (archive_entry_xattr_next(entry, &name, &value, &size) == ARCHIVE_OK)
-		if (setxattr(path, name, value, size, 0) < 0 && r == 0)
+	while (archive_entry_xattr_next(entry, &name, &value, &size) == ARCHIVE_OK) {
+		char own[XATTR_NAME_MAX + 2];
+		decode_name(name, own, sizeof own);
+		if (setxattr(path, own, value, size, 0) < 0 && r == 0)
 			r = -errno;
+	}
 	return r;
 }
 

@@ -40,14 +40,17 @@ static int tar_fault(struct pack *pack, struct fault *fault)
 static int open_tar(struct pack *pack, struct fault *fault)
 {
 	struct archive *tar = pack->tar = archive_write_new();
-	if (!tar || archive_write_set_format_pax(tar) != ARCHIVE_OK ||
-		archive_write_set_format_option(tar, "pax", "hdrcharset", "BINARY") != ARCHIVE_OK ||
-		archive_write_set_format_option(tar, "pax", "xattrheader", "SCHILY") !=
-			ARCHIVE_OK ||
+	if (!tar)
+		return fault_set(fault, -ENOMEM, NULL, "cannot begin an archive");
+	if (archive_write_set_format_pax(tar) != ARCHIVE_OK)
+		return tar_fault(pack, fault);
+	/* one form of each attribute; this setter answers "failed" where it worked */
+	archive_write_set_format_option(tar, "pax", "xattrheader", "SCHILY");
+	if (archive_write_set_format_option(tar, "pax", "hdrcharset", "BINARY") != ARCHIVE_OK ||
 		archive_write_set_bytes_per_block(tar, 0) != ARCHIVE_OK ||
 		archive_write_set_bytes_in_last_block(tar, 1) != ARCHIVE_OK ||
 		archive_write_open(tar, pack, NULL, write_tar, NULL) != ARCHIVE_OK)
-		return tar ? tar_fault(pack, fault) : -ENOMEM;
+		return tar_fault(pack, fault);
 	return 0;
 }
 

@@ -40,7 +40,7 @@ static long period_of(int64_t s, char kind)
 
 static bool same_name(const struct vault_item *a, const struct vault_item *b)
 {
-	return strcmp(a->name, b->name) == 0;
+	return a->name && b->name && strcmp(a->name, b->name) == 0;
 }
 
 static bool is_future(const struct policy *policy, const struct vault_item *item)

@@ -107,7 +107,7 @@ uint64_t source_part_end(const struct source *source, uint64_t from, uint64_t mo
 			return e.offset + most;
 		most -= e.size;
 	}
-	return (uint64_t)source->st.st_size;
+	return S_ISREG(source->st.st_mode) ? (uint64_t)source->st.st_size : 0;
 }
 
 void source_map(const struct source *source, uint64_t from, uint64_t end,
