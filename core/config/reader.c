@@ -170,10 +170,13 @@ static void explain_parse_error(struct loader *loader, const config_t *config, c
 /* libconfig reads floats in the current locale; from a string it would copy all of it. */
 static int parse(config_t *config, char *text, size_t size)
 {
-	FILE CLEANUP_FILE *file = size ? fmemopen(text, size, "r") : NULL;
+	/* It refuses a comment in a last line without an end. */
+	text[size] = '\n';
+	FILE CLEANUP_FILE *file = fmemopen(text, size + 1, "r");
 	locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
 	locale_t before = uselocale(plain);
-	int passed = file ? config_read(config, file) : config_read_string(config, "");
+	int passed = file ? config_read(config, file) : CONFIG_FALSE;
+	text[size] = 0;
 
 	uselocale(before);
 	freelocale(plain);
@@ -238,7 +241,7 @@ static char *load_fd(struct loader *loader, int fd, const char *path, size_t *re
 			FILE_MAX_BYTES >> 20);
 		return NULL;
 	}
-	char *text = base_alloc((size_t)st.st_size + 1);
+	char *text = base_alloc((size_t)st.st_size + 2);
 	ssize_t n = file_read(fd, text, (size_t)st.st_size);
 	if (n < 0) {
 		loader_error(loader, (struct location){0}, NULL, "cannot read %s: %m", path);
