@@ -58,6 +58,8 @@ int options_parse(struct cli *cli, int argc, char *const *argv);
 void help_print(const struct cli_command *command);   /* NULL: of upkeep itself */
 void manual_print(const struct cli_command *command); /* mdoc */
 void completion_print(void);
+/* What the completion asks: --complete graphs, tasks GRAPH, runs, actions. */
+int complete_print(int argc, char *const *argv);
 
 int command_run(struct cli *cli);
 int command_plan(struct cli *cli);

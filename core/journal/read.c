@@ -81,8 +81,8 @@ int journal_runs(struct journal *journal, const char *graph, uint32_t limit,
 	CLEANUP_STATEMENT sqlite3_stmt *statement = NULL;
 	struct run_call call = { reader, data };
 	int r = store_prepare(journal,
-		graph ? "SELECT " RUN_COLUMNS " FROM runs WHERE graph=?2 ORDER BY id DESC LIMIT ?1" :
-			"SELECT " RUN_COLUMNS " FROM runs ORDER BY id DESC LIMIT ?1",
+		graph ? "SELECT " RUN_COLUMNS " FROM runs WHERE graph=?2 ORDER BY run DESC LIMIT ?1" :
+			"SELECT " RUN_COLUMNS " FROM runs ORDER BY run DESC LIMIT ?1",
 		&statement, err);
 
 	if (r < 0)
@@ -111,7 +111,7 @@ int journal_find_run(struct journal *journal, const char *run, char ret_id[RUN_I
 {
 	struct found found = { .count = 0 };
 	const char *sql = text_equal(run, "last") ?
-		"SELECT id FROM runs WHERE ?1 NOTNULL ORDER BY id DESC LIMIT 1" :
+		"SELECT id FROM runs WHERE ?1 NOTNULL ORDER BY run DESC LIMIT 1" :
 		"SELECT id FROM runs WHERE substr(id, 1, length(?1)) = ?1 AND id >= ?1"
 		" ORDER BY id LIMIT 2";
 	int r = store_each(journal, sql, run, found_row, &found, err);
@@ -358,7 +358,7 @@ int journal_durations(struct journal *journal, const char *graph,
 	struct memory memory = { 0 };
 	int r = store_each(journal,
 		"SELECT name, ended_ms - started_ms FROM tasks WHERE state=4 AND run IN"
-		" (SELECT run FROM runs WHERE graph=?1 ORDER BY id DESC LIMIT 5)"
+		" (SELECT run FROM runs WHERE graph=?1 ORDER BY run DESC LIMIT 5)"
 		" ORDER BY run DESC, task",
 		graph, duration_row, &memory, err);
 
