@@ -400,8 +400,10 @@ static void engine_close(struct engine *engine)
 		free(*s);
 	}
 	vec_free(&engine->slots);
-	vec_each(&engine->users, u)
+	vec_each(&engine->users, u) {
 		free((*u)->groups);
+		free(*u);
+	}
 	vec_free(&engine->users);
 	vec_free(&engine->starting);
 	vec_free(&engine->held);

@@ -271,7 +271,6 @@ struct launch_request {
 	size_t fd_count;
 	const struct cgroup *cgroup;
 	struct stream *starting; /* hears why the helper could not start it */
-	bool wants_pidfd;
 };
 /* Starts a program as the task wants it: user, directory, limits, umask, nice, cgroup;
  * by a helper process where the exec could hang. */

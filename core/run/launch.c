@@ -258,7 +258,7 @@ int program_launch(const struct launch_request *request, struct process *ret, st
 		.parent_death_kill = true, .set_umask = options->has_umask,
 		.umask = options->umask, .set_nice = options->has_nice, .nice = options->nice,
 		.limits = limits, .limit_count = launch_limits(attempt, limits),
-		.no_pidfd = !request->wants_pidfd};
+		.no_pidfd = true};
 	cgroup_join(engine->cgroups, request->cgroup, &spec);
 	for (size_t i = 0; i < spec.cgroup_count; i++)
 		cgroup_fds[i] = spec.cgroup_fds[i];

@@ -331,13 +331,13 @@ static void wait_for_gone(const char *mark)
 
 static void stay_forever(struct fixture *f)
 {
-	struct task_options *options = calloc(1, sizeof *options);
+	static struct task_options options;
 	CLEANUP_TEXT struct text script = {0};
 
-	*options = task_options_plain;
-	options->kill_after_ms = 300;
+	options = task_options_plain;
+	options.kill_after_ms = 300;
 	text_addf(&script, "trap '' TERM; %s while :; do sleep 77.02; done", stayers);
-	fixture_shell(f, "stayer", text_string(&script), options);
+	fixture_shell(f, "stayer", text_string(&script), &options);
 }
 
 static void test_cancel_leaves_nothing(void **state)
