@@ -83,9 +83,9 @@ static void *swap(void *arg)
 {
 	(void)arg;
 	char dir[8192], link_path[8192], aside[8192];
-	strcpy(dir, tree_path("logs/d"));
-	strcpy(link_path, tree_path("link"));
-	strcpy(aside, tree_path("aside"));
+	snprintf(dir, sizeof dir, "%s", tree_path("logs/d"));
+	snprintf(link_path, sizeof link_path, "%s", tree_path("link"));
+	snprintf(aside, sizeof aside, "%s", tree_path("aside"));
 	while (atomic_load(&swapping)) {
 		rename(dir, aside);
 		rename(link_path, dir);

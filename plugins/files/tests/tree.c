@@ -128,16 +128,18 @@ static int line_order(const void *a, const void *b)
 
 char *tree_describe(void)
 {
-	char *text = strdup("");
+	char *text = NULL;
+	size_t size = 0;
 	lines = NULL;
 	line_count = 0;
 	nftw(tree_root, entry_describe, 16, FTW_PHYS);
 	qsort(lines, line_count, sizeof *lines, line_order);
+	FILE *out = open_memstream(&text, &size);
 	for (size_t i = 0; i < line_count; i++) {
-		text = realloc(text, strlen(text) + strlen(lines[i]) + 1);
-		strcat(text, lines[i]);
+		fputs(lines[i], out);
 		free(lines[i]);
 	}
 	free(lines);
+	fclose(out);
 	return text;
 }

@@ -31,7 +31,7 @@ static void put(const char *name, const char *text)
 static int machine_make(void **state)
 {
 	(void)state;
-	strcpy(root, "/tmp/upkeep-system-XXXXXX");
+	snprintf(root, sizeof root, "/tmp/upkeep-system-XXXXXX");
 	if (!mkdtemp(root))
 		return -1;
 	put("stat", "cpu  100 0 100 700 100 0 0 0 0 0\ncpu0 1 1\ncpu1 1 1\nintr 5\n");
