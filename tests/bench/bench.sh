@@ -6,6 +6,7 @@ set -eu
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 upkeep=$top_builddir/core/upkeep
+export UPKEEP_PLUGIN_DIR=$top_builddir/plugins/.libs
 
 # build NAME: compiles tests/bench/NAME.c to $work/NAME.
 build() {
@@ -15,6 +16,11 @@ build measure
 
 # sample NAME COMMAND...: one run; keeps its figures as a row of $work/NAME.rows.
 sample() {
+	sample_times "$1" 1 "${@:2}"
+}
+
+# sample_times NAME TIMES COMMAND...: the same for commands too short to measure alone.
+sample_times() {
 	local name=$1
 	shift
 	if ! "$work/measure" "$work/row" "$@" >"$work/out" 2>&1 </dev/null; then

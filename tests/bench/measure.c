@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * measure FILE COMMAND...: runs the command and writes "CPU_US PEAK_KIB WALL_US" to FILE: the
- * processor time of it and of all that it waited for, the memory of the largest of them.
+ * measure FILE TIMES COMMAND...: runs the command that many times, one after the other, and
+ * writes "CPU_US PEAK_KIB WALL_US" to FILE: the processor time of all and of all that they
+ * waited for, the memory of the largest of them.
  */
 #include <errno.h>
 #include <spawn.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -26,28 +28,41 @@ static long long now_us(void)
 	return t.tv_sec * 1000000LL + t.tv_nsec / 1000;
 }
 
-int main(int argc, char **argv)
+/* The exit status, 128 + its signal, or -1. */
+static int run_once(char **argv)
 {
-	struct rusage used;
 	pid_t pid;
 	int status;
 
-	if (argc < 3) {
-		fputs("usage: measure FILE COMMAND...\n", stderr);
+	errno = posix_spawnp(&pid, argv[0], NULL, NULL, argv, environ);
+	if (errno || waitpid(pid, &status, 0) < 0)
+		return -1;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+int main(int argc, char **argv)
+{
+	struct rusage used;
+	int status = 0;
+
+	if (argc < 4) {
+		fputs("usage: measure FILE TIMES COMMAND...\n", stderr);
 		return 64;
 	}
 	long long start_us = now_us();
-	errno = posix_spawnp(&pid, argv[2], NULL, NULL, argv + 2, environ);
-	if (errno || waitpid(pid, &status, 0) < 0 || getrusage(RUSAGE_CHILDREN, &used) < 0) {
-		fprintf(stderr, "measure: %s: %s\n", argv[2], strerror(errno));
+	for (int i = 0; i < atoi(argv[2]) && status == 0; i++)
+		status = run_once(argv + 3);
+	if (status < 0 || getrusage(RUSAGE_CHILDREN, &used) < 0) {
+		fprintf(stderr, "measure: %s: %s\n", argv[3], strerror(errno));
 		return 70;
 	}
 	FILE *out = fopen(argv[1], "we");
-	if (!out || fprintf(out, "%lld %ld %lld\n", micros(used.ru_utime) + micros(used.ru_stime),
-			    used.ru_maxrss, now_us() - start_us) < 0 ||
+	if (!out ||
+		fprintf(out, "%lld %ld %lld\n", micros(used.ru_utime) + micros(used.ru_stime),
+			used.ru_maxrss, now_us() - start_us) < 0 ||
 		fclose(out) != 0) {
 		perror(argv[1]);
 		return 70;
 	}
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+	return status;
 }
