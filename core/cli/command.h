@@ -17,7 +17,7 @@ typedef VEC(const char *) cli_words;
 
 struct cli_options {
 	const char *site, *state_dir, *color, *jobs, *start_at, *limit;
-	bool json, quiet, help, version, yes, strict, follow;
+	bool json, quiet, help, version, yes, strict, follow, calls;
 	cli_words params, only, skip;
 };
 
@@ -38,7 +38,7 @@ struct cli {
 };
 
 struct cli_command {
-	const char *name;
+	const char *name;     /* "run", "new plugin" */
 	const char *synopsis; /* its arguments: "RUN [TASK]" */
 	const char *about;    /* one line */
 	const char *details;  /* paragraphs for its manual page */
@@ -52,6 +52,7 @@ extern const size_t cli_command_count;
 extern const struct cli_option cli_common_options[];
 extern const size_t cli_common_option_count;
 
+/* By its name, words joined by a space or, as manual pages are, by a hyphen. */
 const struct cli_command *command_find(const char *name);
 /* 0, or EXIT_USAGE after a message. */
 int options_parse(struct cli *cli, int argc, char *const *argv);
@@ -72,6 +73,8 @@ int command_plugins(struct cli *cli);
 int command_doc(struct cli *cli);
 int command_cancel(struct cli *cli);
 int command_locks(struct cli *cli);
+int command_new(struct cli *cli);
+int command_lint(struct cli *cli);
 
 /* Messages to standard error: "upkeep: WHAT" and "next: NEXT"; returns `code`. */
 int cli_fail(int code, const struct error *err);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/command.h"
 
+#include <limits.h>
+
 #define AT(member) offsetof(struct cli_options, member)
 #define COUNTED(table) .options = (table), .option_count = sizeof(table) / sizeof((table)[0])
 
@@ -40,6 +42,11 @@ static const struct cli_option log_options[] = {
 	{ "--follow", 'f', OPTION_FLAG, NULL, "go on while the run lives", AT(follow) },
 };
 
+static const struct cli_option lint_options[] = {
+	{ "--run", 0, OPTION_FLAG, NULL, "call the actions too, each in a process of its own",
+		AT(calls) },
+};
+
 const struct cli_command cli_commands[] = {
 	{ "run", "GRAPH", "run a graph",
 		"Checks the configuration, plans the graph and runs it. Errors elsewhere in the site "
@@ -68,13 +75,25 @@ const struct cli_command cli_commands[] = {
 		NULL, 0, 1, 1, command_cancel },
 	{ "locks", "", "list the locks that are held", "Who holds each, since when and for what.",
 		NULL, 0, 0, 0, command_locks },
+	{ "new plugin", "NAME", "begin a plugin", "Writes a plugin that builds, with its test and its "
+		"Makefile, into a new directory NAME.", NULL, 0, 1, 1, command_new },
+	{ "lint plugin", "FILE [ACTION] [NAME=VALUE...]", "check a plugin",
+		"Checks what the compiler cannot: descriptor, symbols, tables, bad values for each "
+		"parameter. With --run the actions too: all that need no arguments, or ACTION with "
+		"these; they do what they do, so give them something to spoil. Ends with 69 where it "
+		"finds a fault.", COUNTED(lint_options), 1, UINT_MAX, command_lint },
 };
 const size_t cli_command_count = sizeof cli_commands / sizeof cli_commands[0];
 
 const struct cli_command *command_find(const char *name)
 {
-	for (size_t i = 0; i < cli_command_count; i++)
-		if (text_equal(cli_commands[i].name, name))
+	for (size_t i = 0; i < cli_command_count; i++) {
+		const char *a = cli_commands[i].name, *b = name;
+
+		while (*a && (*a == *b || (*a == ' ' && *b == '-')))
+			a++, b++;
+		if (!*a && !*b)
 			return &cli_commands[i];
+	}
 	return NULL;
 }

@@ -40,7 +40,8 @@ void help_print(const struct cli_command *command)
 		char left[64];
 
 		snprintf(left, sizeof left, "%s %s", cli_commands[i].name, cli_commands[i].synopsis);
-		printf("  %-18s %s\n", left, cli_commands[i].about);
+		printf("  %-18s%s%s\n", left, strlen(left) > 18 ? "\n                     " : " ",
+			cli_commands[i].about);
 	}
 	common_print();
 }

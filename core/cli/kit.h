@@ -4,8 +4,6 @@
 
 #include <stdbool.h>
 
-/* The exit code, or -1 where argv asks for neither. */
-int kit_entry(int argc, char *const *argv);
 /* Writes the template into a new directory NAME. */
 int new_plugin(const char *name);
 /* Checks a plugin: descriptor, symbols, tables, bad values for each parameter.  `calls`: the

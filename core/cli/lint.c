@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* upkeep lint plugin FILE.so [--run]: what an author should know before others do. */
+#include "cli/command.h"
 #include "cli/kit.h"
 
 #include "base/cleanup.h"
@@ -274,4 +275,15 @@ int lint_plugin(const char *file, bool calls, char *const *words)
 		lint.admitted.description.abi_minor, lint.faults, lint.faults == 1 ? "" : "s");
 	arena_free(&lint.arena);
 	return lint.faults ? EXIT_PLUGIN : 0;
+}
+
+int command_lint(struct cli *cli)
+{
+	const char *file = cli->args.items[0];
+
+	if (cli->args.count > 1 && !cli->options.calls)
+		return cli_usage("add --run", "the action \"%s\" is called only with --run",
+			cli->args.items[1]);
+	vec_push(&cli->args, (const char *)NULL);
+	return lint_plugin(file, cli->options.calls, (char *const *)cli->args.items + 1);
 }

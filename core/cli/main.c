@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/command.h"
 
-#include "cli/kit.h"
 #include "run/launch.h"
 #include "worker/worker.h"
 
@@ -14,8 +13,6 @@ static int internal_entry(int argc, char *const *argv)
 
 	if (code < 0)
 		code = launch_entry(argc, argv);
-	if (code < 0)
-		code = kit_entry(argc, argv);
 	if (code >= 0 || argc < 2)
 		return code;
 	if (text_equal(argv[1], "--man")) {

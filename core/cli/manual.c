@@ -53,7 +53,7 @@ static void head_print(const char *title, const char *about)
 {
 	printf(".Dd November 23, 2026\n.Dt ");
 	for (; *title; title++)
-		putchar(*title >= 'a' && *title <= 'z' ? *title - 32 : *title);
+		putchar(*title == ' ' ? '-' : *title >= 'a' && *title <= 'z' ? *title - 32 : *title);
 	puts(" 1\n.Os\n.Sh NAME");
 	printf(".Nm upkeep\n.Nd %s\n", about);
 }
@@ -64,10 +64,10 @@ static void arguments_print(const char *synopsis)
 	int used;
 
 	while (sscanf(synopsis, "%31s%n", word, &used) == 1) {
-		bool optional = word[0] == '[';
+		bool optional = word[0] == '[', many = strstr(word, "...");
 
-		word[strcspn(word, "]")] = 0;
-		printf(optional ? ".Op Ar %s\n" : ".Ar %s\n", word + optional);
+		word[strcspn(word, "].")] = 0;
+		printf("%s %s%s\n", optional ? ".Op Ar" : ".Ar", word + optional, many ? " ..." : "");
 		synopsis += used;
 	}
 }
@@ -86,7 +86,7 @@ static void command_manual(const struct cli_command *command)
 	puts(".Sh COMMON OPTIONS");
 	options_print(cli_common_options, cli_common_option_count);
 	fputs(exits, stdout);
-	puts(".Sh SEE ALSO\n.Xr upkeep 1");
+	puts(".Sh SEE ALSO\n.Xr upkeep 1 ,\n.Xr upkeep.conf 5 ,\n.Xr upkeep-graph 5");
 }
 
 void manual_print(const struct cli_command *command)
@@ -106,4 +106,5 @@ void manual_print(const struct cli_command *command)
 	puts(".El\n.Sh OPTIONS");
 	options_print(cli_common_options, cli_common_option_count);
 	fputs(exits, stdout);
+	puts(".Sh SEE ALSO\n.Xr upkeep.conf 5 ,\n.Xr upkeep-graph 5");
 }

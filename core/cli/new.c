@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* upkeep new plugin NAME: the template with the name put in. */
+#include "cli/command.h"
 #include "cli/kit.h"
 
 #include "base/cleanup.h"
@@ -72,19 +73,7 @@ int new_plugin(const char *name)
 	return 0;
 }
 
-int kit_entry(int argc, char *const *argv)
+int command_new(struct cli *cli)
 {
-	if (argc >= 3 && strcmp(argv[1], "new") == 0 && strcmp(argv[2], "plugin") == 0 && argc == 4)
-		return new_plugin(argv[3]);
-	if (argc >= 4 && strcmp(argv[1], "lint") == 0 && strcmp(argv[2], "plugin") == 0) {
-		bool calls = argc >= 5 && strcmp(argv[4], "--run") == 0;
-		if (argc == 4 || calls)
-			return lint_plugin(argv[3], calls, argv + 4 + calls);
-	}
-	if (argc >= 2 && (strcmp(argv[1], "new") == 0 || strcmp(argv[1], "lint") == 0)) {
-		fprintf(stderr, "upkeep: usage: upkeep new plugin NAME | upkeep lint plugin FILE.so "
-			"[--run [ACTION [NAME=VALUE ...]]]\n");
-		return EXIT_USAGE;
-	}
-	return -1;
+	return new_plugin(cli->args.items[0]);
 }

@@ -73,18 +73,39 @@ static int option_parse(struct cli *cli, int argc, char *const *argv, int *i)
 	return 0;
 }
 
-static int command_set(struct cli *cli, const char *name)
+static int command_unknown(const char *name)
 {
 	struct nearest nearest = nearest_start(name);
 	char question[128];
 
-	cli->command = command_find(name);
-	if (cli->command)
-		return 0;
 	for (size_t i = 0; i < cli_command_count; i++)
 		nearest_try(&nearest, cli_commands[i].name);
 	const char *next = nearest_question(&nearest, question, sizeof question);
 	return cli_usage(next ? next : "upkeep --help", "unknown command \"%s\"", name);
+}
+
+static int usage_print(const struct cli_command *command)
+{
+	return cli_usage(NULL, "usage: upkeep %s%s%s", command->name, *command->synopsis ? " " : "",
+		command->synopsis);
+}
+
+/* Reads a command's name, of one word or two; *i is left at its last word. */
+static int command_set(struct cli *cli, int argc, char *const *argv, int *i)
+{
+	size_t size = strlen(argv[*i]);
+
+	for (size_t k = 0; k < cli_command_count; k++) {
+		const char *name = cli_commands[k].name;
+
+		if (strncmp(name, argv[*i], size) != 0 || (name[size] && name[size] != ' '))
+			continue;
+		if (name[size] && (*i + 1 >= argc || !text_equal(argv[++*i], name + size + 1)))
+			return usage_print(&cli_commands[k]);
+		cli->command = &cli_commands[k];
+		return 0;
+	}
+	return command_unknown(argv[*i]);
 }
 
 static int args_check(const struct cli *cli)
@@ -98,8 +119,7 @@ static int args_check(const struct cli *cli)
 		return 0;
 	if (cli->args.count >= command->args_min && cli->args.count <= command->args_max)
 		return 0;
-	return cli_usage(NULL, "usage: upkeep %s%s%s", command->name, *command->synopsis ? " " : "",
-		command->synopsis);
+	return usage_print(command);
 }
 
 int options_parse(struct cli *cli, int argc, char *const *argv)
@@ -114,7 +134,7 @@ int options_parse(struct cli *cli, int argc, char *const *argv)
 		else if (!words_only && argv[i][0] == '-' && argv[i][1])
 			r = option_parse(cli, argc, argv, &i);
 		else if (!cli->command)
-			r = command_set(cli, argv[i]);
+			r = command_set(cli, argc, argv, &i);
 		else
 			vec_push(&cli->args, argv[i]);
 		if (r)
