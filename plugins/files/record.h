@@ -22,12 +22,12 @@ struct record {
 	char to_dir[PATH_MAX], to_name[NAME_MAX + 1];
 	uint64_t from_dev, from_ino;
 	uint64_t to_dev, to_ino;
-	uint64_t bytes;      /* replace: size of from; collapse, truncate: of the head */
+	uint64_t bytes;      /* rename, replace: size of from; collapse, truncate: of the head */
 	char hash[65];       /* SHA-256 of those bytes */
 	char format[8];      /* replace: "zstd", "gzip", or "plain" for a copy */
 	char mode[8];        /* replace: of from, octal */
 	int64_t uid, gid;    /* replace: of from */
-	int64_t mtime_ns;    /* replace: of from */
+	int64_t mtime_ns;    /* rename, replace: of from */
 	char signal[8];      /* rename of a log: how its writers are told */
 	char pid_file[PATH_MAX];
 	char processes[1024]; /* names, separated by commas */

@@ -2,6 +2,7 @@
 #include "undo.h"
 
 #include <fcntl.h>
+#include <stdbool.h>
 #include <unistd.h>
 
 #include "actions.h"
@@ -35,15 +36,27 @@ static void trash_tidy(const struct record *r)
 	unlinkat(dir_fd, WALK_TRASH, AT_REMOVEDIR);
 }
 
+/* The renamed file, or what the undo of a later compression made of it again: another
+ * inode of the same size and time. */
+static bool is_renamed(int dir, const char *name, const struct record *r)
+{
+	struct stat st;
+	return dir >= 0 && fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		st.st_dev == r->from_dev &&
+		(st.st_ino == r->from_ino ||
+			(r->mtime_ns && S_ISREG(st.st_mode) && (uint64_t)st.st_size == r->bytes &&
+				beneath_mtime_ns(&st) == r->mtime_ns));
+}
+
 static int32_t rename_undo(struct upkeep_ctx *ctx, const struct record *r)
 {
 	CLEANUP_FD int from = beneath_open_dir(r->from_dir);
 	CLEANUP_FD int to = beneath_open_dir(r->to_dir);
-	if (from >= 0 && beneath_is(from, r->from_name, r->from_dev, r->from_ino))
+	if (is_renamed(from, r->from_name, r))
 		return swap_back_finish(ctx, r, from);
 	if (from < 0 || to < 0)
 		return gone_fail(ctx, r, strerror(from < 0 ? -from : -to));
-	if (!beneath_is(to, r->to_name, r->to_dev, r->to_ino))
+	if (!is_renamed(to, r->to_name, r))
 		return gone_fail(ctx, r, "it is no longer there");
 	if (renameat2(to, r->to_name, from, r->from_name, RENAME_NOREPLACE) == 0) {
 		trash_tidy(r);
@@ -58,8 +71,7 @@ static int32_t rename_undo(struct upkeep_ctx *ctx, const struct record *r)
 static int32_t rename_probe(const struct record *r)
 {
 	CLEANUP_FD int to = beneath_open_dir(r->to_dir);
-	return to >= 0 && beneath_is(to, r->to_name, r->to_dev, r->to_ino) ? UPKEEP_DONE
-									   : UPKEEP_NOT_DONE;
+	return is_renamed(to, r->to_name, r) ? UPKEEP_DONE : UPKEEP_NOT_DONE;
 }
 
 /* Not empty: others have put something there, which stays. */
