@@ -163,9 +163,8 @@ int journal_read_plan(struct journal *journal, const char *id, char **ret_text, 
 int journal_durations(struct journal *journal, const char *graph,
 	int (*reader)(void *data, const char *task, int64_t duration_ms), void *data,
 	struct error *err);
-/* Removes settled runs that are older than `keep_ms` or beyond the newest
- * `keep_runs` of their graph (0: no such limit), with their files; never one that
- * is not settled. */
+/* Removes settled runs that ended more than `keep_ms` ago and are beyond the newest
+ * `keep_runs` of their graph, with their files; never one that is not settled. */
 int journal_retain(struct journal *journal, int64_t now_ms, int64_t keep_ms, uint32_t keep_runs,
 	uint32_t *ret_removed, struct error *err);
 

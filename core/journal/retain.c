@@ -13,7 +13,7 @@ static const char candidates_sql[] =
 	"SELECT run, id FROM (SELECT run, id, state, ended_ms,"
 	" row_number() OVER (PARTITION BY graph ORDER BY run DESC) AS place FROM runs)"
 	" WHERE state NOT IN (0, 3, 6, 7, 8) AND ended_ms > 0"
-	" AND ((?1 > 0 AND ended_ms < ?2 - ?1) OR (?3 > 0 AND place > ?3))";
+	" AND ended_ms < ?2 - ?1 AND place > ?3";
 
 static const char *const removals[] = {
 	"DELETE FROM plans WHERE run=?1",

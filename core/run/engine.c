@@ -12,6 +12,7 @@
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 
+#define KEEP_RUNS 100         /* of each graph, and all that can still be undone */
 #define LAZY_MS 100           /* results of tasks that change nothing may lag so long */
 #define SIGNALS_ARE_ONE_MS 200
 #define TICK_MS 100
@@ -327,8 +328,22 @@ static void begin_run(struct engine *engine)
 	engine_event(engine, &(struct event){.kind = EVENT_BEGIN});
 }
 
+/* Earlier runs that nobody can undo any more, and nobody is likely to ask for. */
+static void retain_runs(struct engine *engine)
+{
+	CLEANUP_ERROR struct error err = {0};
+	uint32_t removed;
+
+	if (engine->broken || engine->options->plan_only)
+		return;
+	if (journal_retain(engine->journal, clock_wall_ms(), engine->plan->site->undo_keep_ms,
+		    KEEP_RUNS, &removed, &err) < 0)
+		engine_warn(engine, PLAN_NONE, error_what(&err));
+}
+
 static enum exit_code end_run(struct engine *engine)
 {
+	retain_runs(engine);
 	struct journal_run run = run_row(engine);
 
 	if (engine->broken)
