@@ -96,6 +96,10 @@ static int32_t host_fail(struct upkeep_ctx *ctx, int32_t result, const char *wha
 	test->what = keep(test, what);
 	test->why = keep(test, why);
 	test->next = keep(test, next);
+	/* As in a run: in the log at once, since the plugin may not live to return. */
+	const char *line = arena_printf(&test->arena, "failing: %s%s%s", what ? what
+		: "no reason given", why ? ": " : "", why ? why : "");
+	host_log(ctx, UPKEEP_INFO, line, strlen(line));
 	return result;
 }
 

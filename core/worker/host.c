@@ -2,6 +2,7 @@
 #include "worker/host.h"
 
 #include "base/clock.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -127,6 +128,16 @@ static void keep(char **place, const char *text)
 	*place = text ? strndup(text, UPKEEP_TEXT_MAX) : NULL;
 }
 
+/* For the log at once, since the plugin may not live to return. */
+static void log_failure(struct upkeep_ctx *ctx, const char *what, const char *why)
+{
+	CLEANUP_TEXT struct text line = { 0 };
+
+	text_addf(&line, "failing: %s%s%s", what ? what : "no reason given", why ? ": " : "",
+		why ? why : "");
+	host_log(ctx, UPKEEP_INFO, line.bytes, line.size);
+}
+
 /* It travels with DONE: the last one counts. */
 static int32_t host_fail(struct upkeep_ctx *ctx, int32_t result, const char *what, const char *why,
 	const char *next)
@@ -136,6 +147,7 @@ static int32_t host_fail(struct upkeep_ctx *ctx, int32_t result, const char *wha
 	keep(&call->what, what);
 	keep(&call->why, why);
 	keep(&call->next, next);
+	log_failure(ctx, call->what, call->why);
 	return result;
 }
 

@@ -251,8 +251,10 @@ struct upkeep_host {
 	int32_t (*row)(struct upkeep_ctx *ctx, const char *table, const struct upkeep_cell *cells,
 		size_t count, size_t cell_size);
 
-	/* Says why the action fails: what failed, on what and why, and what the
-	 * person should type next (NULL: nothing to add).  Returns `result`. */
+	/* Says why the action fails: what failed and on what, why (NULL: nothing to
+	 * add), and what the person should type next (NULL: the same).  Returns
+	 * `result`.  The log has it at once; the report names the last one, if the
+	 * callback then returns a failure.  Each text is cut at UPKEEP_TEXT_MAX. */
 	int32_t (*fail)(struct upkeep_ctx *ctx, int32_t result, const char *what, const char *why,
 		const char *next);
 

@@ -33,6 +33,14 @@ __attribute__((constructor)) static void wrong(void)
 void not_there(void);
 #endif
 
+#ifdef SHOWS_MORE
+int shows_more(void);
+int shows_more(void)
+{
+	return 1;
+}
+#endif
+
 #ifndef NAME
 #define NAME "fixture"
 #endif

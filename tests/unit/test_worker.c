@@ -1,86 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* A real worker, spoken to as the engine does; messages that lie; decoding. */
-#include "tests/unit.h"
+#include "tests/unit/talk.h"
 
-#include "base/cleanup.h"
-#include "base/spawn.h"
 #include "base/text.h"
 #include "wire/tree.h"
-#include "wire/wire.h"
 #include "worker/decode.h"
-#include "worker/worker.h"
-
-#include <fcntl.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-static char so[] = "/tmp/upkeep-worker-XXXXXX";
-
-struct talk {
-	int socket;
-	pid_t pid;
-	struct wire_in in;
-	struct wire_out out;
-};
-
-static void compile(const char *define)
-{
-	char source[4096], include[4096];
-	const char *top = getenv("top_srcdir");
-	int status;
-
-	snprintf(source, sizeof source, "%s/tests/compat/fixture.c", top ? top : ".");
-	snprintf(include, sizeof include, "-I%s/plugin-api", top ? top : ".");
-	pid_t pid = fork();
-	if (pid == 0) {
-		execlp("cc", "cc", "-std=gnu17", "-shared", "-fPIC", include, define, "-o", so, source,
-			(char *)NULL);
-		_exit(127);
-	}
-	waitpid(pid, &status, 0);
-	assert_int_equal(status, 0);
-}
-
-static void start(struct talk *talk)
-{
-	int pair[2];
-
-	*talk = (struct talk){ 0 };
-	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
-	talk->pid = fork();
-	if (talk->pid == 0) {
-		close(pair[0]);
-		worker_main(pair[1]);
-	}
-	close(pair[1]);
-	talk->socket = pair[0];
-}
-
-static int end(struct talk *talk)
-{
-	int status;
-
-	close(talk->socket);
-	waitpid(talk->pid, &status, 0);
-	wire_in_free(&talk->in);
-	wire_out_free(&talk->out);
-	return status;
-}
-
-static void load(struct talk *talk)
-{
-	CLEANUP_FD int fd = open(so, O_RDONLY | O_CLOEXEC);
-
-	wire_begin(&talk->out, WIRE_LOAD);
-	wire_text(&talk->out, WIRE_NAME, "fixture");
-	wire_text(&talk->out, WIRE_PATH, so);
-	wire_text(&talk->out, WIRE_INSTANCE, "fixture");
-	wire_fd(&talk->out, fd);
-	assert_int_equal(wire_send(talk->socket, &talk->out, 0), 0);
-}
 
 static void send_start(struct talk *talk, int64_t serial, const char *action, struct value *args)
 {
@@ -97,19 +21,6 @@ static void send_start(struct talk *talk, int64_t serial, const char *action, st
 	assert_int_equal(wire_send(talk->socket, &talk->out, 0), 0);
 }
 
-static void expect(struct talk *talk, enum wire_kind kind)
-{
-	assert_int_equal(wire_receive(talk->socket, WIRE_ENGINE, &talk->in, 0), 1);
-	assert_int_equal(talk->in.kind, kind);
-}
-
-static void expect_done(struct talk *talk, int64_t serial, int64_t result)
-{
-	expect(talk, WIRE_DONE);
-	assert_int_equal(wire_get_number(&talk->in, WIRE_SERIAL), serial);
-	assert_int_equal(wire_get_number(&talk->in, WIRE_RESULT), result);
-}
-
 static void test_runs_what_is_queued(void **state)
 {
 	struct talk talk;
@@ -119,9 +30,9 @@ static void test_runs_what_is_queued(void **state)
 	struct text big = { 0 };
 
 	(void)state;
-	compile("-DGOOD");
+	compile("tests/compat/fixture.c", "-DGOOD");
 	start(&talk);
-	load(&talk);
+	load(&talk, "fixture");
 	send_start(&talk, 1, "act", &args);
 	send_start(&talk, 2, "act", NULL);
 	expect(&talk, WIRE_LOADED);
@@ -157,18 +68,18 @@ static void test_crash_and_refusal(void **state)
 	struct talk talk;
 
 	(void)state;
-	compile("-DRUN_CRASH");
+	compile("tests/compat/fixture.c", "-DRUN_CRASH");
 	start(&talk);
-	load(&talk);
+	load(&talk, "fixture");
 	send_start(&talk, 1, "act", NULL);
 	expect(&talk, WIRE_LOADED);
 	expect(&talk, WIRE_LOG);
 	assert_int_equal(wire_receive(talk.socket, WIRE_ENGINE, &talk.in, 0), 0);
 	assert_true(WIFSIGNALED(end(&talk)));
 
-	compile("-DBAD_MAJOR");
+	compile("tests/compat/fixture.c", "-DBAD_MAJOR");
 	start(&talk);
-	load(&talk);
+	load(&talk, "fixture");
 	expect(&talk, WIRE_REFUSED);
 	assert_non_null(strstr(wire_get_text(&talk.in, WIRE_TEXT), "made for ABI 2.0"));
 	assert_true(WEXITSTATUS(end(&talk)) != 0);
@@ -217,21 +128,6 @@ static void test_tree_of_claims(void **state)
 	assert_int_equal(tree_read(deep, sizeof deep - 4, &arena, &value), -EBADMSG);
 	assert_true(arena_size(&arena) < 100000);
 	arena_free(&arena);
-}
-
-static int set_up(void **state)
-{
-	int fd = mkstemp(so);
-
-	(void)state;
-	close(fd);
-	return fd < 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	return unlink(so);
 }
 
 int main(void)
