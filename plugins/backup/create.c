@@ -519,7 +519,7 @@ int32_t create_run(struct upkeep_ctx *ctx)
 	struct create create = { .ctx = ctx, .args = ctx->args };
 	int r = vault_open_store(ctx, create.args->store, true, &create.store, &fault);
 	if (r == 0)
-		r = create.store->ops->hold(create.store, false, &fault);
+		r = vault_hold(ctx, create.store, false, &fault);
 	if (r == 0)
 		r = keys_open(&create.keys, ctx, KEYS_SECRET, &fault);
 	if (r == 0)

@@ -187,7 +187,7 @@ int32_t prune_run(struct upkeep_ctx *ctx)
 	struct prune prune = { .ctx = ctx, .args = ctx->args, .now_s = time(NULL) };
 	int r = vault_open_store(ctx, prune.args->store, false, &prune.store, &fault);
 	if (r == 0)
-		r = prune.store->ops->hold(prune.store, true, &fault);
+		r = vault_hold(ctx, prune.store, true, &fault);
 	if (r == 0)
 		r = prune_all(&prune, &fault);
 	if (r == 0) {

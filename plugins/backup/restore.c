@@ -41,7 +41,7 @@ static int open_backup(struct restore *restore, struct fault *fault)
 	CLEANUP_FREE char *id = NULL;
 	int r = vault_open_store(restore->ctx, args->store, false, &restore->store, fault);
 	if (r == 0)
-		r = restore->store->ops->hold(restore->store, false, fault);
+		r = vault_hold(restore->ctx, restore->store, false, fault);
 	if (r == 0)
 		r = keys_open(&restore->keys, restore->ctx, KEYS_SECRET | KEYS_TRUST, fault);
 	if (r == 0)

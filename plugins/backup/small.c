@@ -37,7 +37,7 @@ static int32_t change_pin(struct upkeep_ctx *ctx, bool pinned)
 	CLEANUP_FREE char *id = NULL;
 	int r = vault_open_store(ctx, args->store, false, &store, &fault);
 	if (r == 0)
-		r = store->ops->hold(store, false, &fault);
+		r = vault_hold(ctx, store, false, &fault);
 	if (r == 0)
 		r = keys_open(&keys, ctx, KEYS_TRUST, &fault);
 	if (r == 0)

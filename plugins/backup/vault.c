@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include "support/cleanup.h"
 
 #define SIGNATURE_MAX (64u << 10)
+#define HOLD_POLL_MS 100
 
 int vault_open_store(struct upkeep_ctx *ctx, const char *name, bool make, struct store **ret,
 	struct fault *fault)
@@ -24,6 +26,21 @@ int vault_open_store(struct upkeep_ctx *ctx, const char *name, bool make, struct
 	}
 	return fault_set(fault, -ENOENT, "name it in `stores` of the plugin's settings",
 		"there is no store \"%s\"", name ? name : "");
+}
+
+int vault_hold(struct upkeep_ctx *ctx, struct store *store, bool alone, struct fault *fault)
+{
+	struct pollfd cancel = { .fd = ctx->host->cancel_fd(ctx), .events = POLLIN };
+	int r = store->ops->hold(store, alone, fault);
+	if (r == -EBUSY)
+		upkeep_info(ctx, "waiting for the store \"%s\": another task uses it", store->name);
+	while (r == -EBUSY && ctx->host->deadline(ctx) > HOLD_POLL_MS) {
+		if (poll(&cancel, 1, HOLD_POLL_MS) > 0)
+			return fault_set(fault, -ECANCELED, NULL,
+				"cancelled while it waited for the store \"%s\"", store->name);
+		r = store->ops->hold(store, alone, fault);
+	}
+	return r;
 }
 
 char *vault_summary(const struct vault_item *item)

@@ -33,6 +33,10 @@ struct vault_items {
 int vault_open_store(struct upkeep_ctx *ctx, const char *name, bool make, struct store **ret,
 	struct fault *fault);
 
+/* Holds the store as its `hold` does, but waits for whoever holds it, until the task is
+ * cancelled (-ECANCELED) or its time is up (-EBUSY). */
+int vault_hold(struct upkeep_ctx *ctx, struct store *store, bool alone, struct fault *fault);
+
 /* All whole backups; of `name` alone unless NULL or "". */
 int vault_list(struct keys *keys, struct store *store, const char *name, struct vault_items *ret,
 	struct fault *fault);

@@ -162,7 +162,7 @@ int32_t verify_run(struct upkeep_ctx *ctx)
 	int64_t count = 0;
 	int r = vault_open_store(ctx, args->store, false, &store, &fault);
 	if (r == 0)
-		r = store->ops->hold(store, false, &fault);
+		r = vault_hold(ctx, store, false, &fault);
 	if (r == 0)
 		r = keys_open(&keys, ctx, KEYS_SECRET | KEYS_TRUST, &fault);
 	if (r == 0 && args->all)
