@@ -66,8 +66,8 @@ static void test_only_named_descriptors(void **state)
 	int high = fcntl(leak, F_DUPFD, 60);
 	struct process_spec spec = {0};
 
-	run_script(&spec, "ls /proc/$$/fd | tr '\\n' ' '; readlink /proc/$$/fd/0", out, sizeof out);
-	assert_string_equal(out, "0 1 2 /dev/null\n");
+	run_script(&spec, "ls /proc/$$/fd; readlink /proc/$$/fd/0", out, sizeof out);
+	assert_string_equal(out, "0\n1\n2\n/dev/null\n");
 	close(leak);
 	close(high);
 }
