@@ -2,6 +2,7 @@
 #include "cli/load.h"
 
 #include "plan/build.h"
+#include "run/cgroup.h"
 
 static void graphs_check(struct loaded *loaded)
 {
@@ -62,5 +63,9 @@ int command_check(struct cli *cli)
 		printf("%s: %s, no errors\n", loaded.site->path,
 			text_count(graphs, sizeof graphs, loaded.site->graph_count, "graph"));
 	}
+	if (!cli->options.quiet && !cgroups_possible())
+		fputs("warning: no cgroup is writable here: what tasks leave behind is told by a mark "
+		      "in its environment, which a program can remove\n",
+			stderr);
 	return diagnostics_exit_code(&loaded.diagnostics, NULL);
 }

@@ -157,7 +157,7 @@ static enum exit_code part(struct run_setup *setup, struct error *err)
 		error_set(err, -errno, NULL, "cannot fork: %m");
 		return EXIT_INTERNAL;
 	}
-	int status = keeper_watch(engine, pair[0], setup->cgroups);
+	int status = keeper_watch(engine, pair[0], setup->id, setup->cgroups);
 	read_words(listen, err);
 	return code_of(status, setup->id, err);
 }
@@ -187,7 +187,8 @@ static enum exit_code execute(struct run_setup *setup, struct error *err)
 	if (open_run_dir(setup, &run_lock, err) < 0)
 		return EXIT_JOURNAL;
 	error_clear(err);
-	cgroups_open(setup->cgroups, setup->id);
+	if (!setup->options->no_cgroups)
+		cgroups_open(setup->cgroups, setup->id);
 	sigprocmask(SIG_SETMASK, NULL, &before);
 	enum exit_code code = part(setup, err);
 	cgroups_remove(setup->cgroups);

@@ -46,6 +46,8 @@ struct hold {
 	int key, fd;
 };
 struct keeper {
+	const char *run_id;
+	VEC(uint32_t) spared; /* tasks */
 	pid_t engine;
 	int socket;
 	struct cgroups *cgroups;
@@ -58,6 +60,10 @@ static void listen_once(struct keeper *keeper)
 	int fd, r;
 
 	while ((r = keep_receive(keeper->socket, &message, &fd)) > 0) {
+		if (message.kind == KEEP_SPARE) {
+			vec_push(&keeper->spared, (uint32_t)message.key);
+			continue;
+		}
 		if (message.kind == KEEP_HOLD && fd >= 0) {
 			vec_push(&keeper->holds, ((struct hold){message.key, fd}));
 			continue;
@@ -124,29 +130,39 @@ static int wait_for_engine(struct keeper *keeper)
 
 /* ---- killing what is left ---- */
 
-/* Left running on purpose: in the run's cgroup "left", or marked. */
-static bool is_spared(const struct cgroups *cgroups, int pid)
+/* Left running on purpose: in the run's cgroup "left". */
+static bool is_left(const struct cgroups *cgroups, pid_t pid)
 {
 	char path[40], text[8192];
 	CLEANUP_TEXT struct text left = {0};
 
-	bool marked = cgroups->kind == CGROUP_NONE;
-	snprintf(path, sizeof path, "/proc/%d/%s", pid, marked ? "environ" : "cgroup");
+	snprintf(path, sizeof path, "/proc/%d/cgroup", (int)pid);
 	CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
 	ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
 	if (n <= 0)
 		return false;
 	text[n] = 0;
-	if (!marked) {
-		text_addf(&left, "/%s/left", cgroups->name);
-		return strstr(text, text_string(&left)) != NULL;
+	text_addf(&left, "/%s/left", cgroups->name);
+	return strstr(text, text_string(&left)) != NULL;
+}
+
+/* The same without cgroups: by the marks of tasks that said so and succeeded. */
+static bool is_spared(const struct keeper *keeper, pid_t pid)
+{
+	char mark[KEEP_MARK_SIZE];
+
+	if (keeper->cgroups->kind != CGROUP_NONE)
+		return is_left(keeper->cgroups, pid);
+	vec_each(&keeper->spared, task) {
+		keep_mark(mark, keeper->run_id, *task);
+		if (child_has_variable(pid, mark))
+			return true;
 	}
-	text_add(&left, "UPKEEP_LEAVES_RUNNING=1", strlen("UPKEEP_LEAVES_RUNNING=1") + 1);
-	return memmem(text, (size_t)n, left.bytes, left.size) != NULL;
+	return false;
 }
 
 struct killing {
-	const struct cgroups *cgroups;
+	const struct keeper *keeper;
 	unsigned count;
 };
 
@@ -154,29 +170,29 @@ static void kill_child(void *data, pid_t pid)
 {
 	struct killing *killing = data;
 
-	if (is_spared(killing->cgroups, pid))
+	if (is_spared(killing->keeper, pid))
 		return;
 	kill(pid, SIGKILL);
 	killing->count++;
 }
 
 /* Kills our children; theirs become ours.  Returns how many there were. */
-static unsigned kill_children(const struct cgroups *cgroups)
+static unsigned kill_children(const struct keeper *keeper)
 {
-	struct killing killing = {.cgroups = cgroups};
+	struct killing killing = {.keeper = keeper};
 
-	children_each(kill_child, &killing);
+	children_each(getpid(), kill_child, &killing);
 	return killing.count;
 }
 
-static void kill_left(struct cgroups *cgroups)
+static void kill_left(const struct keeper *keeper)
 {
 	struct timespec pause = {.tv_nsec = 1000000};
 	int status;
 
 	for (;;) {
-		cgroups_kill(cgroups);
-		unsigned count = kill_children(cgroups);
+		cgroups_kill(keeper->cgroups);
+		unsigned count = kill_children(keeper);
 		reap(0, &status);
 		if (!count)
 			return;
@@ -186,16 +202,19 @@ static void kill_left(struct cgroups *cgroups)
 	}
 }
 
-int keeper_watch(pid_t engine, int socket, struct cgroups *cgroups)
+int keeper_watch(pid_t engine, int socket, const char *run_id, struct cgroups *cgroups)
 {
-	struct keeper keeper = {.engine = engine, .socket = socket, .cgroups = cgroups};
+	struct keeper keeper = {.run_id = run_id, .engine = engine, .socket = socket, .cgroups = cgroups};
 
 	int status = wait_for_engine(&keeper);
-	kill_left(cgroups);
+	if (keeper.socket >= 0)
+		listen_once(&keeper); /* its last words */
+	kill_left(&keeper);
 	if (keeper.socket >= 0)
 		close(keeper.socket);
 	vec_each(&keeper.holds, hold)
 		close(hold->fd);
 	vec_free(&keeper.holds);
+	vec_free(&keeper.spared);
 	return status;
 }

@@ -14,6 +14,6 @@
 int keeper_prepare(struct error *err);
 /* Holds what the engine asks it to hold (socket), hands signals on, and when the engine
  * has ended kills all that is left.  Returns the engine's wait status. */
-int keeper_watch(pid_t engine, int socket, struct cgroups *cgroups);
+int keeper_watch(pid_t engine, int socket, const char *run_id, struct cgroups *cgroups);
 
 #endif

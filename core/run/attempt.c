@@ -30,7 +30,7 @@ struct attempt *attempt_new(struct engine *engine, uint32_t task, uint32_t numbe
 	const struct task *what = attempt->detail->task;
 	attempt->action_name = arena_printf(&attempt->arena, "%s.%s",
 		what->instance ? what->instance->name : "core", what->action->decl.name);
-	snprintf(attempt->mark, sizeof attempt->mark, "UPKEEP_MARK=%s:%u", engine->setup->id, task);
+	keep_mark(attempt->mark, engine->setup->id, task);
 	attempt->started_ms = engine->now_ms;
 	attempt->started_wall_ms = clock_wall_ms();
 	attempt->timeout_at_ms = attempt->kill_at_ms = attempt->look_at_ms = INT64_MAX;
@@ -271,22 +271,6 @@ bool attempt_reaped(struct attempt *attempt, pid_t pid, int status, const struct
 	return true;
 }
 
-static bool has_mark(pid_t pid, const char *mark)
-{
-	char path[40], text[16384];
-
-	snprintf(path, sizeof path, "/proc/%d/environ", (int)pid);
-	CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
-	if (n <= 0)
-		return false;
-	text[n] = 0;
-	for (const char *at = text; at < text + n; at += strlen(at) + 1)
-		if (strcmp(at, mark) == 0)
-			return true;
-	return false;
-}
-
 struct marked {
 	const struct attempt *attempt;
 	bool found;
@@ -296,7 +280,7 @@ static void kill_marked_one(void *data, pid_t pid)
 {
 	struct marked *marked = data;
 
-	if (pid == marked->attempt->pid || !has_mark(pid, marked->attempt->mark))
+	if (pid == marked->attempt->pid || workers_include(marked->attempt->engine, pid) || !child_has_variable(pid, marked->attempt->mark))
 		return;
 	kill(pid, SIGKILL);
 	marked->found = true;
@@ -308,7 +292,7 @@ static bool kill_marked(const struct attempt *attempt)
 {
 	struct marked marked = {.attempt = attempt};
 
-	children_each(kill_marked_one, &marked);
+	children_each(getpid(), kill_marked_one, &marked);
 	return marked.found;
 }
 
@@ -326,8 +310,12 @@ static bool end_leftovers(struct attempt *attempt)
 
 	if (slot->running > 1) /* others of the gang still run in it */
 		return false;
-	if (engine->cgroups->kind == CGROUP_NONE)
-		return attempt->pid && !may_leave(attempt) && kill_marked(attempt);
+	if (engine->cgroups->kind == CGROUP_NONE) {
+		if (!may_leave(attempt))
+			return !attempt->confirm && kill_marked(attempt);
+		keep_spare(engine->keeper.fd, attempt->task);
+		return false;
+	}
 	if (!cgroup_is_populated(&slot->cgroup))
 		return false;
 	if (may_leave(attempt))

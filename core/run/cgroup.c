@@ -93,6 +93,23 @@ void cgroups_open(struct cgroups *cgroups, const char *run_id)
 	cgroups->name = text_take(&name);
 }
 
+static bool is_writable(const char *type, const char *controller)
+{
+	CLEANUP_FREE char *mount = find_mount(type, controller);
+	CLEANUP_FREE char *own = mount ? find_own(controller) : NULL;
+	CLEANUP_TEXT struct text path = {0};
+
+	if (!own)
+		return false;
+	text_addf(&path, "%s%s", mount, own);
+	return faccessat(AT_FDCWD, text_string(&path), W_OK | X_OK, AT_EACCESS) == 0;
+}
+
+bool cgroups_possible(void)
+{
+	return is_writable("cgroup2", NULL) || is_writable("cgroup", "freezer");
+}
+
 static void write_at(int dir, const char *file, const char *text)
 {
 	CLEANUP_FD int fd = openat(dir, file, O_WRONLY | O_CLOEXEC);

@@ -34,6 +34,8 @@ struct cgroup {
 
 /* Never fails: where nothing is writable the kind is CGROUP_NONE. */
 void cgroups_open(struct cgroups *cgroups, const char *run_id);
+/* Would it find one?  Makes nothing. */
+bool cgroups_possible(void);
 /* Removes the groups (all must be empty but "left", which then stays). */
 void cgroups_remove(struct cgroups *cgroups);
 void cgroups_close(struct cgroups *cgroups);

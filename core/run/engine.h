@@ -17,6 +17,7 @@
 #include "plan/build.h"
 #include "run/blank.h"
 #include "run/cgroup.h"
+#include "run/keep.h"
 #include "run/locks.h"
 #include "run/log.h"
 #include "run/run.h"
@@ -80,7 +81,7 @@ struct attempt {
 	enum attempt_phase phase;
 	struct arena arena;
 	struct value args; /* resolved */
-	char mark[48];     /* of its processes, in their environment */
+	char mark[KEEP_MARK_SIZE]; /* of its processes, in their environment */
 
 	pid_t pid; /* of the program; 0: none */
 	bool reaped;
@@ -303,6 +304,8 @@ bool action_is_over(const struct attempt *attempt);
 void action_end(struct attempt *attempt);
 /* A program that the action asked for has ended. */
 bool action_reaped(struct attempt *attempt, pid_t pid, int status, const struct rusage *usage);
+/* Is that the process of a worker? */
+bool workers_include(const struct engine *engine, pid_t pid);
 bool workers_reaped(struct engine *engine, pid_t pid, int status);
 void workers_close(struct engine *engine);
 

@@ -2,6 +2,7 @@
 #include "run/keep.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -40,6 +41,16 @@ void keep_hold(int socket, int fd)
 void keep_release(int socket, int fd)
 {
 	keep_send(socket, &(struct keep_message){KEEP_RELEASE, fd}, -1);
+}
+
+void keep_spare(int socket, uint32_t task)
+{
+	keep_send(socket, &(struct keep_message){KEEP_SPARE, (int32_t)task}, -1);
+}
+
+void keep_mark(char mark[static KEEP_MARK_SIZE], const char *run_id, uint32_t task)
+{
+	snprintf(mark, KEEP_MARK_SIZE, "UPKEEP_MARK=%s:%u", run_id, task);
 }
 
 int keep_receive(int socket, struct keep_message *ret, int *ret_fd)

@@ -50,6 +50,7 @@ struct run_options {
 	uint32_t jobs; /* 0: the site's */
 	bool yes, strict;
 	bool plan_only; /* call `plan` of the actions, change nothing, journal nothing */
+	bool no_cgroups; /* as where none is writable: leftovers are told by their marks */
 	const char *cause; /* "cron", "terminal": who asked */
 	const char *program; /* upkeep itself, for workers and helpers; NULL: /proc/self/exe */
 	const struct run_watcher *watcher;

@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "run/children.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -95,6 +96,14 @@ static void worker_over(struct worker *worker)
 	blame(worker);
 	attempt->action->done = true;
 	attempt_check(attempt);
+}
+
+bool workers_include(const struct engine *engine, pid_t pid)
+{
+	vec_each(&engine->workers, w)
+		if ((*w)->pid == pid)
+			return true;
+	return false;
 }
 
 bool workers_reaped(struct engine *engine, pid_t pid, int status)
@@ -239,6 +248,7 @@ static int spawn_worker(struct worker *worker, struct attempt *attempt, int sock
 		&process, err);
 	worker->limit = attempt->limit;
 	attempt->limit = (struct cgroup_limit){0};
+	memcpy(worker->mark, attempt->mark, sizeof worker->mark);
 	if (r == 0)
 		worker->pid = process.pid;
 	return r;
@@ -382,6 +392,25 @@ static void note_stray(void *data, pid_t pid)
 		kill(pid, SIGKILL);
 }
 
+static void note_marked(void *data, pid_t pid)
+{
+	const struct worker *worker = data;
+
+	if (!workers_include(worker->engine, pid) && child_has_variable(pid, worker->mark))
+		kill(pid, SIGKILL);
+}
+
+/* Without cgroups: its children, and what was theirs and is ours now. */
+static void end_strays(struct worker *worker)
+{
+	if (worker->cgroup.dir >= 0) {
+		cgroup_each(&worker->cgroup, note_stray, worker);
+		return;
+	}
+	children_each(worker->pid, note_stray, worker);
+	children_each(getpid(), note_marked, worker);
+}
+
 /* The worker goes back to the idle ones; what its plugin forked does not. */
 static void release_worker(struct attempt *attempt)
 {
@@ -394,7 +423,7 @@ static void release_worker(struct attempt *attempt)
 	if (worker->reaped && worker->dead)
 		worker_free(worker);
 	else if (!(attempt->detail->task->action->decl.flags & UPKEEP_LEAVES_RUNNING))
-		cgroup_each(&worker->cgroup, note_stray, worker);
+		end_strays(worker);
 }
 
 void action_end(struct attempt *attempt)

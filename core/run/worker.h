@@ -14,6 +14,7 @@ struct worker {
 	const struct task_options *options; /* of the task it was started for */
 	uint32_t number;
 	pid_t pid;
+	char mark[KEEP_MARK_SIZE]; /* of what its plugin forks */
 	bool reaped, dead; /* dead: its socket has ended or is not read any more */
 	int status;
 	struct cgroup cgroup;

@@ -33,6 +33,7 @@ struct fixture {
 	VEC(struct edge) edges;
 	VEC(struct locked) locks;
 	VEC(struct instance *) instances;
+	bool no_cgroups;
 	struct told *told; /* shared with the engine */
 };
 
@@ -75,6 +76,11 @@ const char *fixture_dir(const struct fixture *f)
 const char *fixture_id(const struct fixture *f)
 {
 	return f->id;
+}
+
+void fixture_without_cgroups(struct fixture *f)
+{
+	f->no_cgroups = true;
 }
 
 struct graph *fixture_graph(struct fixture *f)
@@ -297,6 +303,7 @@ static enum exit_code execute(struct fixture *f, struct run_options *options, st
 	build(f);
 	memset(f->told, 0, sizeof *f->told);
 	options->cause = "test";
+	options->no_cgroups = f->no_cgroups;
 	options->program = PROGRAM_BUILT;
 	options->watcher = &watcher;
 	return run_execute(&f->plan, options, err);

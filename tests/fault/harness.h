@@ -38,6 +38,8 @@ void fixture_changes(struct fixture *fixture, uint32_t task, uint8_t changes);
 void fixture_after(struct fixture *fixture, uint32_t task, uint32_t before);
 void fixture_retry(struct fixture *fixture, uint32_t task, struct retry retry);
 void fixture_lock(struct fixture *fixture, uint32_t task, const char *name);
+/* Runs as where no cgroup is writable. */
+void fixture_without_cgroups(struct fixture *fixture);
 struct graph *fixture_graph(struct fixture *fixture);
 
 enum exit_code fixture_run(struct fixture *fixture, uint32_t jobs, struct error *err);

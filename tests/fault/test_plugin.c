@@ -158,6 +158,14 @@ static void test_litters(void **state)
 	assert_int_equal(fixture_alive("77.21"), 0);
 }
 
+static void test_litters_without_cgroups(void **state)
+{
+	struct context *c = *state;
+
+	fixture_without_cgroups(c->fixture);
+	test_litters(state);
+}
+
 static void test_works(void **state)
 {
 	struct context *c = *state;
@@ -208,6 +216,7 @@ int main(void)
 		TEST(test_floods),
 		TEST(test_fork_bomb),
 		TEST(test_litters),
+		TEST(test_litters_without_cgroups),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

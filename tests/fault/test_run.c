@@ -440,6 +440,33 @@ static void test_left_running_on_purpose(void **state)
 	assert_int_equal(system("pkill -f '^sleep 77.05'"), 0);
 }
 
+/* By marks: what succeeded with leaves_running stays, what failed with it does not. */
+static void test_left_running_without_cgroups(void **state)
+{
+	FIXTURE;
+	struct task_options options = task_options_plain;
+	options.leaves_running = true;
+	fixture_without_cgroups(f);
+	fixture_graph(f)->on_failure = ON_FAILURE_CONTINUE;
+	fixture_shell(f, "daemon", "setsid sleep 77.11 >/dev/null 2>&1 & sleep 0.1", &options);
+	fixture_shell(f, "failed", "setsid sleep 77.12 & sleep 0.1; exit 3", &options);
+	fixture_shell(f, "plain", "setsid sleep 77.13 & sleep 0.1", NULL);
+
+	expect(f, EXIT_FAILED_PARTIAL);
+	assert_int_equal(fixture_alive("77.11"), 1);
+	assert_int_equal(system("pkill -f '^sleep 77.11'"), 0);
+	assert_int_equal(fixture_alive("77.12"), 0);
+	assert_int_equal(fixture_alive("77.13"), 0);
+}
+
+static void test_nothing_outlives_its_task_without_cgroups(void **state)
+{
+	FIXTURE;
+
+	fixture_without_cgroups(f);
+	test_nothing_outlives_its_task(state);
+}
+
 static void test_overlap(void **state)
 {
 	FIXTURE;
@@ -549,6 +576,8 @@ int main(void)
 		TEST(test_keeper_killed_cancels),
 		TEST(test_cancel_by_id),
 		TEST(test_left_running_on_purpose),
+		TEST(test_left_running_without_cgroups),
+		TEST(test_nothing_outlives_its_task_without_cgroups),
 		TEST(test_overlap),
 		TEST(test_locks_between_runs),
 		cmocka_unit_test(test_syncs_by_class),
