@@ -148,7 +148,7 @@ static bool holds_secret(const struct upkeep_test *test, const char *bytes, size
 {
 	for (size_t i = 0; i < test->secrets.count; i++) {
 		const char *text = test->secrets.items[i].value;
-		if (size && memmem(bytes, size, text, strlen(text)))
+		if (text[0] && memmem(bytes, size, text, strlen(text)))
 			return true;
 	}
 	return false;

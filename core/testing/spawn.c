@@ -133,8 +133,13 @@ int32_t fake_wait(struct upkeep_test *test, int64_t handle)
 
 	if (!child)
 		return -ECHILD;
-	if (!child->known && read(child->exit_fd, &child->status, sizeof child->status) !=
-		sizeof child->status)
+	if (child->known)
+		return child->status;
+	ssize_t n;
+	do
+		n = read(child->exit_fd, &child->status, sizeof child->status);
+	while (n < 0 && errno == EINTR);
+	if (n != sizeof child->status)
 		return -EIO;
 	child->known = true;
 	return child->status;
