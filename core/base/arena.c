@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BLOCK_MIN 4096u
+#define BLOCK_MIN 480u /* small ones are cheap to get, clear and give back */
 #define BLOCK_MAX (1024u * 1024u)
 #define ALIGN 16u
 

@@ -251,20 +251,16 @@ static json_t *pack_params(const struct plan *plan)
 	return json;
 }
 
-static json_t *pack_gangs(const struct plan *plan)
+static json_t *pack_gang(const struct plan *plan, uint32_t index)
 {
-	json_t *list = json_array();
+	const struct plan_gang *gang = &plan->gangs[index];
+	json_t *json = json_object();
 
-	for (uint32_t g = 0; g < plan->gang_count; g++) {
-		const struct plan_gang *gang = &plan->gangs[g];
-		json_t *json = json_object();
-		if (gang->resource_count)
-			set(json, "resources",
-			        pack_numbers(plan->taken + gang->resources, gang->resource_count));
-		set_number(json, "retry", gang->retry);
-		json_array_append_new(list, json);
-	}
-	return list;
+	if (gang->resource_count)
+		set(json, "resources",
+		        pack_numbers(plan->taken + gang->resources, gang->resource_count));
+	set_number(json, "retry", gang->retry);
+	return json;
 }
 
 static void set_shared(json_t *all, const struct plan *plan)
@@ -327,22 +323,46 @@ static int add_text(const char *bytes, size_t size, void *out)
 	return 0;
 }
 
+static void write_json(struct text *out, json_t *json)
+{
+	json_dump_callback(json, add_text, out, JSON_COMPACT);
+	json_decref(json);
+}
+
+/* Each task and gang is written and freed before the next: a tree of all would be far
+ * larger than its text. */
+static void write_tasks(const struct plan *plan, struct outers *outers, struct text *out)
+{
+	text_adds(out, "{\"tasks\":[");
+	for (uint32_t t = 0; t < plan->task_count; t++) {
+		if (t)
+			text_addc(out, ',');
+		write_json(out, pack_task(plan, t, outers));
+	}
+	text_adds(out, "],\"gangs\":[");
+	for (uint32_t g = 0; g < plan->gang_count; g++) {
+		if (g)
+			text_addc(out, ',');
+		write_json(out, pack_gang(plan, g));
+	}
+	text_adds(out, "],");
+}
+
 void plan_text(const struct plan *plan, struct text *out)
 {
 	struct outers outers = {0};
-	json_t *tasks = json_array(), *all = json_object();
+	json_t *rest = json_object();
 
-	for (uint32_t t = 0; t < plan->task_count; t++)
-		json_array_append_new(tasks, pack_task(plan, t, &outers));
-	set(all, "version", json_integer(1));
-	set(all, "graph", pack_graph(plan->graph));
-	set(all, "site", pack_site(plan->site));
-	set(all, "params", pack_params(plan));
-	set(all, "tasks", tasks);
-	set(all, "outers", pack_outers(&outers));
-	set(all, "gangs", pack_gangs(plan));
-	set_shared(all, plan);
-	json_dump_callback(all, add_text, out, JSON_COMPACT);
-	json_decref(all);
+	write_tasks(plan, &outers, out);
+	set(rest, "version", json_integer(1));
+	set(rest, "graph", pack_graph(plan->graph));
+	set(rest, "site", pack_site(plan->site));
+	set(rest, "params", pack_params(plan));
+	set(rest, "outers", pack_outers(&outers));
+	set_shared(rest, plan);
+	size_t brace = out->size;
+	write_json(out, rest);
+	memmove(out->bytes + brace, out->bytes + brace + 1, out->size - brace - 1);
+	out->size--;
 	vec_free(&outers);
 }

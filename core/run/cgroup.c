@@ -160,18 +160,26 @@ void cgroups_close(struct cgroups *cgroups)
 	*cgroups = (struct cgroups){.dir = -1};
 }
 
+/* A list of numbers, one on each line, read piece by piece. */
 static void each_process(int procs, void (*found)(void *data, pid_t pid), void *data)
 {
-	CLEANUP_FD int fd = dup(procs);
-	CLEANUP_FILE FILE *list = NULL;
-	int pid;
+	char text[4096];
+	off_t at = 0;
+	ssize_t n;
+	pid_t pid = 0;
 
-	if (fd < 0 || lseek(fd, 0, SEEK_SET) < 0 || !(list = fdopen(fd, "re")))
-		return;
-	fd = -1;
-	while (fscanf(list, "%d", &pid) == 1)
-		if (pid > 0)
-			found(data, pid);
+	while ((n = pread(procs, text, sizeof text, at)) > 0) {
+		for (ssize_t i = 0; i < n; i++) {
+			if (text[i] >= '0' && text[i] <= '9') {
+				pid = pid * 10 + (text[i] - '0');
+				continue;
+			}
+			if (pid > 0)
+				found(data, pid);
+			pid = 0;
+		}
+		at += n;
+	}
 }
 
 static void kill_one(void *data, pid_t pid)
