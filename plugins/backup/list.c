@@ -53,6 +53,8 @@ int32_t list_run(struct upkeep_ctx *ctx)
 	CLEANUP_ITEMS struct vault_items items = { 0 };
 	int r = vault_open_store(ctx, args->store, false, &store, &fault);
 	if (r == 0)
+		r = vault_hold(ctx, store, false, &fault);
+	if (r == 0)
 		r = keys_open(&keys, ctx, KEYS_TRUST, &fault);
 	if (r == 0)
 		r = vault_list(keys, store, args->name, &items, &fault);

@@ -233,6 +233,8 @@ int32_t prune_undo(struct upkeep_ctx *ctx, const struct upkeep_undo *record)
 	CLEANUP_STORE struct store *store = NULL;
 	char id[ID_ROOM];
 	int r = open_record(ctx, record, &store, id, &fault);
+	if (r == 0)
+		r = vault_hold(ctx, store, false, &fault);
 	bool there = r == 0 && store->ops->has(store, id, VAULT_MANIFEST) == 1;
 	if (r == 0 && !there)
 		r = vault_unbury(store, id, &fault);
@@ -265,6 +267,8 @@ int32_t create_undo(struct upkeep_ctx *ctx, const struct upkeep_undo *record)
 	CLEANUP_STORE struct store *store = NULL;
 	char id[ID_ROOM];
 	int r = open_record(ctx, record, &store, id, &fault);
+	if (r == 0)
+		r = vault_hold(ctx, store, true, &fault);
 	int moved = r == 0 ? vault_bury(store, id, time(NULL) + UNDONE_KEEP_S, &fault) : r;
 	if (moved < 0 && moved != -ENOENT)
 		return fault_report(ctx, moved, &fault);

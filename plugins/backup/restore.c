@@ -35,12 +35,13 @@ int32_t restore_check(struct upkeep_ctx *ctx)
 	return UPKEEP_UNCHANGED;
 }
 
-static int open_backup(struct restore *restore, struct fault *fault)
+/* A plan leaves not even a lock behind. */
+static int open_backup(struct restore *restore, bool planning, struct fault *fault)
 {
 	const struct restore_args *args = restore->args;
 	CLEANUP_FREE char *id = NULL;
 	int r = vault_open_store(restore->ctx, args->store, false, &restore->store, fault);
-	if (r == 0)
+	if (r == 0 && !planning)
 		r = vault_hold(restore->ctx, restore->store, false, fault);
 	if (r == 0)
 		r = keys_open(&restore->keys, restore->ctx, KEYS_SECRET | KEYS_TRUST, fault);
@@ -175,7 +176,7 @@ int32_t restore_plan(struct upkeep_ctx *ctx)
 {
 	CLEANUP_FAULT struct fault fault = { 0 };
 	struct restore restore = { .ctx = ctx, .args = ctx->args };
-	int r = open_backup(&restore, &fault);
+	int r = open_backup(&restore, true, &fault);
 	for (size_t i = 0; r == 0 && i < path_count(&restore); i++)
 		upkeep_would(ctx, "exchange it back", "restore \"%s\" of backup \"%s\" below \"%s\"",
 			path_at(&restore, i), restore.manifest.id, restore.args->target);
@@ -187,7 +188,7 @@ int32_t restore_run(struct upkeep_ctx *ctx)
 {
 	CLEANUP_FAULT struct fault fault = { 0 };
 	struct restore restore = { .ctx = ctx, .args = ctx->args };
-	int r = open_backup(&restore, &fault);
+	int r = open_backup(&restore, false, &fault);
 	if (r == 0)
 		r = extract_all(&restore, &fault);
 	for (size_t i = 0; r == 0 && i < restore.count; i++)

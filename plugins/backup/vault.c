@@ -11,8 +11,9 @@
 #include "backup/seal.h"
 #include "support/cleanup.h"
 
-#define SIGNATURE_MAX (64u << 10)
 #define HOLD_POLL_MS 100
+#define HOLD_SPARE_MS 500 /* to say why it was given up */
+#define SIGNATURE_MAX (64u << 10)
 
 int vault_open_store(struct upkeep_ctx *ctx, const char *name, bool make, struct store **ret,
 	struct fault *fault)
@@ -28,19 +29,36 @@ int vault_open_store(struct upkeep_ctx *ctx, const char *name, bool make, struct
 		"there is no store \"%s\"", name ? name : "");
 }
 
+/* Sleeps a little; false when the wait must end. */
+static bool wait_longer(struct upkeep_ctx *ctx, struct store *store, int *code,
+	struct fault *fault)
+{
+	struct pollfd fd = { .fd = ctx->host->cancel_fd(ctx), .events = POLLIN };
+	if (poll(&fd, 1, HOLD_POLL_MS) > 0)
+		*code = fault_set(fault, -ECANCELED, NULL,
+			"stopped while waiting for the store \"%s\"", store->name);
+	else
+		return ctx->host->deadline(ctx) > HOLD_SPARE_MS;
+	return false;
+}
+
 int vault_hold(struct upkeep_ctx *ctx, struct store *store, bool alone, struct fault *fault)
 {
-	struct pollfd cancel = { .fd = ctx->host->cancel_fd(ctx), .events = POLLIN };
-	int r = store->ops->hold(store, alone, fault);
-	if (r == -EBUSY)
-		upkeep_info(ctx, "waiting for the store \"%s\": another task uses it", store->name);
-	while (r == -EBUSY && ctx->host->deadline(ctx) > HOLD_POLL_MS) {
-		if (poll(&cancel, 1, HOLD_POLL_MS) > 0)
-			return fault_set(fault, -ECANCELED, NULL,
-				"cancelled while it waited for the store \"%s\"", store->name);
-		r = store->ops->hold(store, alone, fault);
+	CLEANUP_FREE char *who = fault_format("task \"%s\" of run %s", ctx->task, ctx->run_id);
+	CLEANUP_FREE char *told = NULL;
+	for (;;) {
+		int r = store->ops->hold(store, alone, who, fault);
+		if (r != -EBUSY)
+			return r;
+		if (!told || strcmp(told, fault_what(fault)) != 0) {
+			free(told);
+			told = fault_format("%s", fault_what(fault));
+			upkeep_info(ctx, "waiting: %s", told);
+		}
+		if (!wait_longer(ctx, store, &r, fault))
+			return r;
+		fault_clear(fault);
 	}
-	return r;
 }
 
 char *vault_summary(const struct vault_item *item)

@@ -33,8 +33,8 @@ struct vault_items {
 int vault_open_store(struct upkeep_ctx *ctx, const char *name, bool make, struct store **ret,
 	struct fault *fault);
 
-/* Holds the store as its `hold` does, but waits for whoever holds it, until the task is
- * cancelled (-ECANCELED) or its time is up (-EBUSY). */
+/* Holds the store until it is closed: shared by whoever reads or adds, alone by whoever
+ * takes away.  Waits, while others hold it, until the task's deadline or its cancel. */
 int vault_hold(struct upkeep_ctx *ctx, struct store *store, bool alone, struct fault *fault);
 
 /* All whole backups; of `name` alone unless NULL or "". */

@@ -6,11 +6,11 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "support/cleanup.h"
+#include "support/store-lock.h"
 
 struct local {
 	struct store store;
@@ -280,20 +280,17 @@ static int local_has(struct store *store, const char *group, const char *name)
 	return dir == -ENOENT ? 0 : dir;
 }
 
-static int local_hold(struct store *store, bool alone, struct fault *fault)
+static int local_hold(struct store *store, bool alone, const char *who, struct fault *fault)
 {
 	struct local *local = local_of(store);
-	if (local->lock < 0)
-		local->lock = openat(local->root, ".lock",
-			O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (local->lock < 0)
-		return fault_set(fault, -errno, NULL, "cannot open the lock of the store \"%s\": %m",
-			store->place);
-	if (flock(local->lock, (alone ? LOCK_EX : LOCK_SH) | LOCK_NB) < 0)
-		return fault_set(fault, -EBUSY, "try again when the other task has ended",
-			"the store \"%s\" is in use: %s", store->place,
-			alone ? "it is being written or read" : "backups are being removed");
-	return 0;
+	CLEANUP_FREE char *holder = NULL;
+	int r = store_lock(local->root, &local->lock, alone, who, &holder);
+	if (r == -EBUSY)
+		return fault_set(fault, r, "try again when it has ended",
+			"the store \"%s\" is held by %s", store->name, holder);
+	return r < 0 ? fault_set(fault, r, NULL, "cannot lock the store \"%s\": %s",
+			       store->place, strerror(-r)) :
+		       0;
 }
 
 static uint64_t local_size(struct store *store, const char *group)

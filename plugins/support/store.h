@@ -52,8 +52,9 @@ struct store_ops {
 	/* 1 there, 0 not, or a negative errno. */
 	int (*has)(struct store *store, const char *group, const char *name);
 	/* Holds the store until it is closed: shared (readers and makers) or alone
-	 * (whoever removes).  -EBUSY: others hold it. */
-	int (*hold)(struct store *store, bool alone, struct fault *fault);
+	 * (whoever removes), without waiting; `who` tells others who it is.  -EBUSY: others
+	 * hold it, and the fault says who. */
+	int (*hold)(struct store *store, bool alone, const char *who, struct fault *fault);
 	/* Bytes that the group takes. */
 	uint64_t (*size)(struct store *store, const char *group);
 	/* Device and inode of what must not be backed up into itself; -ENOENT: none. */
