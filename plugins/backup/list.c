@@ -79,6 +79,21 @@ static void show_found(struct upkeep_ctx *ctx, const char *id, const struct mani
 	upkeep_row(ctx, "found", cells);
 }
 
+/* What was not read, or not kept still. */
+static void show_problems(struct upkeep_ctx *ctx, const struct manifest *manifest)
+{
+	const struct find_args *args = ctx->args;
+	for (size_t i = 0; i < manifest->problem_count; i++) {
+		const struct manifest_problem *p = &manifest->problems[i];
+		struct upkeep_cell cells[] = { { "backup", manifest->id, UPKEEP_STRING, 0 },
+			{ "path", p->path, UPKEEP_STRING, 0 },
+			{ "problem", p->kind, UPKEEP_STRING, 0 },
+			{ "why", p->why, UPKEEP_STRING, 0 } };
+		if (match_one(args->pattern, p->path))
+			upkeep_row(ctx, "problems", cells);
+	}
+}
+
 static int find_in(struct upkeep_ctx *ctx, struct keys *keys, struct store *store, const char *id,
 	int64_t *found, struct fault *fault)
 {
@@ -91,6 +106,8 @@ static int find_in(struct upkeep_ctx *ctx, struct keys *keys, struct store *stor
 		if (++*found <= FOUND_MAX)
 			show_found(ctx, id, &manifest.entries[i]);
 	}
+	if (r == 0)
+		show_problems(ctx, &manifest);
 	return r;
 }
 
