@@ -53,7 +53,7 @@ static void xattrs_of(int fd, char *text, size_t room)
 	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
 	ssize_t size = listxattr(path, names, sizeof names);
 	size_t at = 0, count = 0;
-	char *sorted[64];
+	char *sorted[64] = { 0 };
 	text[0] = 0;
 	for (char *name = names; size > 0 && name < names + size && count < 64;
 		name += strlen(name) + 1)

@@ -95,7 +95,9 @@ static long lines_check(int rotations)
 		if (!tree_has(name))
 			continue;
 		char *bytes = tree_read(name, &size);
-		all = realloc(all, total + size + 1);
+		char *grown = realloc(all, total + size + 1);
+		assert_non_null(grown);
+		all = grown;
 		memcpy(all + total, bytes, size);
 		total += size;
 		all[total] = 0;

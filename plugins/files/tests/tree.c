@@ -111,7 +111,10 @@ static int entry_describe(const char *path, const struct stat *st, int type, str
 			close(fd);
 		}
 	}
-	lines = realloc(lines, (line_count + 1) * sizeof *lines);
+	char **grown = realloc(lines, (line_count + 1) * sizeof *lines);
+	if (!grown)
+		return -1;
+	lines = grown;
 	if (asprintf(&lines[line_count++], "%s %o %u:%u %lld.%09ld %lld %s\n",
 		    path + strlen(tree_root), st->st_mode, st->st_uid, st->st_gid,
 		    regular ? (long long)st->st_mtim.tv_sec : 0LL,
