@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <ltdl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* libltdl hands no data to a loader: the one reason for a static here. */
@@ -42,7 +43,7 @@ static int add_loader(struct error *err)
 	loader.priority = LT_DLLOADER_PREPEND;
 	if (lt_dlloader_add(&loader) != 0)
 		return error_set(err, -ENOSYS, NULL, "libltdl cannot start: %s", lt_dlerror());
-	lt_dlloader_remove("lt_dlopen"); /* or it would try once more, lazily */
+	free(lt_dlloader_remove("lt_dlopen")); /* or it would try once more, lazily */
 	return 0;
 }
 
