@@ -9,7 +9,6 @@ struct durations {
 	VEC(int64_t) ms;
 	VEC(char *) names;
 	struct map index;
-	int64_t sum_ms;
 };
 
 static int duration_read(void *data, const char *task, int64_t duration_ms)
@@ -20,7 +19,6 @@ static int duration_read(void *data, const char *task, int64_t duration_ms)
 	map_put(&durations->index, durations->names.items[durations->names.count - 1],
 		(uint32_t)durations->ms.count);
 	vec_push(&durations->ms, duration_ms);
-	durations->sum_ms += duration_ms;
 	return 0;
 }
 
@@ -52,8 +50,7 @@ static void durations_free(struct durations *durations)
 	map_free(&durations->index);
 }
 
-int cli_build(const struct cli *cli, struct loaded *loaded, struct plan **ret,
-	int64_t *ret_expected_ms)
+int cli_build(const struct cli *cli, struct loaded *loaded, struct plan **ret)
 {
 	CLEANUP_ERROR struct error err = { 0 };
 	struct durations durations = { 0 };
@@ -73,7 +70,6 @@ int cli_build(const struct cli *cli, struct loaded *loaded, struct plan **ret,
 		.skip_count = o->skip.count, .start_at = o->start_at, .duration = duration_of,
 		.duration_data = &durations };
 	int r = plan_build(loaded->site, graph, &options, ret, &loaded->diagnostics, &err);
-	*ret_expected_ms = durations.sum_ms;
 	durations_free(&durations);
 	int code = diagnostics_refuse(loaded, graph->name, o->quiet);
 	if (r == 0)

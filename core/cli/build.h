@@ -5,9 +5,16 @@
 #include "cli/load.h"
 #include "plan/build.h"
 
-/* 0, or an exit code after a message.  *ret_expected_ms: the sum of what the journal
- * remembers, 0: nothing. */
-int cli_build(const struct cli *cli, struct loaded *loaded, struct plan **ret,
-	int64_t *ret_expected_ms);
+/* 0, or an exit code after a message. */
+int cli_build(const struct cli *cli, struct loaded *loaded, struct plan **ret);
+
+/* How long the plan will take, from the durations that the journal remembers. */
+struct forecast {
+	int64_t wall_ms;  /* at that many jobs, at best */
+	int64_t work_ms;  /* of all tasks together */
+	uint32_t unknown; /* tasks that it remembers nothing of */
+	uint32_t tasks;   /* without those that are left out, or run only after a failure */
+};
+struct forecast plan_forecast(const struct plan *plan, uint32_t jobs);
 
 #endif

@@ -16,9 +16,20 @@ static const char *task_name(const struct plan *plan, uint32_t task)
 
 static void name_print(struct planned *planned, const struct plan *plan, uint32_t task)
 {
-	if (planned->last != task)
-		text_addf(&planned->text, "%s\n", task_name(plan, task));
+	const struct plan_detail *detail = &plan->details[plan->tasks[task].detail];
+
+	if (planned->last == task)
+		return;
+	const char *when = detail->task->options->when;
+	text_addf(&planned->text, "%s%s%s\n", detail->name, when ? ", where " : "",
+		when ? when : "");
 	planned->last = task;
+}
+
+static bool cannot_be_undone(const struct plan_task *task, const struct run_event *event)
+{
+	return task->changes != UPKEEP_CHANGES_NONE &&
+		(!event->unknown || !(task->flags & PLAN_CAN_UNDO));
 }
 
 static void would_told(struct planned *planned, const struct plan *plan,
@@ -26,11 +37,14 @@ static void would_told(struct planned *planned, const struct plan *plan,
 {
 	json_t *task = json_array_get(planned->tasks, event->task);
 
-	json_array_append_new(json_object_get(task, "would"),
-		json_pack("{s:s, s:s?}", "do", event->text, "undo", event->next));
+	json_array_append_new(json_object_get(task, "would"), json_pack("{s:s, s:s?, s:s?}", "do",
+		event->text, "undo", event->next, "known_after", event->unknown));
 	name_print(planned, plan, event->task);
-	text_addf(&planned->text, "    %s\n        %s%s\n", event->text,
-		event->next ? "undo: " : "cannot be undone", event->next ? event->next : "");
+	text_addf(&planned->text, "    %s\n", event->text);
+	if (event->next)
+		text_addf(&planned->text, "        undo: %s\n", event->next);
+	else if (cannot_be_undone(&plan->tasks[event->task], event))
+		text_adds(&planned->text, "        cannot be undone\n");
 }
 
 static void task_told(struct planned *planned, const struct plan *plan,
@@ -60,24 +74,36 @@ static void event_told(void *data, const struct plan *plan, const struct run_eve
 struct printing {
 	struct planned planned;
 	bool json, quiet;
-	int64_t expected_ms;
+	struct forecast forecast;
 };
+
+static void forecast_print(const struct forecast *forecast, struct text *out)
+{
+	char wall[HUMAN_SIZE], work[HUMAN_SIZE];
+
+	if (!forecast->work_ms)
+		return;
+	text_addf(out, "expected to take %s (%s of work)", human_duration(wall, forecast->wall_ms),
+		human_duration(work, forecast->work_ms));
+	if (forecast->unknown)
+		text_addf(out, ", and what %u of %u tasks take that never ran", forecast->unknown,
+			forecast->tasks);
+	text_addc(out, '\n');
+}
 
 static void end_print(struct printing *printing, const struct plan *plan, enum exit_code code)
 {
 	struct planned *planned = &printing->planned;
-	char duration[HUMAN_SIZE];
 
 	if (printing->json) {
-		cli_print_json(json_pack("{s:s, s:i, s:I, s:O}", "graph", plan->graph->name,
-			"exit_code", (int)code, "expected_ms", (json_int_t)printing->expected_ms, "tasks",
-			planned->tasks));
+		cli_print_json(json_pack("{s:s, s:i, s:I, s:I, s:i, s:O}", "graph", plan->graph->name,
+			"exit_code", (int)code, "expected_ms", (json_int_t)printing->forecast.wall_ms,
+			"work_ms", (json_int_t)printing->forecast.work_ms, "never_ran",
+			(int)printing->forecast.unknown, "tasks", planned->tasks));
 	} else if (!printing->quiet) {
 		text_addf(&planned->text, "%s",
 			code == EXIT_OK ? "nothing would change\n" : "");
-		if (printing->expected_ms)
-			text_addf(&planned->text, "expected: %s of work\n",
-				human_duration(duration, printing->expected_ms));
+		forecast_print(&printing->forecast, &planned->text);
 		cli_print_text(&planned->text);
 	}
 	fflush(stdout);
@@ -93,11 +119,12 @@ static void event_all(void *data, const struct plan *plan, const struct run_even
 		event_told(&printing->planned, plan, event);
 }
 
-static int plan_execute(const struct cli *cli, const struct plan *plan, int64_t expected_ms)
+static int plan_execute(const struct cli *cli, const struct plan *plan)
 {
 	CLEANUP_ERROR struct error err = { 0 };
 	struct printing printing = { .planned = { .tasks = json_array(), .last = PLAN_NONE },
-		.json = cli->options.json, .quiet = cli->options.quiet, .expected_ms = expected_ms };
+		.json = cli->options.json, .quiet = cli->options.quiet,
+		.forecast = plan_forecast(plan, plan->site->jobs) };
 	struct run_watcher watcher = { .event = event_all, .data = &printing };
 
 	for (uint32_t i = 0; i < plan->task_count; i++)
@@ -117,14 +144,13 @@ int command_plan(struct cli *cli)
 {
 	CLEANUP_LOADED struct loaded loaded = { 0 };
 	struct plan *plan = NULL;
-	int64_t expected_ms;
 	int code = site_load(cli, &loaded);
 
 	if (!code)
-		code = cli_build(cli, &loaded, &plan, &expected_ms);
+		code = cli_build(cli, &loaded, &plan);
 	if (code)
 		return code;
-	code = plan_execute(cli, plan, expected_ms);
+	code = plan_execute(cli, plan);
 	plan_free(plan);
 	return code;
 }

@@ -21,14 +21,13 @@ int command_run(struct cli *cli)
 		.cause = isatty(STDIN_FILENO) ? "terminal" : "background" };
 	struct plan *plan = NULL;
 	struct watch watch;
-	int64_t expected_ms;
 
 	if (!jobs_parse(cli->options.jobs, &options.jobs))
 		return cli_usage(NULL, "--jobs is a number from 0 to 4096, not \"%s\"",
 			cli->options.jobs);
 	int code = site_load(cli, &loaded);
 	if (!code)
-		code = cli_build(cli, &loaded, &plan, &expected_ms);
+		code = cli_build(cli, &loaded, &plan);
 	if (code)
 		return code;
 	watch_begin(&watch, cli, plan);

@@ -90,7 +90,7 @@ static int start_what_it_is(struct attempt *attempt, struct error *err)
 	if (task->instance)
 		return action_start(attempt, err);
 	if (attempt->engine->options->plan_only)
-		return program_plan(attempt, err);
+		return foresee_program(attempt, err);
 	if (strcmp(task->action->decl.name, "exec") == 0)
 		return program_start(attempt, err);
 	if (strcmp(task->action->decl.name, "confirm") == 0)

@@ -252,10 +252,14 @@ void attempt_log(struct attempt *attempt, const char *bytes, size_t size, bool l
 const struct user *engine_user(struct engine *engine, const struct task_options *options,
 	struct error *err);
 
+/* foresee.c, plan_only: says which arguments are not known yet; false where they are too few
+ * to ask the action. */
+bool foresee_arguments(struct attempt *attempt);
+/* Says which program would run, and succeeds. */
+int foresee_program(struct attempt *attempt, struct error *err);
+
 /* program.c */
 int program_start(struct attempt *attempt, struct error *err);
-/* plan_only: says what it would do, and succeeds. */
-int program_plan(struct attempt *attempt, struct error *err);
 /* Nothing of it can write any more, but what is in the pipes. */
 void program_end(struct attempt *attempt);
 /* After the pipes were read: what its end means. */

@@ -17,6 +17,8 @@ static const char *lookup_output(void *data, const char *task, const char *name)
 	for (const struct output *o = memory->outputs; o; o = o->next)
 		if (strcmp(o->name, name) == 0)
 			return o->value;
+	if (engine->options->plan_only)
+		return NULL;
 	if (strcmp(name, "exit") == 0 && memory->state == TASK_SUCCEEDED)
 		return arena_printf(&engine->arena, "%d", memory->exit_code);
 	return NULL;

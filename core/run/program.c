@@ -156,25 +156,6 @@ int program_start(struct attempt *attempt, struct error *err)
 	return r;
 }
 
-int program_plan(struct attempt *attempt, struct error *err)
-{
-	CLEANUP_TEXT struct text text = {0};
-	const struct value *argv = argument(attempt, "argv");
-
-	(void)err;
-	attempt->state = TASK_SUCCEEDED;
-	if (!argv || argv->kind != VALUE_LIST)
-		return 0;
-	text_adds(&text, "run");
-	for (uint32_t i = 0; i < argv->list.count; i++)
-		text_addf(&text, " %s", value_text(&attempt->arena, &argv->list.items[i]));
-	uint8_t changes = attempt->engine->plan->tasks[attempt->task].changes;
-	attempt->engine->would |= changes != UPKEEP_CHANGES_NONE;
-	engine_tell(attempt->engine, &(struct run_event){.kind = RUN_EVENT_WOULD,
-					     .task = attempt->task, .text = text_string(&text)});
-	return 0;
-}
-
 /* ---- its end ---- */
 
 static bool is_in(const struct value *codes, int code, int preset)

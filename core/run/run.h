@@ -36,6 +36,7 @@ struct run_event {
 	const char *text, *next; /* message, line, unit, JSON cells, warning, what would be
 	                          * done (next: how it would be undone, NULL: cannot be) */
 	const char *table;
+	const char *unknown; /* would: the task after which more is known, NULL: none */
 	uint64_t done, total;
 	enum run_state run_state;
 	enum exit_code code;

@@ -333,10 +333,13 @@ static bool plan_says_nothing(struct attempt *attempt)
 	struct engine *engine = attempt->engine;
 	const struct action_description *action = attempt->detail->task->action;
 
-	if (!engine->options->plan_only || (action->has & ACTION_HAS_PLAN))
+	if (!engine->options->plan_only)
+		return false;
+	bool enough = foresee_arguments(attempt);
+	if (enough && (action->has & ACTION_HAS_PLAN))
 		return false;
 	attempt->state = TASK_SUCCEEDED;
-	if (action->decl.changes != UPKEEP_CHANGES_NONE) {
+	if (enough && action->decl.changes != UPKEEP_CHANGES_NONE) {
 		engine->would = true;
 		engine_tell(engine, &(struct run_event){.kind = RUN_EVENT_WOULD,
 					    .task = attempt->task, .text = action->decl.about});

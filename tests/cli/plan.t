@@ -1,0 +1,50 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# What `upkeep plan` says, with the plugins files and system.
+. "${0%/*}/tap.sh"
+site <<<'plugins = { files = { }; system = { }; }; jobs = 2;'
+mkdir "$dir/data"
+echo old >"$dir/data/a.log"; touch -d '9 days ago' "$dir/data/a.log"
+graphs <<END
+still = { tasks = { look = { action = "files.usage"; paths = [ "$dir/data" ]; };
+  health = { action = "system.health"; }; }; };
+tidy = { tasks = { old = { action = "files.expire"; paths = [ "$dir/data/*.log" ]; older_than = "7d"; }; }; };
+late = { tasks = {
+  find = { action = "core.exec"; argv = [ "/bin/echo", "$dir/data/a.log" ]; capture = "text"; changes = "none"; };
+  say = { action = "core.exec"; argv = [ "/bin/echo", "found", "\${find.stdout}" ]; };
+  drop = { action = "files.expire"; paths = [ "\${find.stdout}" ]; older_than = "7d"; };
+  maybe = { action = "core.exec"; argv = [ "/bin/true" ]; when = "\${find.exit} == 0"; }; }; };
+slow = { tasks = {
+  a = { action = "core.exec"; argv = [ "/bin/sleep", "0.4" ]; changes = "none"; };
+  b = { action = "core.exec"; argv = [ "/bin/sleep", "0.4" ]; changes = "none"; after = [ "a" ]; };
+  c = { action = "core.exec"; argv = [ "/bin/sleep", "0.4" ]; changes = "none"; }; }; };
+END
+ok "nothing to change" code 0 "$upkeep" plan still
+ok "... says so" has out "nothing would change"
+ok "a file to remove" code 2 "$upkeep" plan tidy
+ok "... the plugin's own words" has out "remove $dir/data/a.log"
+ok "... and how it is undone" has out "undo: move it back"
+ok "... nothing was done" test -e "$dir/data/a.log"
+ok "... no run in the journal" test ! -e "$dir/state/journal.db"
+ok "... --json" code 2 "$upkeep" plan tidy --json
+ok "... the same words" json '.exit_code == 2 and (.tasks[0].would[0].do | startswith("remove ")) and (.tasks[0].would[0].undo != null)'
+ok "... --quiet" code 2 "$upkeep" plan tidy --quiet
+ok "... is quiet" test ! -s "$dir/out"
+ok "arguments that are not there yet" code 2 "$upkeep" plan late
+ok "... of a program" has out "run /bin/echo found (known after find)"
+ok "... of a plugin" has out '"paths" is known after find'
+ok "... a condition is shown" has out 'maybe, where ${find.exit} == 0'
+ok "... --json" code 2 "$upkeep" plan late --json
+ok "... names the task" json '[.tasks[] | select(.task == "drop").would[].known_after] == ["find"]'
+"$upkeep" plan slow >"$dir/out"
+ok "no forecast without a memory" hasnt out "expected to take"
+ok "a run is remembered" code 0 "$upkeep" run --quiet slow
+ok "then there is a forecast" code 0 "$upkeep" plan slow --json --skip c
+ok "... along the longest path" json '.expected_ms >= 800 and .work_ms >= 800'
+"$upkeep" plan slow --json >"$dir/out"
+ok "... beside all the work" json '.work_ms >= 1200 and .expected_ms >= 800 and .expected_ms < .work_ms and .never_ran == 0'
+"$upkeep" plan slow >"$dir/out"
+ok "... for people" has out "expected to take"
+"$upkeep" plan tidy --json >/dev/null; rm "$dir/data/a.log"
+ok "nothing left to change" code 0 "$upkeep" plan tidy
+echo "1..$n"
