@@ -69,8 +69,8 @@ const struct cli_command cli_commands[] = {
 	{ "plugins", "", "list the enabled plugins", "With version, ABI and actions.", NULL, 0, 0, 0,
 		command_plugins },
 	{ "doc", "[ACTION]", "explain an action", "Its parameters, outputs and what it changes, from "
-		"the plugin's own description; without ACTION the names of all. With --json as a JSON "
-		"Schema.", NULL, 0, 0, 1, command_doc },
+		"the plugin's own description. ACTION is PLUGIN.ACTION, or PLUGIN for its settings and "
+		"the names of its actions; without it the names of all. With --json as a JSON Schema.", NULL, 0, 0, 1, command_doc },
 	{ "cancel", "RUN", "cancel a run", "The run is asked to stop; its verdict says what it left.",
 		NULL, 0, 1, 1, command_cancel },
 	{ "locks", "", "list the locks that are held", "Who holds each, since when and for what.",

@@ -2,6 +2,7 @@
 #include "cli/load.h"
 
 #include "base/cleanup.h"
+#include "model/nearest.h"
 #include "model/value.h"
 
 #include <string.h>
@@ -70,7 +71,9 @@ static void param_print(const struct upkeep_param *param, int depth, struct text
 	text_addf(out, "%*s%s (%s%s)", 2 + 2 * depth, "", param->name, type_name(param->type),
 		param->flags & UPKEEP_REQUIRED ? ", required" : "");
 	text_addf(out, ": %s", param->about ? param->about : "");
-	if (param->min || param->max)
+	if (param->max == INT64_MAX)
+		text_addf(out, "; from %lld", (long long)param->min);
+	else if (param->min || param->max)
 		text_addf(out, "; from %lld to %lld", (long long)param->min, (long long)param->max);
 	if (param->choices)
 		text_addf(out, "; one of %s", param->choices);
@@ -146,6 +149,44 @@ static int plugin_find(const struct loaded *loaded, const char *name,
 	return r < 0 ? cli_fail(r == -ENOENT ? EXIT_USAGE : EXIT_PLUGIN, &err) : 0;
 }
 
+static int action_unknown(const struct plugin_description *plugin, const char *whole,
+	const char *instance)
+{
+	const char *action = whole + strlen(instance) + 1;
+	struct nearest nearest = nearest_start(action);
+	char question[128];
+
+	for (size_t i = 0; i < plugin->action_count; i++)
+		nearest_try(&nearest, plugin->actions[i].decl.name);
+	const char *next = nearest_question(&nearest, question, sizeof question);
+	return cli_usage(next ? next : "see upkeep doc", "plugin \"%s\" has no action \"%s\"",
+		instance, action);
+}
+
+static int plugin_print(const struct cli *cli, const struct plugin_description *plugin,
+	const char *instance)
+{
+	CLEANUP_TEXT struct text out = { 0 };
+	json_t *actions = json_array();
+
+	if (cli->options.json) {
+		json_t *json = fields_json(plugin->settings, plugin->setting_count);
+		json_object_set_new(json, "title", json_string(instance));
+		json_decref(actions);
+		cli_print_json(json);
+		return EXIT_OK;
+	}
+	text_addf(&out, "%s: %s\n", instance, plugin->about ? plugin->about : "");
+	text_adds(&out, plugin->setting_count ? "\nSettings:\n" : "\nNo settings.\n");
+	for (size_t i = 0; i < plugin->setting_count; i++)
+		param_print(&plugin->settings[i], 0, &out);
+	text_adds(&out, "\nActions:\n");
+	names_print(plugin, instance, actions, &out);
+	json_decref(actions);
+	cli_print_text(&out);
+	return EXIT_OK;
+}
+
 int command_doc(struct cli *cli)
 {
 	CLEANUP_LOADED struct loaded loaded = { 0 };
@@ -157,15 +198,15 @@ int command_doc(struct cli *cli)
 	if (!cli->args.count)
 		return all_print(cli, &loaded);
 	const char *whole = cli->args.items[0], *dot = strchr(whole, '.');
-	if (!dot)
-		return cli_usage("see upkeep doc", "an action is named PLUGIN.ACTION, not \"%s\"", whole);
-	CLEANUP_FREE char *name = strndup(whole, (size_t)(dot - whole));
+	CLEANUP_FREE char *name = strndup(whole, dot ? (size_t)(dot - whole) : strlen(whole));
 	code = plugin_find(&loaded, name, &plugin);
 	if (code)
 		return code;
+	if (!dot)
+		return plugin_print(cli, plugin, name);
 	const struct action_description *action = description_action(plugin, dot + 1);
 	if (!action)
-		return cli_usage("see upkeep doc", "plugin \"%s\" has no action \"%s\"", name, dot + 1);
+		return action_unknown(plugin, whole, name);
 	if (!cli->options.json) {
 		action_print(whole, action);
 		return EXIT_OK;

@@ -341,8 +341,17 @@ static void retain_runs(struct engine *engine)
 		engine_warn(engine, PLAN_NONE, error_what(&err));
 }
 
+static void warn_of_ignored(struct engine *engine)
+{
+	for (uint32_t i = 0; i < engine->plan->task_count; i++)
+		if (engine->memory[i].state == TASK_FAILED &&
+			engine->plan->tasks[i].flags & PLAN_IGNORE_FAILURE)
+			engine_warn(engine, i, "failed, which is ignored");
+}
+
 static enum exit_code end_run(struct engine *engine)
 {
+	warn_of_ignored(engine);
 	retain_runs(engine);
 	struct journal_run run = run_row(engine);
 

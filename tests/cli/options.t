@@ -49,7 +49,7 @@ ok "... its undo" has out "Undo: yes"
 ok "doc --json" code 0 "$upkeep" doc logs.expire --json
 ok "... a schema" json '.properties.older_than.type == "string" and .properties.paths.type == "array"'
 ok "doc of no action" code 64 "$upkeep" doc logs.expier
-ok "... the nearest is named" has err "logs.expire"
+ok "... the nearest is named" has err 'did you mean "expire"?'
 # Help: the whole text; a change of it is a change of a file here.
 here=$(cd "${0%/*}" && pwd)
 for file in "$here"/help/*.txt; do
@@ -61,8 +61,8 @@ for file in "$here"/help/*.txt; do
 done
 "$upkeep" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z].*\)$/\1/p' |
 	sed -E 's/ ([A-Z[].*)?$//; s/  .*//; s/ [A-Z[].*//; s/ /-/' | sort >"$dir/commands"
-ok "every command has such a file" diff "$dir/commands" <(cd "$here/help" && ls | sed 's/\.txt$//' | grep -vx upkeep | sort)
-ok "--version" test "$("$upkeep" --version)" = "upkeep $(sed -n 's/^#define PACKAGE_VERSION "\(.*\)"/\1/p' "$top_builddir/config.h")"
+ok "every command has such a text" diff "$dir/commands" <(cd "$here/help" && ls | sed 's/\.txt$//' | grep -vx upkeep | sort)
+ok "--version" test "$("$upkeep" --version)" = "upkeep $(sed -n "s/^VERSION = //p" "$top_builddir/Makefile")"
 # Completion, as bash calls it.
 eval "$("$upkeep" --completion bash)"
 # complete WORD...: what the last word may become
