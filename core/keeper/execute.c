@@ -77,12 +77,13 @@ static enum exit_code take_graph(const struct plan *plan, const struct run_setup
 			return EXIT_OK;
 		if (*ret_fd != -EWOULDBLOCK)
 			return EXIT_JOURNAL;
-		error_set(err, -EBUSY, "see upkeep locks", "graph \"%s\" is being run already%s",
-			graph->name, graph->overlap == OVERLAP_SKIP ? "; skipped" : "");
-		if (graph->overlap == OVERLAP_SKIP)
+		if (graph->overlap == OVERLAP_SKIP) {
+			error_set(err, -EBUSY, "upkeep locks",
+				"graph \"%s\" is being run already; skipped", graph->name);
 			return EXIT_OK;
+		}
 		if (graph->overlap == OVERLAP_FAIL || clock_monotonic_ms() >= until_ms)
-			return EXIT_BUSY;
+			return EXIT_BUSY; /* the message says who holds it */
 		nanosleep(&(struct timespec){.tv_nsec = OVERLAP_PAUSE_MS * 1000000L}, NULL);
 	}
 }

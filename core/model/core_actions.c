@@ -47,6 +47,8 @@ static const struct upkeep_param confirm_params[] = {
 		.flags = UPKEEP_NONEMPTY, .preset = "Go on?"},
 	{.name = "items", .about = "the checklist, answered one by one",
 		.type = UPKEEP_LIST | UPKEEP_STRING},
+	{.name = "answers", .about = "file of recorded answers, one \"item = yes\" or \"item = no\""
+		" to a line; what it does not answer is asked", .type = UPKEEP_PATH},
 };
 static const struct upkeep_output confirm_outputs[] = {
 	{.name = "by", .about = "who confirmed", .type = UPKEEP_STRING},

@@ -199,7 +199,8 @@ static void check_scalar(struct check *check, const struct upkeep_param *param, 
 		report_bounds(check, param, type, value);
 	else if (type == UPKEEP_CHOICE)
 		check_choice(check, param, value);
-	else if (param->flags & UPKEEP_NONEMPTY && value->kind == VALUE_STRING && !*value->string)
+	else if (param->flags & UPKEEP_NONEMPTY && !(param->type & UPKEEP_LIST) &&
+		value->kind == VALUE_STRING && !*value->string)
 		fault(check, value->at, param->about, "must not be empty");
 }
 

@@ -103,6 +103,10 @@ static void tell_refused(struct engine *engine, uint32_t gang, const char *why)
 	uint32_t task = gang == PLAN_NONE ? PLAN_NONE : plan->members[plan->gangs[gang].members];
 
 	engine_warn(engine, task, why);
+	if (!engine->cause)
+		engine->cause = base_string(why);
+	if (task != PLAN_NONE)
+		engine->memory[task].refused = arena_string(&engine->arena, why);
 	engine_event(engine,
 		&(struct event){.kind = EVENT_REFUSED, .gang = gang, .reason = REASON_START});
 }
@@ -122,9 +126,9 @@ static bool try_to_take(struct engine *engine, struct waiter waiter)
 		return true;
 	}
 	if (engine->now_ms >= waiter.until_ms) {
-		tell_refused(engine, waiter.gang,
-			"another run holds a lock or pool place, and wait_max has run out; "
-			"see upkeep locks");
+		error_prefix(&err, "wait_max has run out");
+		engine->lock_refused = true;
+		tell_refused(engine, waiter.gang, error_what(&err));
 		return true;
 	}
 	waiter.pause_ms = waiter.pause_ms * 2 < RETRY_LOCK_MAX_MS ? waiter.pause_ms * 2
@@ -245,6 +249,8 @@ static void deed_settle(struct engine *engine, const struct decision *decision)
 	if (decision->reason == REASON_UPSTREAM && decision->upstream != PLAN_NONE)
 		text_addf(&why, "%s did not succeed",
 			engine->plan->details[engine->plan->tasks[decision->upstream].detail].name);
+	else if (memory->refused)
+		text_adds(&why, memory->refused);
 	int64_t now_ms = clock_wall_ms();
 	struct journal_task row = {
 		.index = decision->task,

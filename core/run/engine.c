@@ -359,6 +359,8 @@ static enum exit_code end_run(struct engine *engine)
 		engine->exit_code = EXIT_JOURNAL;
 	else if (engine->options->plan_only && engine->would && engine->exit_code == EXIT_OK)
 		engine->exit_code = EXIT_PLAN_CHANGES;
+	else if (engine->exit_code == EXIT_FAILED_CLEAN && engine->lock_refused)
+		engine->exit_code = EXIT_BUSY;
 	else if (engine->exit_code == EXIT_OK && engine->options->strict && engine->warnings)
 		engine->exit_code = EXIT_FAILED_PARTIAL;
 	run.ended_ms = clock_wall_ms();

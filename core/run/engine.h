@@ -118,6 +118,7 @@ struct output {
 /* What is remembered of every task. */
 struct task_memory {
 	struct output *outputs, *last_output;
+	const char *refused; /* why its locks could not be taken; the arena's */
 	int16_t exit_code;
 	uint8_t state; /* of the last row in the journal */
 };
@@ -188,6 +189,7 @@ struct engine {
 	int64_t signal_ms[3]; /* when the last signals came */
 	uint32_t cancels;
 	uint32_t warnings;
+	bool lock_refused; /* wait_max ran out */
 	bool finished;
 	enum run_state run_state;
 	enum exit_code exit_code;

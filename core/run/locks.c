@@ -9,9 +9,11 @@
 #include <inttypes.h>
 #include <string.h>
 #include <sys/file.h>
+#include <time.h>
 
 #define HOST_DIR "/run/lock/upkeep"
 #define HOST_PREFIX "host-"
+#define LOOKS 5
 
 static int lock_open(const char *dir, mode_t mode, const char *file, struct error *err)
 {
@@ -39,6 +41,63 @@ static void write_holder(int fd, const struct lock_holder *holder)
 		return;
 }
 
+struct holder_text {
+	char id[64], graph[256], task[512];
+	struct lock_holder holder;
+};
+
+/* Who wrote himself into it, false where nobody did (yet). */
+static bool read_holder(int fd, struct holder_text *ret)
+{
+	char text[1024];
+	int keeper;
+
+	*ret = (struct holder_text){.holder = {.run_id = ret->id, .graph = ret->graph,
+					    .task = ret->task}};
+	ssize_t n = pread(fd, text, sizeof text - 1, 0);
+	text[n < 0 ? 0 : n] = 0;
+	if (sscanf(text, "%63s %d %" SCNd64 " %255s %511s", ret->id, &keeper,
+		    &ret->holder.since_ms, ret->graph, ret->task) < 3)
+		return false;
+	ret->holder.keeper = keeper;
+	return true;
+}
+
+/* "...is held by run R (graph G, task T) since 2026-01-31 12:00:00" */
+static int say_held(int fd, const char *file, struct error *err)
+{
+	const char *colon = strchr(file, ':');
+	struct holder_text by;
+	char since[32] = "";
+	struct tm tm;
+
+	if (!read_holder(fd, &by))
+		return error_set(err, -EWOULDBLOCK, "upkeep locks", "the %.*s \"%s\" is held by another run",
+			(int)(colon - file), file, colon + 1);
+	time_t seconds = (time_t)(by.holder.since_ms / 1000);
+	strftime(since, sizeof since, "%Y-%m-%d %H:%M:%S", localtime_r(&seconds, &tm));
+	return error_set(err, -EWOULDBLOCK, "upkeep locks",
+		"the %.*s \"%s\" is held by run %s (graph %s%s%s) since %s", (int)(colon - file),
+		file, colon + 1, by.id, by.graph, *by.task ? ", task " : "", by.task, since);
+}
+
+/* One without a holder's text is looked at by `upkeep locks`, or taken just now. */
+static int flock_exclusive(int fd)
+{
+	struct holder_text by;
+	int r;
+
+	for (int i = 0; (r = flock(fd, LOCK_EX | LOCK_NB)) < 0 && i < LOOKS; i++) {
+		int code = errno;
+		bool held = code != EWOULDBLOCK || read_holder(fd, &by);
+		errno = code;
+		if (held)
+			break;
+		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+	}
+	return r;
+}
+
 static int take_file(const char *state_dir, const char *name, const char *file,
 	const struct lock_holder *holder, struct error *err)
 {
@@ -49,9 +108,9 @@ static int take_file(const char *state_dir, const char *name, const char *file,
 	CLEANUP_FD int fd = lock_open(host ? HOST_DIR : text_string(&dir), 0700, file, err);
 	if (fd < 0)
 		return fd;
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+	if (flock_exclusive(fd) < 0)
 		return errno == EWOULDBLOCK
-			? -EWOULDBLOCK
+			? say_held(fd, file, err)
 			: error_set(err, -errno, NULL, "cannot take the lock %s: %m", file);
 	write_holder(fd, holder);
 	return TAKE_FD(fd);
@@ -92,22 +151,17 @@ void lock_release(int fd)
 static int list_one(int dir, const char *file, lock_reader *reader, void *data)
 {
 	CLEANUP_FD int fd = openat(dir, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	char text[1024], kind[16], id[64], graph[256] = "", task[512] = "";
-	struct lock_holder holder = {.run_id = id, .graph = graph, .task = task};
 	const char *colon = strchr(file, ':');
-	int keeper;
+	struct holder_text by;
+	char kind[16];
 
 	if (fd < 0 || !colon || (size_t)(colon - file) >= sizeof kind ||
 		flock(fd, LOCK_SH | LOCK_NB) == 0 || errno != EWOULDBLOCK)
 		return 0;
 	snprintf(kind, sizeof kind, "%.*s", (int)(colon - file), file);
-	ssize_t n = file_read(fd, text, sizeof text - 1);
-	text[n < 0 ? 0 : n] = 0;
-	if (sscanf(text, "%63s %d %" SCNd64 " %255s %511s", id, &keeper, &holder.since_ms, graph,
-		    task) < 3)
+	if (!read_holder(fd, &by))
 		return 0;
-	holder.keeper = keeper;
-	return reader(data, kind, colon + 1, &holder);
+	return reader(data, kind, colon + 1, &by.holder);
 }
 
 static int list_dir(const char *path, lock_reader *reader, void *data, struct error *err)

@@ -24,8 +24,8 @@ struct lock_holder {
 	int64_t since_ms; /* wall */
 };
 
-/* Takes it without waiting: a descriptor, or -EWOULDBLOCK, or another negative
- * errno with a message. */
+/* Takes it without waiting: a descriptor, or -EWOULDBLOCK with a message that names the
+ * holder, or another negative errno with a message. */
 int lock_take(const char *state_dir, const char *kind, const char *name,
 	const struct lock_holder *holder, struct error *err);
 /* One of the places of a pool. */
