@@ -63,6 +63,9 @@ done
 	sed -E 's/ ([A-Z[].*)?$//; s/  .*//; s/ [A-Z[].*//; s/ /-/' | sort >"$dir/commands"
 ok "every command has such a text" diff "$dir/commands" <(cd "$here/help" && ls | sed 's/\.txt$//' | grep -vx upkeep | sort)
 ok "--version" test "$("$upkeep" --version)" = "upkeep $(sed -n "s/^VERSION = //p" "$top_builddir/Makefile")"
+for page in upkeep.conf upkeep-graph; do
+	ok "manual of $page is clean" test -z "$(man --warnings -l "$here/../../docs/$page.5" 2>&1 >/dev/null)"
+done
 # Completion, as bash calls it.
 eval "$("$upkeep" --completion bash)"
 # complete WORD...: what the last word may become
