@@ -161,6 +161,10 @@ static int check_file(const char *path, const struct stat *st, struct error *err
 		return error_set(err, -EPROTO, "chown it to root and chmod go-w it",
 			"plugin %s can be changed by others (owner %u, mode %04o)", path,
 			(unsigned)st->st_uid, (unsigned)st->st_mode & 07777);
+	/* Workers open it as the users of their tasks. */
+	if (geteuid() == 0 && !(st->st_mode & 0004))
+		return error_set(err, -EPROTO, "chmod a+r it", "plugin %s cannot be read by the users "
+			"that run it (mode %04o)", path, (unsigned)st->st_mode & 07777);
 	return 0;
 }
 

@@ -138,6 +138,9 @@ static void test_missing_and_unsafe(void **state)
 	snprintf(so, sizeof so, "%s/fixture.so", dir);
 	chmod(so, 0777);
 	assert_int_equal(refuses("fixture", "can be changed by others"), -EPROTO);
+	chmod(so, 0600);
+	if (geteuid() == 0)
+		assert_int_equal(refuses("fixture", "cannot be read by the users"), -EPROTO);
 }
 
 static int set_up(void **state)
