@@ -5,33 +5,61 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "backup/seal.h"
 #include "support/cleanup.h"
 
-int ledger_note(struct store *store, const char *id, const char *result, int64_t now_s,
-	const char *run_id, struct fault *fault)
+#define HASH_PART 32 /* digits of the manifest's hash in a name */
+
+int ledger_open(struct store **ret, const char *keyring, bool make, struct fault *fault)
 {
-	json_t *object = json_pack("{ss, ss, sI, ss}", "id", id, "result", result, "when_s",
-		(json_int_t)now_s, "run", run_id ? run_id : "");
-	CLEANUP_FREE char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
-	json_decref(object);
-	CLEANUP_FREE char *name = fault_format("%s~%lld~%s", id, (long long)now_s, result);
+	CLEANUP_FREE char *path = fault_format("%s/ledger", keyring);
+	if (make)
+		(void)mkdir(keyring, 0700); /* that it failed is told by what follows */
+	else if (access(path, F_OK) < 0)
+		return -errno;
+	return store_open_local(ret, "ledger", path, make, fault);
+}
+
+char *ledger_group(const struct store *store)
+{
+	char hash[STORE_HASH_TEXT];
+	if (store_name_valid(store->name))
+		return fault_format("%s", store->name);
+	struct store_hash *h = store_hash_begin();
+	store_hash_add(h, store->name, strlen(store->name));
+	store_hash_end(&h, hash);
+	return fault_format("%s", hash);
+}
+
+static int put_note(struct store *ledger, const char *group, const char *name, const char *text,
+	struct fault *fault)
+{
+	char hash[STORE_HASH_TEXT];
 	CLEANUP_FD int fd = seal_memory("note", fault);
-	if (!text || fd < 0)
-		return -ENOMEM;
+	if (fd < 0)
+		return fd;
 	if (write(fd, text, strlen(text)) != (ssize_t)strlen(text))
 		return fault_set(fault, -EIO, NULL, "cannot write a note");
-	char hash[STORE_HASH_TEXT];
-	struct fault own = { 0 };
-	int r = store->ops->put(store, LEDGER_GROUP, name, fd, strlen(text), hash, &own);
-	if (r < 0 && r != -EEXIST)
-		fault_set(fault, r, own.next, "%s", fault_what(&own));
-	fault_clear(&own);
-	if (r < 0)
-		return r == -EEXIST ? 0 : r;
-	return store->ops->sync(store, LEDGER_GROUP, fault);
+	int r = ledger->ops->put(ledger, group, name, fd, strlen(text), hash, fault);
+	if (r == -EEXIST && fault)
+		fault_clear(fault); /* it was noted in this second */
+	return r == -EEXIST ? 0 : r;
+}
+
+int ledger_note(struct store *ledger, const char *group, const char *id, const char *result,
+	const char *manifest, int64_t now_s, const char *run_id, struct fault *fault)
+{
+	json_t *object = json_pack("{ss, ss, ss, sI, ss}", "id", id, "result", result, "manifest",
+		manifest, "when_s", (json_int_t)now_s, "run", run_id ? run_id : "");
+	CLEANUP_FREE char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
+	json_decref(object);
+	CLEANUP_FREE char *name = fault_format("%s~%lld~%s~%.*s", id, (long long)now_s, result,
+		HASH_PART, manifest);
+	int r = text ? put_note(ledger, group, name, text, fault) : -ENOMEM;
+	return r < 0 ? r : ledger->ops->sync(ledger, group, fault);
 }
 
 static bool is_about(const char *note, const char *id)
@@ -40,7 +68,26 @@ static bool is_about(const char *note, const char *id)
 	return strncmp(note, id, size) == 0 && note[size] == '~';
 }
 
-struct ledger_mark ledger_find(const struct store_names *notes, const char *id)
+/* "RESULT~HASH": a good one must be of this manifest; what failed, failed. */
+static const char *result_of(const char *text, const char *manifest)
+{
+	static const char *const results[] = { "failed", "full", "hash" };
+	for (size_t i = 0; i < UPKEEP_COUNT(results); i++) {
+		size_t size = strlen(results[i]);
+		if (strncmp(text, results[i], size) != 0 || text[size] != '~')
+			continue;
+		const char *part = text + size + 1;
+		if (i == 0)
+			return results[i];
+		return strlen(part) == HASH_PART && strncmp(part, manifest, HASH_PART) == 0 ?
+			       results[i] :
+			       NULL;
+	}
+	return NULL;
+}
+
+struct ledger_mark ledger_find(const struct store_names *notes, const char *id,
+	const char *manifest)
 {
 	struct ledger_mark mark = { 0 };
 	for (size_t i = 0; i < notes->count; i++) {
@@ -48,17 +95,19 @@ struct ledger_mark ledger_find(const struct store_names *notes, const char *id)
 			continue;
 		char *end;
 		long long when = strtoll(notes->items[i] + strlen(id) + 1, &end, 10);
-		if (*end != '~' || strlen(end + 1) >= sizeof mark.result || when < mark.when_s)
+		const char *result = *end == '~' ? result_of(end + 1, manifest) : NULL;
+		if (!result || when < mark.when_s)
 			continue;
 		mark.when_s = when;
-		memcpy(mark.result, end + 1, strlen(end + 1) + 1);
+		snprintf(mark.result, sizeof mark.result, "%s", result);
 	}
 	return mark;
 }
 
-void ledger_forget(struct store *store, const struct store_names *notes, const char *id)
+void ledger_forget(struct store *ledger, const char *group, const struct store_names *notes,
+	const char *id)
 {
 	for (size_t i = 0; i < notes->count; i++)
 		if (is_about(notes->items[i], id))
-			store->ops->remove_object(store, LEDGER_GROUP, notes->items[i], NULL);
+			ledger->ops->remove_object(ledger, group, notes->items[i], NULL);
 }

@@ -99,7 +99,7 @@ static int find_in(struct upkeep_ctx *ctx, struct keys *keys, struct store *stor
 {
 	const struct find_args *args = ctx->args;
 	CLEANUP_MANIFEST struct manifest manifest = { 0 };
-	int r = vault_load(keys, store, id, &manifest, fault);
+	int r = vault_load(keys, store, id, &manifest, NULL, fault);
 	for (size_t i = 0; r == 0 && i < manifest.entry_count; i++) {
 		if (!match_one(args->pattern, manifest.entries[i].path))
 			continue;

@@ -125,16 +125,25 @@ static int remove_backup(struct prune *prune, const struct vault_item *item, str
 	return 0;
 }
 
+/* That notes of what is gone stay does no harm. */
+static void forget(struct prune *prune, const char *id)
+{
+	const struct settings *settings = prune->ctx->settings;
+	CLEANUP_STORE struct store *ledger = NULL;
+	CLEANUP_NAMES struct store_names notes = { 0 };
+	CLEANUP_FREE char *group = ledger_group(prune->store);
+	if (vault_notes(prune->ctx, prune->store, &notes, NULL) == 0 && notes.count > 0 &&
+		ledger_open(&ledger, settings->keyring, false, NULL) == 0)
+		ledger_forget(ledger, group, &notes, id);
+}
+
 /* Tombstones whose time has come, and backups that never became whole: nobody makes one
  * now, for the store is held alone. */
 static int clear_graves(struct prune *prune, struct fault *fault)
 {
 	struct store *store = prune->store;
 	CLEANUP_NAMES struct store_names names = { 0 };
-	CLEANUP_NAMES struct store_names notes = { 0 };
 	int r = store->ops->list(store, VAULT_TOMBSTONES, true, &names, fault);
-	if (r == 0)
-		r = store->ops->list(store, LEDGER_GROUP, false, &notes, fault);
 	for (size_t i = 0; r == 0 && i < names.count; i++) {
 		char *until = strrchr(names.items[i], '~');
 		if (!until || strtoll(until + 1, NULL, 10) > prune->now_s)
@@ -143,7 +152,7 @@ static int clear_graves(struct prune *prune, struct fault *fault)
 		r = store->ops->remove(store, grave, fault);
 		*until = 0;
 		if (r == 0)
-			ledger_forget(store, &notes, names.items[i]);
+			forget(prune, names.items[i]);
 	}
 	return r;
 }
@@ -155,7 +164,7 @@ static int clear_halves(struct prune *prune, struct fault *fault)
 	int r = store->ops->list(store, "", true, &names, fault);
 	for (size_t i = 0; r == 0 && i < names.count; i++) {
 		const char *name = names.items[i];
-		if (strcmp(name, LEDGER_GROUP) == 0 || strcmp(name, VAULT_TOMBSTONES) == 0 ||
+		if (strcmp(name, VAULT_TOMBSTONES) == 0 ||
 			store->ops->has(store, name, VAULT_MANIFEST) != 0)
 			continue;
 		/* only what looks like ours: 20261123T000000Z-... */

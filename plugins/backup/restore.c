@@ -48,7 +48,8 @@ static int open_backup(struct restore *restore, bool planning, struct fault *fau
 	if (r == 0)
 		r = vault_choose(restore->keys, restore->store, args->backup, args->name, &id,
 			fault);
-	return r < 0 ? r : vault_load(restore->keys, restore->store, id, &restore->manifest, fault);
+	return r < 0 ? r : vault_load(restore->keys, restore->store, id, &restore->manifest,
+				     NULL, fault);
 }
 
 static size_t path_count(const struct restore *restore)

@@ -112,8 +112,8 @@ static int check_signature(struct keys *keys, struct store *store, const char *i
 	char hash[STORE_HASH_TEXT];
 	if (signature < 0)
 		return -ENOMEM;
-	int r = store->ops->get(store, id, VAULT_MANIFEST, sealed, MANIFEST_BYTES_MAX, NULL, hash,
-		fault);
+	int r = store->ops->get(store, id, VAULT_MANIFEST, sealed, MANIFEST_BYTES_MAX, NULL,
+		item->manifest, fault);
 	if (r == 0)
 		r = store->ops->get(store, id, VAULT_SIGNATURE, signature, SIGNATURE_MAX, NULL,
 			hash, fault);
@@ -154,8 +154,7 @@ static int compare_items(const void *a, const void *b)
 
 static bool is_backup(struct store *store, const char *group)
 {
-	return strcmp(group, LEDGER_GROUP) != 0 && strcmp(group, VAULT_TOMBSTONES) != 0 &&
-	       strlen(group) <= VAULT_ID_MAX &&
+	return strcmp(group, VAULT_TOMBSTONES) != 0 && strlen(group) <= VAULT_ID_MAX &&
 	       store->ops->has(store, group, VAULT_MANIFEST) == 1;
 }
 
@@ -167,9 +166,21 @@ static void add_item(struct keys *keys, struct store *store, const char *id,
 	if (check_signature(keys, store, id, &item, NULL, &why) < 0)
 		item.why = fault_format("%s", fault_what(&why));
 	item.pinned = store->ops->has(store, id, VAULT_PIN) == 1;
-	item.mark = ledger_find(notes, id);
+	item.mark = ledger_find(notes, id, item.manifest);
 	items->items = fault_resize(items->items, items->count + 1, sizeof item);
 	items->items[items->count++] = item;
+}
+
+int vault_notes(struct upkeep_ctx *ctx, struct store *store, struct store_names *ret,
+	struct fault *fault)
+{
+	const struct settings *settings = ctx->settings;
+	CLEANUP_STORE struct store *ledger = NULL;
+	CLEANUP_FREE char *group = ledger_group(store);
+	int r = ledger_open(&ledger, settings->keyring, false, fault);
+	if (r == -ENOENT || r == -ENOTDIR)
+		return 0; /* nothing was ever verified here */
+	return r < 0 ? r : ledger->ops->list(ledger, group, false, ret, fault);
 }
 
 int vault_list(struct keys *keys, struct store *store, const char *name, struct vault_items *ret,
@@ -180,7 +191,7 @@ int vault_list(struct keys *keys, struct store *store, const char *name, struct 
 	*ret = (struct vault_items){ 0 };
 	int r = store->ops->list(store, "", true, &groups, fault);
 	if (r == 0)
-		r = store->ops->list(store, LEDGER_GROUP, false, &notes, fault);
+		r = vault_notes(keys_ctx(keys), store, &notes, fault);
 	for (size_t i = 0; r == 0 && i < groups.count; i++) {
 		if (!is_backup(store, groups.items[i]))
 			continue;
@@ -208,12 +219,14 @@ static int open_manifest(struct keys *keys, int sealed, struct manifest *ret, st
 }
 
 int vault_load(struct keys *keys, struct store *store, const char *id, struct manifest *ret,
-	struct fault *fault)
+	char *ret_hash, struct fault *fault)
 {
 	struct vault_item item = { 0 };
 	int sealed = -1;
 	int r = !store_name_valid(id) ? fault_set(fault, -EINVAL, NULL, "\"%s\" is no id", id) :
 					check_signature(keys, store, id, &item, &sealed, fault);
+	if (ret_hash)
+		memcpy(ret_hash, item.manifest, sizeof item.manifest);
 	free_item(&item);
 	if (r == 0)
 		r = open_manifest(keys, sealed, ret, fault);

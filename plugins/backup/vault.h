@@ -19,6 +19,7 @@ struct vault_item {
 	char *id, *name, *label, *host, *signer;
 	int64_t created_s;
 	uint64_t entries, bytes, stored, problems;
+	char manifest[STORE_HASH_TEXT]; /* the sealed manifest's hash */
 	bool pinned;
 	struct ledger_mark mark;
 	char *why; /* not NULL: the signature is not good, and nothing else is known */
@@ -43,9 +44,14 @@ int vault_list(struct keys *keys, struct store *store, const char *name, struct 
 void vault_free(struct vault_items *items);
 #define CLEANUP_ITEMS __attribute__((cleanup(vault_free)))
 
-/* Checks signature, then decrypts and reads the manifest of `id`. */
-int vault_load(struct keys *keys, struct store *store, const char *id, struct manifest *ret,
+/* What the site's ledger says of the store's backups. */
+int vault_notes(struct upkeep_ctx *ctx, struct store *store, struct store_names *ret,
 	struct fault *fault);
+
+/* Checks signature, then decrypts and reads the manifest of `id`.  ret_hash, unless NULL,
+ * has STORE_HASH_TEXT bytes for the hash of the sealed manifest. */
+int vault_load(struct keys *keys, struct store *store, const char *id, struct manifest *ret,
+	char *ret_hash, struct fault *fault);
 
 /* The backup to use: `which` is an id, or "latest" with a name ("" : of any name).
  * The caller frees *ret_id. */

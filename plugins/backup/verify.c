@@ -102,6 +102,18 @@ static int verify_hashes(struct store *store, const struct manifest *manifest,
 	return r;
 }
 
+static int note(struct upkeep_ctx *ctx, struct store *store, const char *id, const char *result,
+	const char *manifest, struct fault *fault)
+{
+	const struct settings *settings = ctx->settings;
+	CLEANUP_STORE struct store *ledger = NULL;
+	CLEANUP_FREE char *group = ledger_group(store);
+	int r = ledger_open(&ledger, settings->keyring, true, fault);
+	return r < 0 ? r :
+		       ledger_note(ledger, group, id, result, manifest, time(NULL), ctx->run_id,
+			       fault);
+}
+
 static int verify_one(struct upkeep_ctx *ctx, struct keys *keys, struct store *store,
 	const char *id, struct fault *fault)
 {
@@ -109,14 +121,15 @@ static int verify_one(struct upkeep_ctx *ctx, struct keys *keys, struct store *s
 	CLEANUP_MANIFEST struct manifest manifest = { 0 };
 	struct check check = { .ctx = ctx };
 	bool full = strcmp(args->level, "full") == 0;
-	int r = vault_load(keys, store, id, &manifest, fault);
+	char hash[STORE_HASH_TEXT] = "";
+	int r = vault_load(keys, store, id, &manifest, hash, fault);
 	if (r == 0)
 		r = full ? verify_full(&check, keys, store, &manifest, fault) :
 			   verify_hashes(store, &manifest, fault);
 	/* a cancelled or starved check says nothing about the backup */
 	if (r == 0 || r == -EBADMSG || r == -ENOENT) {
-		int noted = ledger_note(store, id, r == 0 ? args->level : "failed", time(NULL),
-			ctx->run_id, r == 0 ? fault : NULL);
+		int noted = note(ctx, store, id, r == 0 ? args->level : "failed",
+			r == 0 ? hash : "", r == 0 ? fault : NULL);
 		r = r == 0 ? noted : r;
 	}
 	if (r < 0)

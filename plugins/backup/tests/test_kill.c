@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: MIT */
+/* kill -9 before and after changes that create and prune make to files.  The linker puts our
+ * functions before those of the C library (--wrap); they count and, at the k-th, die. */
+#include "tests/unit.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "look.h"
+#include "site.h"
+#include "support/fault.h"
+
+#define POINTS 40
+
+static long *calls; /* shared with the process that is killed */
+static long deadly; /* its last call; 0: none */
+static pid_t victim; /* not the programs that it starts */
+
+int __real_fsync(int fd);
+int __real_mkdirat(int dir, const char *name, mode_t mode);
+int __real_unlinkat(int dir, const char *name, int flags);
+int __real_renameat2(int from, const char *name, int to, const char *as, unsigned flags);
+ssize_t __real_write(int fd, const void *bytes, size_t size);
+int __wrap_fsync(int fd);
+int __wrap_mkdirat(int dir, const char *name, mode_t mode);
+int __wrap_unlinkat(int dir, const char *name, int flags);
+int __wrap_renameat2(int from, const char *name, int to, const char *as, unsigned flags);
+ssize_t __wrap_write(int fd, const void *bytes, size_t size);
+
+/* errno is that of the call before it. */
+static void count(void)
+{
+	if (getpid() == victim && ++*calls == deadly)
+		kill(getpid(), SIGKILL);
+}
+
+int __wrap_fsync(int fd)
+{
+	count();
+	int r = __real_fsync(fd);
+	count();
+	return r;
+}
+
+int __wrap_mkdirat(int dir, const char *name, mode_t mode)
+{
+	count();
+	int r = __real_mkdirat(dir, name, mode);
+	count();
+	return r;
+}
+
+int __wrap_unlinkat(int dir, const char *name, int flags)
+{
+	count();
+	int r = __real_unlinkat(dir, name, flags);
+	count();
+	return r;
+}
+
+int __wrap_renameat2(int from, const char *name, int to, const char *as, unsigned flags)
+{
+	count();
+	int r = __real_renameat2(from, name, to, as, flags);
+	count();
+	return r;
+}
+
+/* Half of it is written. */
+ssize_t __wrap_write(int fd, const void *bytes, size_t size)
+{
+	if (getpid() == victim && *calls + 1 == deadly)
+		(void)!__real_write(fd, bytes, size / 2);
+	count();
+	ssize_t n = __real_write(fd, bytes, size);
+	count();
+	return n;
+}
+
+/* Agents of the killed come to us (we are their subreaper): they end here. */
+static void end_orphans(void)
+{
+	char path[64];
+	int pid;
+	snprintf(path, sizeof path, "/proc/self/task/%d/children", (int)getpid());
+	FILE *f = fopen(path, "r");
+	while (f && fscanf(f, "%d", &pid) == 1)
+		kill(pid, SIGKILL);
+	if (f)
+		fclose(f);
+	while (waitpid(-1, NULL, 0) > 0)
+		;
+}
+
+/* Runs the action in a process that dies at the k-th call; true where it died. */
+static bool run_until(void (*action)(void), long k)
+{
+	int status = 0;
+	*calls = 0;
+	pid_t pid = fork();
+	if (pid == 0) {
+		deadly = k;
+		victim = getpid();
+		setenv("TMPDIR", site_dir, 1); /* what is left there goes with the site */
+		action();
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	end_orphans();
+	if (WIFSIGNALED(status))
+		assert_int_equal(WTERMSIG(status), SIGKILL);
+	else
+		assert_int_equal(status, 0);
+	return WIFSIGNALED(status);
+}
+
+static void run_create(void)
+{
+	struct upkeep_test *t = site_open();
+	char *tree = site_below("tree");
+	free(site_create(t, "killed", tree));
+	free(tree);
+	upkeep_test_free(t);
+}
+
+static void run_prune_with(const char *space)
+{
+	struct upkeep_test *t = site_open();
+	upkeep_test_set(t, "keep_daily", "1");
+	upkeep_test_set(t, "space", space);
+	if (upkeep_test_run(t, "prune") < 0)
+		site_expect(t, -1, UPKEEP_CHANGED);
+	upkeep_test_free(t);
+}
+
+static void prune_now(void)
+{
+	run_prune_with("now");
+}
+
+static void prune_later(void)
+{
+	run_prune_with("later");
+}
+
+/* Whatever is to be seen is whole; returns how many there are. */
+static int expect_whole(void)
+{
+	struct upkeep_test *t = site_open();
+	upkeep_test_set(t, "all", "true");
+	site_expect(t, upkeep_test_run(t, "verify"), UPKEEP_UNCHANGED);
+	int verified = atoi(upkeep_test_output(t, "verified"));
+	upkeep_test_clear(t);
+	site_expect(t, upkeep_test_run(t, "list"), UPKEEP_UNCHANGED);
+	assert_int_equal(upkeep_test_warnings(t), 0);
+	assert_int_equal(atoi(upkeep_test_output(t, "count")), verified);
+	upkeep_test_free(t);
+	return verified;
+}
+
+/* Directories of the store that look like backups. */
+static int count_groups(void)
+{
+	char *path = site_below("store");
+	DIR *dir = opendir(path);
+	int found = 0;
+	for (struct dirent *e; (e = readdir(dir));)
+		found += e->d_name[0] == '2';
+	closedir(dir);
+	free(path);
+	return found;
+}
+
+static long count_calls(void (*action)(void))
+{
+	assert_false(run_until(action, 0));
+	return *calls;
+}
+
+static void test_create_is_killed(void **state)
+{
+	(void)state;
+	char *tree = site_below("tree");
+	mkdir(tree, 0755);
+	look_write(tree, "file", "bytes\n");
+	free(tree);
+	long total = count_calls(run_create);
+	int whole = 1, halves = 0, killed = 0;
+	assert_true(total >= 30);
+	for (int i = 0; i < POINTS; i++) {
+		killed += run_until(run_create, 1 + i * (total - 1) / (POINTS - 1));
+		int now = expect_whole();
+		assert_in_range(now, whole, whole + 1);
+		halves += now == whole;
+		whole = now;
+	}
+	assert_int_equal(killed, POINTS);
+	assert_true(halves > POINTS / 2);
+	assert_true(count_groups() > whole);
+	run_create();
+	prune_now();
+	assert_int_equal(count_groups(), expect_whole());
+	printf("create: %d of %ld points, %d left nothing to be seen\n", killed, total, halves);
+}
+
+/* Files of a store never change: a copy of it is made of further names. */
+static void copy_store(const char *from, const char *to)
+{
+	DIR *dir = opendir(from);
+	assert_non_null(dir);
+	assert_int_equal(mkdir(to, 0700), 0);
+	for (struct dirent *e; (e = readdir(dir));) {
+		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+			continue;
+		char *own = fault_format("%s/%s", from, e->d_name);
+		char *copy = fault_format("%s/%s", to, e->d_name);
+		if (e->d_type == DT_DIR)
+			copy_store(own, copy);
+		else
+			assert_int_equal(link(own, copy), 0);
+		free(own);
+		free(copy);
+	}
+	closedir(dir);
+}
+
+static void put_back(const char *saved, const char *store)
+{
+	look_remove(store);
+	copy_store(saved, store);
+}
+
+static void kill_prune(void (*action)(void), const char *what)
+{
+	char *store = site_below("store"), *saved = site_below("saved");
+	put_back(saved, store);
+	long total = count_calls(action);
+	int killed = 0;
+	int points = total < POINTS ? (int)total : POINTS;
+	for (int i = 0; i < points; i++) {
+		put_back(saved, store);
+		killed += run_until(action, 1 + i * (total - 1) / (points - 1));
+		assert_true(expect_whole() >= 1);
+		action();
+		assert_int_equal(count_groups(), 1);
+	}
+	assert_int_equal(killed, points);
+	assert_int_equal(expect_whole(), 1);
+	printf("prune %s: %d of %ld points\n", what, killed, total);
+	free(store);
+	free(saved);
+}
+
+static void test_prune_is_killed(void **state)
+{
+	(void)state;
+	char *store = site_below("store"), *saved = site_below("saved");
+	run_create();
+	run_create();
+	sleep(1);
+	run_create();
+	expect_whole();
+	prune_now();
+	for (int i = 0; i < 2; i++) {
+		sleep(1);
+		run_create();
+	}
+	expect_whole();
+	copy_store(store, saved);
+	kill_prune(prune_later, "later");
+	kill_prune(prune_now, "now");
+	free(store);
+	free(saved);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_create_is_killed),
+		cmocka_unit_test(test_prune_is_killed),
+	};
+	calls = mmap(NULL, sizeof *calls, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (calls == MAP_FAILED || prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
+		return 99;
+	return !!cmocka_run_group_tests(tests, site_setup, site_teardown);
+}
