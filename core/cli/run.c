@@ -33,7 +33,8 @@ int command_run(struct cli *cli)
 	watch_begin(&watch, cli, plan);
 	options.watcher = &watch.watcher;
 	code = run_execute(plan, &options, &err);
-	if (err.what)
+	/* Skipped, since it runs already, is a success: cron hears nothing of it. */
+	if (err.what && (code || !cli->options.quiet))
 		cli_fail(code, &err);
 	watch_end(&watch);
 	plan_free(plan);

@@ -62,7 +62,7 @@ static int task_read(void *data, const struct journal_task *task)
 	snprintf(buffer, sizeof buffer, "%u", task->attempt);
 	table_add(&shown->table, buffer);
 	table_add(&shown->table,
-		task->ended_ms ? human_duration(buffer, task->ended_ms - task->started_ms) : NULL);
+		task->started_ms && task->ended_ms ? human_duration(buffer, task->ended_ms - task->started_ms) : NULL);
 	table_add(&shown->table, task->log_bytes ? human_bytes(buffer, task->log_bytes) : NULL);
 	table_add(&shown->table, task->message ? task->message : task_reason_name(task->reason));
 	return 0;

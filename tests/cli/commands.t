@@ -72,6 +72,24 @@ ok "plugins --json" code 0 "$upkeep" plugins --json
 ok "locks --json" code 0 "$upkeep" locks --json
 ok "cancel of a run that is over" code 64 "$upkeep" cancel last
 ok "live view on a terminal" code 0 script -qec "$upkeep run good" "$dir/typescript" </dev/null
+cat >"$dir/g.conf" <<'END'
+graphs = {
+  hold = { tasks = { a = { action = "core.exec"; argv = [ "/bin/sleep", "60" ]; lock = "db"; changes = "none"; }; }; };
+  want = { wait_max = "100ms"; tasks = {
+    a = { action = "core.exec"; argv = [ "/bin/true" ]; lock = "db"; changes = "none"; };
+    b = { action = "core.exec"; argv = [ "/bin/true" ]; after = [ "a" ]; changes = "none"; };
+  }; };
+};
+END
+echo 'locks = [ "db" ];' >>"$UPKEEP_SITE"
+"$upkeep" run --quiet hold >/dev/null 2>&1 & held=$!
+for i in {1..100}; do "$upkeep" locks --json | jq -e 'any(.kind == "lock")' >/dev/null && break; sleep 0.1; done
+ok "a graph that runs already is skipped" code 0 "$upkeep" run --quiet hold
+ok "... cron hears nothing of it" test ! -s "$dir/out" -a ! -s "$dir/err"
+ok "a lock that another run keeps for wait_max" code 75 "$upkeep" run want
+kill $held; wait $held
+ok "show of a task that never started" code 0 "$upkeep" show "$("$upkeep" history --json | jq -r 'map(select(.graph == "want"))[0].run')"
+ok "... gives it no duration" test -z "$(grep -E '[0-9]+d[0-9]+h' "$dir/out")"
 echo 'graphs = { good = { tasks = { a = { action = "core.exce"; }; }; }; };' >"$dir/g.conf"
 ok "errors refuse the run" code 78 "$upkeep" run good
 ok "check finds them" code 78 "$upkeep" check
