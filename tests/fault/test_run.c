@@ -534,7 +534,8 @@ static void test_syncs_by_class(void **state)
 	(void)state;
 	assert_int_equal(syncs_of(UPKEEP_CHANGES_NONE), 0);
 	assert_int_equal(syncs_of(UPKEEP_CHANGES_UNKNOWN), 2); /* the graph, the run's end */
-	assert_int_equal(syncs_of(UPKEEP_CHANGES_IRREVERSIBLE), 6); /* each intent, the end */
+	assert_int_equal(syncs_of(UPKEEP_CHANGES_RECORDED), 6); /* each intent, the end */
+	assert_int_equal(syncs_of(UPKEEP_CHANGES_IRREVERSIBLE), 6);
 }
 
 static void test_plan_changes_nothing(void **state)
