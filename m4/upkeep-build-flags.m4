@@ -57,6 +57,7 @@ up_probe ()
 # UPKEEP_BUILD_FLAGS: warnings, hardening, and the switches for sanitizers, coverage,
 # fuzzing and warnings as errors.  Sets
 #   BUILD_CFLAGS, BUILD_LDFLAGS  for everything
+#   INSTRUMENTED                 what a program that links our libraries needs besides
 #   PROGRAM_LDFLAGS              for programs, not for modules
 #   ZDEFS                        for modules
 #   FUZZ_LDFLAGS                 for fuzzers
@@ -99,6 +100,7 @@ AC_DEFUN([UPKEEP_BUILD_FLAGS], [
       [AC_MSG_ERROR([$CC cannot build with $up_sanitize: install its runtime, or name others])])
     BUILD_CFLAGS="$BUILD_CFLAGS $up_sanitize -fno-sanitize-recover=all -fno-omit-frame-pointer -g"
     BUILD_LDFLAGS="$BUILD_LDFLAGS $up_sanitize"
+    INSTRUMENTED=$up_sanitize
     # The sanitizers' runtime is in the program: a module leaves its symbols open.
     ZDEFS=
   ], [test "$enable_coverage" = no], [
@@ -108,6 +110,7 @@ AC_DEFUN([UPKEEP_BUILD_FLAGS], [
   AS_IF([test "$enable_coverage" != no], [
     BUILD_CFLAGS="$BUILD_CFLAGS --coverage -fprofile-update=atomic -O0 -g"
     BUILD_LDFLAGS="$BUILD_LDFLAGS --coverage"
+    INSTRUMENTED=--coverage
     # Workers end with _exit, which writes no counters: see tests/coverage-exit.c.
     PROGRAM_LDFLAGS="$PROGRAM_LDFLAGS -Wl,--wrap=_exit"
   ])
@@ -129,5 +132,6 @@ AC_DEFUN([UPKEEP_BUILD_FLAGS], [
   AC_SUBST([BUILD_LDFLAGS])
   AC_SUBST([PROGRAM_LDFLAGS])
   AC_SUBST([FUZZ_LDFLAGS])
+  AC_SUBST([INSTRUMENTED])
   AC_SUBST([ZDEFS])
 ])

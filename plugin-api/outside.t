@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # An author's day: install upkeep's kit into a prefix, make a plugin from the template out
 # of the tree by the pkg-config file alone, test it, lint it.
+: "${INSTRUMENTED:=}"
 set -u
 dir=$(mktemp -d) || exit 99
 trap 'rm -rf "$dir"' EXIT
@@ -28,7 +29,9 @@ ok $? "upkeep new plugin"
 cd my-notes || exit 99
 [ "$(wc -l <my-notes.c)" -lt 100 ]; ok $? "the whole plugin is under 100 lines"
 sed -i "s,pkg-config,$dir/bin/pc,g" Makefile
-PATH=$root$prefix/bin:$PATH make check >"$dir/check.log" 2>&1
+# The plugin is built as its author would; its test links our library, instrumented or not.
+make >"$dir/check.log" 2>&1 &&
+	PATH=$root$prefix/bin:$PATH make check CFLAGS="-g $INSTRUMENTED" >>"$dir/check.log" 2>&1
 ok $? "make, its tests and upkeep lint plugin" || sed 's/^/# /' "$dir/check.log"
 "$up" lint plugin ./my-notes.so --run note path="$dir/note" >"$dir/lint.log" 2>&1
 ok $? "lint --run: undo twice, undo of nothing, cancel, closed descriptors"

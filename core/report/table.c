@@ -68,7 +68,7 @@ void table_print(const struct table *table, struct text *out)
 
 	for (size_t i = 0; i < table->columns; i++)
 		widths[i] = column_width(table, i);
-	for (size_t i = 0; i < table->cells.count; i++)
+	for (size_t i = 0; table->columns && i < table->cells.count; i++)
 		cell_print(table, i, widths[i % table->columns], out);
 }
 

@@ -280,6 +280,15 @@ static void publish_lines(struct attempt *attempt)
 			publish_line(attempt, line);
 }
 
+/* What a failed program wrote to its captured standard output is read in the log. */
+static void log_capture(struct attempt *attempt)
+{
+	const struct text *kept = &attempt->streams[STREAM_CAPTURE].kept;
+
+	if (attempt->state != TASK_SUCCEEDED && kept->size)
+		attempt_log(attempt, kept->bytes, kept->size, true);
+}
+
 void program_judge(struct attempt *attempt)
 {
 	struct exec *exec = &attempt->exec;
@@ -301,5 +310,6 @@ void program_judge(struct attempt *attempt)
 		publish_capture(attempt);
 		publish_lines(attempt);
 	}
+	log_capture(attempt);
 	publish_stdout(attempt);
 }

@@ -197,7 +197,8 @@ int vault_list(struct keys *keys, struct store *store, const char *name, struct 
 			continue;
 		add_item(keys, store, groups.items[i], &notes, ret);
 		struct vault_item *last = &ret->items[ret->count - 1];
-		if (name && *name && !last->why && strcmp(last->name, name) != 0) {
+		if (name && *name && !last->why && last->name &&
+			strcmp(last->name, name) != 0) {
 			free_item(last);
 			ret->count--;
 		}

@@ -148,6 +148,8 @@ static void test_capture_outputs_and_stdout_file(void **state)
 	CLEANUP_FREE char *log = fixture_log(f, text, 1);
 	assert_string_equal(log, "aside\n");
 	assert_int_equal(fixture_seen(f, json).reason, REASON_POSTCONDITION);
+	CLEANUP_FREE char *log_json = fixture_log(f, json, 1);
+	assert_string_equal(log_json, "{ not json");
 	CLEANUP_FREE char *made = NULL;
 	assert_int_equal(file_load(text_string(&path), 100, &made, NULL, NULL), 0);
 	assert_string_equal(made, "whole\n");

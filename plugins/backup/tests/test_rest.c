@@ -139,7 +139,7 @@ static void test_public_key_file_on_a_new_machine(void **state)
 	upkeep_test_free(t);
 	pid_t pid = fork();
 	if (pid == 0) {
-		execlp("gpg", "gpg", "--homedir", home, "--batch", "-q", "--no-autostart",
+		execl("/usr/bin/gpg", "gpg", "--homedir", home, "--batch", "-q", "--no-autostart",
 			"--export", "--armor", "-o", file, site_key, (char *)NULL);
 		_exit(127);
 	}

@@ -361,7 +361,8 @@ struct upkeep_action {
 	/* Rules between parameters; the core has checked each by itself.  Touches
 	 * nothing outside. */
 	int32_t (*check)(struct upkeep_ctx *ctx);
-	/* Says with would() what run would do.  Changes nothing. */
+	/* Says with would() what run would do.  Changes nothing.  Not called while a
+	 * required argument is not known yet; the others: UPKEEP_UNKNOWN. */
 	int32_t (*plan)(struct upkeep_ctx *ctx);
 	/* Is it done?  `record` NULL: for the arguments; else for that record
 	 * (and args is NULL). */
