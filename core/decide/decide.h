@@ -74,7 +74,8 @@ enum decision_kind {
 	DECISION_RELEASE,  /* gang, or PLAN_NONE; where it still waits, it waits no more */
 	DECISION_START,    /* gang, attempt: start all its members now; each answers by
 	                    * EVENT_ENDED */
-	DECISION_CANCEL,   /* gang: ask its running members to stop; with `kill` at once */
+	DECISION_CANCEL,   /* gang: ask its running members to stop; with `kill` at once; reason:
+	                    * REASON_TIMEOUT where the time limit of the run is why */
 	DECISION_SETTLED,  /* task, state, reason: its forward track has ended for good */
 	DECISION_UNDO,     /* reserved for the undo track: task */
 	DECISION_FINISH,   /* the run is over: run_state and exit_code; nothing follows */

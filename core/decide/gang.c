@@ -211,6 +211,7 @@ void gang_stop(struct decide *d, uint32_t gang, bool kill)
 	struct decision *decision = queue_push(d, DECISION_CANCEL);
 	decision->gang = gang;
 	decision->kill = kill;
+	decision->reason = d->stop_reason;
 }
 
 /* The attempt counts for nothing: members that did not fail themselves say so. */

@@ -38,6 +38,8 @@ struct plan_lookup {
 	const char *(*output)(void *data, const char *task, const char *output);
 	const char *(*run)(void *data, const char *name);
 	void *data;
+	bool all_known; /* an output that is not there will not come: its list is empty, any
+	                 * other is an error that names it */
 };
 int plan_resolve(const struct plan *plan, const struct plan_detail *detail,
         const struct value *value, const struct plan_lookup *lookup, struct arena *arena,

@@ -29,6 +29,10 @@ struct scope {
 struct link {
 	uint32_t from, to;
 };
+struct need {
+	uint32_t task;
+	bool whole; /* one of the last tasks of a core.graph that was named as a whole */
+};
 struct use { /* of an output */
 	uint32_t from, to;
 	const char *text;
@@ -44,7 +48,7 @@ struct build {
 	VEC(struct scope *) scopes; /* outer ones first */
 	VEC(struct link) links;
 	VEC(struct use) uses;
-	VEC(uint32_t) sources;  /* of the task at hand */
+	VEC(struct need) sources; /* of the task at hand */
 	uint32_t *marks, stamp; /* sources that are in already */
 	uint32_t *parents;      /* gangs while they are formed */
 	unsigned errors;

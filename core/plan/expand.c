@@ -206,6 +206,11 @@ static void expand_subgraph(
 		expand_inner(b, scope, task, graph,
 		        arena_printf(&b->plan->arena, "%s[%" PRIu32 "]", name, i),
 		        &items.list.items[i], span);
+	if (items.list.count)
+		return;
+	/* One task that is skipped: what comes before and after it stays in order. */
+	add_task(b, scope, task, name, NULL);
+	b->tasks.items[b->tasks.count - 1].flags |= PLAN_EMPTY_EACH;
 }
 
 struct scope *expand_graph(struct build *b, const struct graph *graph, const char *prefix,

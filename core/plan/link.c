@@ -32,28 +32,42 @@ void link_offer(const struct graph *graph, const char *name, char *buffer, unsig
 	*ret_question = nearest_question(&nearest, buffer, size);
 }
 
-static void add_source(struct build *b, uint32_t task, const char *use)
+static void add_source(struct build *b, uint32_t task, const char *use, bool whole)
 {
 	if (use) {
 		struct use *kept = vec_add(&b->uses);
 		*kept = (struct use){.from = task, .to = PLAN_NONE, .text = use};
 	}
-	if (b->marks[task] == b->stamp)
-		return;
+	bool known = b->marks[task] == b->stamp;
 	b->marks[task] = b->stamp;
-	vec_push(&b->sources, task);
+	if (!known)
+		vec_push(&b->sources, ((struct need){task, whole}));
+	/* Named by itself, too: then that counts. */
+	bool late = b->tasks.items[task].run_if != RUN_IF_SUCCESS;
+	for (size_t i = 0; known && late && !whole && i < b->sources.count; i++)
+		if (b->sources.items[i].task == task)
+			b->sources.items[i].whole = false;
+}
+
+/* Are there tasks in it that do not wait for the end of the run (run_if)? */
+static bool has_forward(const struct build *b, const struct scope *inner)
+{
+	for (size_t i = 0; i < inner->leaves.count; i++)
+		if (b->tasks.items[inner->leaves.items[i]].run_if == RUN_IF_SUCCESS)
+			return true;
+	return false;
 }
 
 void link_source(struct build *b, const struct span *span, const char *use)
 {
 	if (!span->inner) {
 		for (uint32_t i = 0; i < span->count; i++)
-			add_source(b, span->first + i, use);
+			add_source(b, span->first + i, use, false);
 		return;
 	}
 	for (const struct scope *inner = span->inner; inner; inner = inner->next_copy)
 		for (size_t i = 0; i < inner->leaves.count; i++)
-			add_source(b, inner->leaves.items[i], use);
+			add_source(b, inner->leaves.items[i], use, has_forward(b, inner));
 }
 
 static void link_after(struct build *b, const struct scope *scope, const struct task *task)
@@ -104,13 +118,13 @@ static void link_targets(struct build *b, const struct scope *scope, const struc
 	size_t use_end = b->uses.count;
 
 	for (size_t s = 0; s < b->sources.count; s++) {
-		uint32_t from = b->sources.items[s];
-		bool whole = b->details.items[from].prefix != scope->prefix; /* of a subgraph */
+		uint32_t from = b->sources.items[s].task;
+		bool whole = b->sources.items[s].whole;
 		for (uint32_t t = 0; !span->inner && t < span->count; t++)
 			add_link(b, scope, task, from, span->first + t, whole);
 		for (const struct scope *inner = span->inner; inner; inner = inner->next_copy)
 			for (size_t t = 0; t < inner->roots.count; t++)
-				add_link(b, scope, task, from, inner->roots.items[t], true);
+				add_link(b, scope, task, from, inner->roots.items[t], whole);
 	}
 	for (size_t u = first_use; u < use_end; u++)
 		b->uses.items[u].to = span->first;

@@ -110,11 +110,16 @@ static int output_of(const struct plan_detail *producer, const char *name, const
 	uint32_t type = UPKEEP_STRING;
 	const char *text = lookup->output ? lookup->output(lookup->data, name, output) : NULL;
 
-	if (!text) {
+	output_find(producer->task, output, &type);
+	if (!text && lookup->all_known && !(type & UPKEEP_LIST))
+		return error_set(err, -ENODATA, "let that task write it, or do without it",
+		        "${%s.%s} has no value: task \"%s\" did not write its output \"%s\"",
+		        name, output, name, output);
+	if (!text && !lookup->all_known) {
 		*ret = (struct value){.kind = VALUE_UNKNOWN, .after = name};
 		return 0;
 	}
-	output_find(producer->task, output, &type);
+	text = text ? text : ""; /* a list without elements */
 	int r = value_from_text(type, arena_string(arena, text), arena, ret, err);
 	if (r < 0)
 		error_prefix(err, "output \"%s\" of task \"%s\"", output, name);

@@ -129,7 +129,8 @@ void report_task(struct report *report, const struct report_task *task, int64_t 
 		state->begun_ms = now_ms;
 	report->now_ms = now_ms;
 	running_update(report, task->index, task->state == TASK_RUNNING);
-	if (task->state == TASK_FAILED && report->failed_task == UINT32_MAX)
+	bool to_blame = task->state == TASK_FAILED || task->reason == REASON_TIMEOUT;
+	if (to_blame && report->failed_task == UINT32_MAX)
 		report->failed_task = task->index;
 	if (ended && !is_silent(report)) {
 		CLEANUP_TEXT struct text line = { 0 };

@@ -78,6 +78,22 @@ static int open_slot(struct attempt *attempt, struct error *err)
 	return 0;
 }
 
+static int resolve_cwd(struct attempt *attempt, struct error *err)
+{
+	const char *cwd = attempt->options->cwd;
+	struct value value = {.kind = VALUE_STRING, .string = cwd, .has_refs = true};
+
+	attempt->cwd = cwd;
+	if (!cwd || !strstr(cwd, "${") || attempt->engine->options->plan_only)
+		return 0;
+	int r = attempt_resolve(attempt, &value, &value, err);
+	if (r == 0 && (value.kind != VALUE_STRING || value.string[0] != '/'))
+		return error_set(err, -EINVAL, NULL, "cwd must be an absolute path, got \"%s\"",
+			value_text(&attempt->arena, &value));
+	attempt->cwd = value.string;
+	return r;
+}
+
 static int start_what_it_is(struct attempt *attempt, struct error *err)
 {
 	const struct task *task = attempt->detail->task;
@@ -85,6 +101,8 @@ static int start_what_it_is(struct attempt *attempt, struct error *err)
 	int r = attempt->engine->options->plan_only ? 0 : open_slot(attempt, err);
 	if (r == 0)
 		r = attempt_resolve(attempt, &task->args, &attempt->args, err);
+	if (r == 0)
+		r = resolve_cwd(attempt, err);
 	if (r < 0)
 		return r;
 	if (task->instance)
@@ -338,8 +356,12 @@ static void judge(struct attempt *attempt)
 			(long long)attempt->options->timeout_ms % 1000);
 		attempt->transient = true;
 	} else if (attempt->cancelled) {
+		if (attempt->run_timed_out) {
+			free(attempt->message);
+			attempt->message = base_string(engine_time_limit(attempt->engine));
+		}
 		attempt->state = TASK_CANCELLED;
-		attempt->reason = REASON_CANCEL;
+		attempt->reason = attempt->run_timed_out ? REASON_TIMEOUT : REASON_CANCEL;
 	}
 }
 

@@ -224,16 +224,23 @@ static void deed_start(struct engine *engine, uint32_t gang, uint32_t number)
 	}
 }
 
-static void deed_cancel(struct engine *engine, uint32_t gang, bool kill)
+static void deed_cancel(struct engine *engine, const struct decision *decision)
 {
+	bool timed_out = decision->reason == REASON_TIMEOUT;
+
 	for (struct attempt *a = engine->running, *next; a; a = next) {
 		next = a->next;
-		if (engine->plan->tasks[a->task].gang == gang)
-			attempt_cancel(a, kill);
+		if (engine->plan->tasks[a->task].gang != decision->gang)
+			continue;
+		a->run_timed_out = timed_out;
+		attempt_cancel(a, decision->kill);
 	}
-	vec_each(&engine->starting, a)
-		if (engine->plan->tasks[(*a)->task].gang == gang)
-			(*a)->cancelled = true;
+	vec_each(&engine->starting, a) {
+		if (engine->plan->tasks[(*a)->task].gang != decision->gang)
+			continue;
+		(*a)->cancelled = true;
+		(*a)->run_timed_out = timed_out;
+	}
 }
 
 /* Attempts have written their own ends; here is what ended without one. */
@@ -251,6 +258,8 @@ static void deed_settle(struct engine *engine, const struct decision *decision)
 			engine->plan->details[engine->plan->tasks[decision->upstream].detail].name);
 	else if (memory->refused)
 		text_adds(&why, memory->refused);
+	else if (decision->state == TASK_CANCELLED && decision->reason == REASON_TIMEOUT)
+		text_adds(&why, engine_time_limit(engine));
 	int64_t now_ms = clock_wall_ms();
 	struct journal_task row = {
 		.index = decision->task,
@@ -292,7 +301,7 @@ void deed_carry_out(struct engine *engine, const struct decision *decision)
 		deed_start(engine, decision->gang, decision->attempt);
 		break;
 	case DECISION_CANCEL:
-		deed_cancel(engine, decision->gang, decision->kill);
+		deed_cancel(engine, decision);
 		break;
 	case DECISION_SETTLED:
 		deed_settle(engine, decision);

@@ -57,6 +57,18 @@ void engine_warn(struct engine *engine, uint32_t task, const char *text)
 		&(struct run_event){.kind = RUN_EVENT_WARNING, .task = task, .text = text});
 }
 
+const char *engine_time_limit(struct engine *engine)
+{
+	int64_t ms = engine->plan->graph->timeout_ms;
+	const char *text = arena_printf(&engine->arena,
+		"the time limit of %lld.%03lld s of graph \"%s\" was reached", (long long)ms / 1000,
+		(long long)ms % 1000, engine->plan->graph->name);
+
+	if (!engine->cause)
+		engine->cause = base_string(text);
+	return text;
+}
+
 /* Without a journal nothing more is started: the run is cancelled. */
 static void engine_break(struct engine *engine, const struct error *err)
 {

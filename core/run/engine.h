@@ -81,6 +81,7 @@ struct attempt {
 	enum attempt_phase phase;
 	struct arena arena;
 	struct value args; /* resolved */
+	const char *cwd;   /* resolved, NULL: "/" */
 	char mark[KEEP_MARK_SIZE]; /* of its processes, in their environment */
 
 	pid_t pid; /* of the program; 0: none */
@@ -101,6 +102,7 @@ struct attempt {
 	int64_t started_ms, started_wall_ms; /* monotonic, wall */
 	int64_t timeout_at_ms, kill_at_ms, look_at_ms; /* INT64_MAX: never */
 	bool timed_out, cancelled, killed;
+	bool run_timed_out; /* cancelled by the time limit of the graph */
 	bool ended_well; /* the program's exit code is one of `ok` */
 
 	/* What came out of it. */
@@ -219,6 +221,8 @@ void engine_unwatch(struct engine *engine, struct source *source); /* closes it 
 void engine_tell(struct engine *engine, const struct run_event *event);
 int engine_flush(struct engine *engine, enum journal_sync sync);
 void engine_warn(struct engine *engine, uint32_t task, const char *text);
+/* "time limit of ... reached", which becomes the run's cause where it has none. */
+const char *engine_time_limit(struct engine *engine);
 /* Tells decide, with the time of this turn. */
 void engine_event(struct engine *engine, const struct event *event);
 

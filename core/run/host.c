@@ -404,7 +404,7 @@ static int spawn_child(struct worker *worker, struct wire_in *in, struct child *
 	r = program_launch(
 		&(struct launch_request){.attempt = attempt, .path = path,
 			.argv = (char *const *)argv, .envp = envp,
-			.cwd = cwd ? cwd : attempt->options->cwd, .fds = fds,
+			.cwd = cwd ? cwd : attempt->cwd, .fds = fds,
 			.fd_count = fd_count, .cgroup = &attempt->slot->cgroup,
 			.starting = &attempt->starting},
 		&process, err);

@@ -55,7 +55,8 @@ static char *task_variable(struct attempt *attempt, const struct value_member *m
 	if (attempt_resolve(attempt, &member->value, &value, err) < 0)
 		return NULL;
 	const char *text = value_text(&attempt->arena, &value);
-	if (value.kind == VALUE_STRING && text_starts(text, SECRET_PREFIX)) {
+	/* Only what the graph's author wrote names a secret, never what a task put out. */
+	if (!member->value.has_refs && text_starts(text, SECRET_PREFIX)) {
 		if (secrets_get(&engine->secrets, text + strlen(SECRET_PREFIX), &secret, err) < 0)
 			return NULL;
 		blank_add(&attempt->blank, secret->text.bytes, secret->text.size);

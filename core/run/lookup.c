@@ -14,9 +14,13 @@ static const char *lookup_output(void *data, const char *task, const char *name)
 	if (index == MAP_NONE)
 		return NULL;
 	const struct task_memory *memory = &engine->memory[index];
+	char *value = NULL; /* of a list one element a line */
 	for (const struct output *o = memory->outputs; o; o = o->next)
 		if (strcmp(o->name, name) == 0)
-			return o->value;
+			value = value ? arena_printf(&engine->arena, "%s\n%s", value, o->value)
+				      : o->value;
+	if (value)
+		return value;
 	if (engine->options->plan_only)
 		return NULL;
 	if (strcmp(name, "exit") == 0 && memory->state == TASK_SUCCEEDED)
@@ -64,5 +68,6 @@ static const char *lookup_run(void *data, const char *name)
 
 void lookup_init(struct engine *engine)
 {
-	engine->lookup = (struct plan_lookup){lookup_output, lookup_run, engine};
+	engine->lookup = (struct plan_lookup){lookup_output, lookup_run, engine,
+		.all_known = !engine->options->plan_only};
 }

@@ -144,7 +144,7 @@ int program_start(struct attempt *attempt, struct error *err)
 		r = program_launch(
 			&(struct launch_request){.attempt = attempt, .path = attempt->exec.path,
 				.argv = (char *const *)attempt->exec.argv, .envp = envp,
-				.cwd = attempt->options->cwd, .fds = ends.fds,
+				.cwd = attempt->cwd, .fds = ends.fds,
 				.fd_count = ends.count, .cgroup = &attempt->slot->cgroup,
 				.starting = &attempt->starting},
 			&process, err);

@@ -169,13 +169,14 @@ static bool same_limits(const struct limits *a, const struct limits *b)
 
 static bool same_options(const struct task_options *a, const struct task_options *b)
 {
+	if (a->env.has_refs || (a->cwd && strstr(a->cwd, "${")))
+		return false; /* another value each time */
 	if (a == b)
-		return !a->env.has_refs;
+		return true;
 	return text_equal(a->run_as, b->run_as) && text_equal(a->run_as_group, b->run_as_group) &&
 		same_limits(&a->limits, &b->limits) && a->has_umask == b->has_umask &&
 		a->umask == b->umask && a->has_nice == b->has_nice && a->nice == b->nice &&
-		text_equal(a->cwd, b->cwd) && !a->env.has_refs && !b->env.has_refs &&
-		value_equal(&a->env, &b->env);
+		text_equal(a->cwd, b->cwd) && !b->env.has_refs && value_equal(&a->env, &b->env);
 }
 
 static struct worker *idle_worker(struct attempt *attempt)
@@ -242,7 +243,7 @@ static int spawn_worker(struct worker *worker, struct attempt *attempt, int sock
 		return -EINVAL;
 	int r = program_launch(
 		&(struct launch_request){.attempt = attempt, .path = worker->engine->program,
-			.argv = (char *const *)argv, .envp = envp, .cwd = attempt->options->cwd,
+			.argv = (char *const *)argv, .envp = envp, .cwd = attempt->cwd,
 			.fds = fds, .fd_count = 3, .cgroup = &worker->cgroup,
 			.starting = &attempt->starting},
 		&process, err);

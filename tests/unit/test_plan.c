@@ -28,11 +28,20 @@ static const char graphs[] =
         "    sub = { action = \"core.graph\"; graph = \"inner\"; after = \"d\";"
         " params = { text = \"${a.stdout}\"; }; when = \"${a.stdout} == 'yes'\"; };\n"
         "    z = { action = \"core.exec\"; argv = [ \"${sub/first.exit}\" ]; after = \"sub\"; };\n"
+        "    hollow = { action = \"core.graph\"; graph = \"inner\"; each = \"/nowhere/*.none\";"
+        " params = { text = \"x\"; }; after = \"a\"; };\n"
+        "    y = { action = \"core.exec\"; argv = [ \"true\" ]; after = \"hollow\"; };\n"
+        "    tale = { action = \"core.graph\"; graph = \"told\"; after = \"y\"; };\n"
+        "    x = { action = \"core.exec\"; argv = [ \"true\" ]; after = \"tale\"; };\n"
         "    none = { action = \"core.exec\"; argv = [ \"true\" ]; each = \"/nowhere/*.none\"; };\n"
         "    w = { action = \"core.exec\"; argv = [ \"cat\" ]; from = \"s\"; pool = \"io\"; lock = "
         "\"one\"; };\n"
         "    s = { action = \"core.exec\"; argv = [ \"cat\" ];"
         " retry = { attempts = 3; delay = \"1s\"; }; };\n"
+        "  }; };\n"
+        " told = { tasks = {\n"
+        "    work = { action = \"core.exec\"; argv = [ \"true\" ]; };\n"
+        "    tell = { action = \"core.exec\"; argv = [ \"true\" ]; run_if = \"done\"; };\n"
         "  }; };\n"
         " inner = { params = { text = { type = \"string\"; }; }; tasks = {\n"
         "    first = { action = \"core.exec\"; argv = [ \"${param.text}!\" ]; };\n"
@@ -142,6 +151,11 @@ static void test_shape(void **state)
 	assert_false(needs(f, "sub/last", "d"));
 	assert_true(needs(f, "z", "sub/last") && needs(f, "z", "sub/first"));
 	assert_true(task(f, "none")->flags & PLAN_EMPTY_EACH);
+	/* a subgraph of no copies keeps the order around it */
+	assert_true(task(f, "hollow")->flags & PLAN_EMPTY_EACH);
+	assert_true(needs(f, "hollow", "a") && needs(f, "y", "hollow"));
+	/* after a graph: after what of it does not wait for the end of the run */
+	assert_true(needs(f, "x", "tale/work") && !needs(f, "x", "tale/tell"));
 	assert_true(task(f, "sub/last")->flags & PLAN_WHEN);
 	assert_int_equal(task(f, "w")->gang, task(f, "s")->gang);
 	const struct plan_gang *gang = &f->plan->gangs[task(f, "s")->gang];
@@ -234,7 +248,7 @@ static void test_text(void **state)
 	assert_non_null(all);
 	assert_int_equal(json_array_size(json_object_get(all, "tasks")), f->plan->task_count);
 	assert_int_equal(json_array_size(json_object_get(all, "gangs")), f->plan->gang_count);
-	assert_int_equal(json_array_size(json_object_get(all, "outers")), 1);
+	assert_int_equal(json_array_size(json_object_get(all, "outers")), 2);
 	assert_non_null(json_object_get(json_object_get(all, "params"), "sub/"));
 	json_decref(all);
 }
