@@ -78,7 +78,8 @@ static void param_print(const struct upkeep_param *param, int depth, struct text
 	if (param->choices)
 		text_addf(out, "; one of %s", param->choices);
 	if (param->preset)
-		text_addf(out, "; default %s", param->preset);
+		text_addf(out, "; default %s%s", param->preset,
+			param->flags & UPKEEP_NO_UNDO ? ", anything else cannot be undone" : "");
 	text_addc(out, '\n');
 	for (size_t i = 0; i < param->field_count; i++)
 		param_print(&param->fields[i], depth + 1, out);

@@ -62,6 +62,7 @@ struct event {
 	bool truth;
 	bool transient; /* EVENT_ENDED, failed: worth a retry */
 	bool changed;   /* EVENT_ENDED: the site may be other than before (unknown or said so) */
+	bool irreversible; /* EVENT_ENDED: its arguments were such that this cannot be undone */
 };
 
 enum decision_kind {

@@ -285,14 +285,14 @@ static void gang_end(struct decide *d, uint32_t gang)
 	resource_give(d, gang);
 }
 
-static void note_change(struct decide *d, uint32_t task)
+static void note_change(struct decide *d, uint32_t task, bool irreversible)
 {
 	const struct plan_task *planned = &d->plan->tasks[task];
 	struct track *track = &d->tracks[task];
 
 	if (d->units[planned->gang].final || track->undo != UNDO_NOTHING)
 		return; /* run_if tasks are never undone */
-	track->undo = planned->flags & PLAN_CAN_UNDO ? UNDO_TODO : UNDO_IRREVERSIBLE;
+	track->undo = planned->flags & PLAN_CAN_UNDO && !irreversible ? UNDO_TODO : UNDO_IRREVERSIBLE;
 	d->changed_count++;
 }
 
@@ -309,7 +309,7 @@ void gang_end_task(struct decide *d, const struct event *event)
 	if (event->result == TASK_CANCELLED && event->reason == REASON_NONE)
 		track->reason = d->stop_reason;
 	if (event->changed)
-		note_change(d, event->task);
+		note_change(d, event->task, event->irreversible);
 	unit->running--;
 	if (event->result != TASK_SUCCEEDED && !unit->failed) {
 		unit->failed = true;

@@ -29,3 +29,24 @@ const struct upkeep_output *action_output(const struct action_description *actio
 			return &action->decl.outputs[i];
 	return NULL;
 }
+
+static bool is_default(const struct upkeep_param *param, const struct value *value)
+{
+	bool truth = value->kind == VALUE_BOOL;
+
+	if (value->has_refs || (!truth && value->kind != VALUE_STRING))
+		return true; /* not known yet, or refused elsewhere */
+	return strcmp(param->preset, truth ? value->truth ? "true" : "false" : value->string) == 0;
+}
+
+uint32_t action_changes(const struct upkeep_action *action, const struct value *args)
+{
+	for (size_t i = 0; i < action->param_count; i++) {
+		const struct upkeep_param *param = &action->params[i];
+		const struct value *value = param->flags & UPKEEP_NO_UNDO
+			? value_get(args, param->name) : NULL;
+		if (value && !is_default(param, value))
+			return UPKEEP_CHANGES_IRREVERSIBLE;
+	}
+	return action->changes;
+}

@@ -10,16 +10,18 @@
 #include <string.h>
 
 #define NEXT "mend the plugin and build it again; upkeep lint plugin FILE.so lists what is wrong"
-#define FLAGS_KNOWN (UPKEEP_REQUIRED | UPKEEP_NONEMPTY | UPKEEP_GLOBS | UPKEEP_SEARCHED)
+#define FLAGS_KNOWN \
+	(UPKEEP_REQUIRED | UPKEEP_NONEMPTY | UPKEEP_GLOBS | UPKEEP_SEARCHED | UPKEEP_NO_UNDO)
 #define ACTION_FLAGS_KNOWN \
 	(UPKEEP_STREAM_IN | UPKEEP_STREAM_OUT | UPKEEP_STREAM_IN_NEEDED | UPKEEP_READS_PART | \
-		UPKEEP_RETRY_CONTINUES | UPKEEP_LEAVES_RUNNING)
+		UPKEEP_RETRY_CONTINUES | UPKEEP_LEAVES_RUNNING | UPKEEP_PLANS_UNKNOWN)
 
 /* Where the checker stands, for its messages. */
 struct check {
 	const struct plugin_description *plugin;
 	const char *table; /* "settings", "action \"dump\"" */
 	bool newer;        /* made for a minor that this host does not know yet */
+	bool recorded;     /* the table is of an action that writes undo records */
 	struct error *err;
 };
 
@@ -180,6 +182,16 @@ static int check_member(const struct check *check, const struct upkeep_param *pa
 	return fault(check, param->name, text ? text : "lies outside its struct");
 }
 
+/* Only of what could be undone can an argument say that it cannot. */
+static bool no_undo_fits(const struct check *check, const struct upkeep_param *param,
+	unsigned depth)
+{
+	if (!(param->flags & UPKEEP_NO_UNDO))
+		return true;
+	return check->recorded && depth == 0 && param->preset &&
+		(param->type == UPKEEP_BOOL || param->type == UPKEEP_CHOICE);
+}
+
 static int check_param(const struct check *check, const struct upkeep_param *param, size_t size,
 	unsigned depth)
 {
@@ -201,6 +213,9 @@ static int check_param(const struct check *check, const struct upkeep_param *par
 	if (group != (param->field_count > 0))
 		return fault(check, param->name, "fields belong to the type GROUP, and there to "
 			"every parameter");
+	if (!no_undo_fits(check, param, depth))
+		return fault(check, param->name, "NO_UNDO belongs to a BOOL or CHOICE with a "
+			"default, of an action whose changes are recorded");
 	int r = check_member(check, param, size);
 	if (r == 0)
 		r = check_preset(check, param);
@@ -266,6 +281,8 @@ static int check_action(const struct check *check, const struct action_descripti
 		return fault(check, decl->name, "has a flag that its ABI does not have");
 	if (decl->flags & UPKEEP_STREAM_IN_NEEDED && !(decl->flags & UPKEEP_STREAM_IN))
 		return fault(check, decl->name, "needs a stream that it does not read");
+	if (decl->flags & UPKEEP_PLANS_UNKNOWN && !(action->has & ACTION_HAS_PLAN))
+		return fault(check, decl->name, "plans with unknown arguments and has no plan");
 	if (decl->changes == UPKEEP_CHANGES_RECORDED && !(action->has & ACTION_HAS_UNDO))
 		return fault(check, decl->name, "writes undo records and has no undo");
 	int r = check_params(check, decl->params, decl->param_count, decl->params_size, 0);
@@ -281,6 +298,7 @@ static int check_actions(struct check *check)
 		const char *name = plugin->actions[i].decl.name;
 		snprintf(table, sizeof table, "action \"%.63s\"", name ? name : "");
 		check->table = table;
+		check->recorded = plugin->actions[i].decl.changes == UPKEEP_CHANGES_RECORDED;
 		int r = check_action(check, &plugin->actions[i]);
 		for (size_t j = 0; r == 0 && j < i; j++)
 			if (text_equal(name, plugin->actions[j].decl.name))

@@ -6,7 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-static uint8_t flags_of(const struct task *task, const struct plan_detail *outer)
+static uint8_t flags_of(const struct task *task, const struct plan_detail *outer, uint8_t changes)
 {
 	const struct task_options *options = task->options;
 	uint8_t flags = 0;
@@ -21,7 +21,8 @@ static uint8_t flags_of(const struct task *task, const struct plan_detail *outer
 	if (options->pivot)
 		flags |= PLAN_PIVOT;
 	if (options->rollback.kind != VALUE_NONE ||
-	        (task->action && task->action->has & ACTION_HAS_UNDO))
+	        (task->action && task->action->has & ACTION_HAS_UNDO &&
+	                changes != UPKEEP_CHANGES_IRREVERSIBLE))
 		flags |= PLAN_CAN_UNDO;
 	return flags;
 }
@@ -31,7 +32,7 @@ static uint8_t changes_of(const struct task *task)
 	const struct value *changes = task_is_exec(task) ? value_get(&task->args, "changes") : NULL;
 
 	if (!changes || changes->kind != VALUE_STRING)
-		return (uint8_t)(task->action ? task->action->decl.changes
+		return (uint8_t)(task->action ? action_changes(&task->action->decl, &task->args)
 		                              : UPKEEP_CHANGES_UNKNOWN);
 	return strcmp(changes->string, "none") == 0           ? UPKEEP_CHANGES_NONE
 	       : strcmp(changes->string, "irreversible") == 0 ? UPKEEP_CHANGES_IRREVERSIBLE
@@ -64,8 +65,8 @@ static void add_task(struct build *b, struct scope *scope, const struct task *ta
 	planned->detail = (uint32_t)b->details.count - 1;
 	planned->source = PLAN_NONE;
 	planned->run_if = run_if_of(task, scope->outer);
-	planned->flags = flags_of(task, scope->outer);
 	planned->changes = changes_of(task);
+	planned->flags = flags_of(task, scope->outer, planned->changes);
 	planned->duration_ms = duration_of(b, name);
 	*detail = (struct plan_detail){.name = name,
 	        .task = task,

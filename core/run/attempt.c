@@ -105,6 +105,8 @@ static int start_what_it_is(struct attempt *attempt, struct error *err)
 		r = resolve_cwd(attempt, err);
 	if (r < 0)
 		return r;
+	if (task->instance && !attempt->engine->options->plan_only)
+		attempt->changes = (uint8_t)action_changes(&task->action->decl, &attempt->args);
 	if (task->instance)
 		return action_start(attempt, err);
 	if (attempt->engine->options->plan_only)
@@ -371,6 +373,13 @@ static int64_t cpu_ms(const struct rusage *usage)
 		(usage->ru_utime.tv_usec + usage->ru_stime.tv_usec) / 1000;
 }
 
+/* Only the arguments, whole at the start, say so for sure (UPKEEP_NO_UNDO). */
+static bool cannot_be_undone(const struct attempt *attempt)
+{
+	return attempt->changes == UPKEEP_CHANGES_IRREVERSIBLE &&
+		attempt->options->rollback.kind == VALUE_NONE;
+}
+
 static void put_result(struct attempt *attempt)
 {
 	struct engine *engine = attempt->engine;
@@ -460,17 +469,20 @@ static void attempt_over(struct attempt *attempt)
 			attempt->detail->name, (unsigned long long)log_dropped(&attempt->log));
 		engine_warn(engine, attempt->task, text_string(&text));
 	}
+	/* Told first, since it knows whether there is something to undo now; nothing is decided
+	 * on it before the result is in the journal. */
+	engine_event(engine, &(struct event){.kind = EVENT_ENDED, .task = attempt->task,
+				     .gang = engine->plan->tasks[attempt->task].gang,
+				     .result = attempt->state, .reason = attempt->reason,
+				     .transient = attempt->transient,
+				     .changed = attempt->changed,
+				     .irreversible = cannot_be_undone(attempt)});
 	put_result(attempt);
 	remember_cause(attempt);
 	while (*link != attempt)
 		link = &(*link)->next;
 	*link = attempt->next;
 	leave_slot(engine, attempt->slot);
-	engine_event(engine, &(struct event){.kind = EVENT_ENDED, .task = attempt->task,
-				     .gang = engine->plan->tasks[attempt->task].gang,
-				     .result = attempt->state, .reason = attempt->reason,
-				     .transient = attempt->transient,
-				     .changed = attempt->changed});
 	attempt_free(attempt);
 }
 

@@ -38,7 +38,7 @@ bool foresee_arguments(struct attempt *attempt)
 {
 	struct engine *engine = attempt->engine;
 	const struct upkeep_action *action = &attempt->detail->task->action->decl;
-	bool enough = true;
+	bool copes = action->flags & UPKEEP_PLANS_UNKNOWN, enough = true;
 
 	for (uint32_t i = 0; i < attempt->args.group.count; i++) {
 		const struct value_member *member = &attempt->args.group.members[i];
@@ -46,7 +46,7 @@ bool foresee_arguments(struct attempt *attempt)
 
 		if (!after)
 			continue;
-		enough = enough && !is_required(action, member->name);
+		enough = enough && copes && !is_required(action, member->name);
 		engine->would |= changes_something(attempt);
 		engine_tell(engine, &(struct run_event){.kind = RUN_EVENT_WOULD,
 			.task = attempt->task, .unknown = after,

@@ -312,7 +312,7 @@ static int64_t host_secret(struct upkeep_ctx *ctx, const char *name, const char 
 			*ret_text = secret->value;
 			return (int64_t)strlen(secret->value);
 		}
-	return complain(ctx, -EACCES, "this secret was not named: upkeep_test_secret gives it");
+	return complain(ctx, -EPERM, "this secret was not named: upkeep_test_secret gives it");
 }
 
 const struct upkeep_host fake_host = {

@@ -82,6 +82,7 @@ struct upkeep_test *upkeep_test_new(const struct upkeep_plugin *plugin)
 	struct upkeep_test *test = base_alloc(sizeof *test);
 	CLEANUP_ERROR struct error err = { 0 };
 
+	signal(SIGPIPE, SIG_IGN); /* as in a worker */
 	test->undo_dir = test->temp_dir = test->in = test->out = -1;
 	test->whole = 1;
 	test->left_ms = INT64_MAX;
@@ -251,6 +252,19 @@ static void feed(struct upkeep_test *test)
 	test->in = ends[0];
 }
 
+/* As upkeep does: no plan without an argument that is not known yet, unless it can. */
+static bool knows_enough(const struct upkeep_test *test)
+{
+	const struct upkeep_action *decl = &test->action->decl;
+
+	for (size_t i = 0; i < decl->param_count; i++)
+		if (test->decoded.states[i] == UPKEEP_ARG_UNKNOWN &&
+			(!(decl->flags & UPKEEP_PLANS_UNKNOWN) ||
+				decl->params[i].flags & UPKEEP_REQUIRED))
+			return false;
+	return true;
+}
+
 static int32_t call_back(struct upkeep_test *test, const struct upkeep_action *action,
 	const struct upkeep_undo *record)
 {
@@ -262,7 +276,7 @@ static int32_t call_back(struct upkeep_test *test, const struct upkeep_action *a
 		return action->run(ctx);
 	case CALL_PLAN:
 		test->woulds.count = 0;
-		return action->plan ? action->plan(ctx) : UPKEEP_CHANGED;
+		return action->plan && knows_enough(test) ? action->plan(ctx) : UPKEEP_CHANGED;
 	case CALL_CHECK:
 		return action->check ? action->check(ctx) : UPKEEP_UNCHANGED;
 	case CALL_PROBE:
@@ -273,6 +287,13 @@ static int32_t call_back(struct upkeep_test *test, const struct upkeep_action *a
 		break;
 	}
 	return UPKEEP_TEST_WRONG;
+}
+
+/* Of arguments that are not known yet, nothing can be checked. */
+static int32_t check_first(struct upkeep_test *test, const struct upkeep_action *action)
+{
+	test->mode = CALL_CHECK;
+	return action->check && !arguments_unknown(&test->decoded) ? action->check(&test->ctx) : 0;
 }
 
 static int32_t call(struct upkeep_test *test, enum call_mode mode, const char *name,
@@ -291,6 +312,9 @@ static int32_t call(struct upkeep_test *test, enum call_mode mode, const char *n
 	test->ctx.args = NULL;
 	if (r == 0 && !record)
 		r = decode(test);
+	if (r < 0)
+		return r;
+	r = mode == CALL_PLAN || mode == CALL_RUN ? check_first(test, action) : 0;
 	if (r < 0)
 		return r;
 	test->mode = mode;
@@ -316,9 +340,15 @@ int32_t upkeep_test_plan(struct upkeep_test *test, const char *action)
 
 int32_t upkeep_test_run(struct upkeep_test *test, const char *action)
 {
-	int32_t r = call(test, CALL_CHECK, action, NULL);
+	return call(test, CALL_RUN, action, NULL);
+}
 
-	return r < 0 ? r : call(test, CALL_RUN, action, NULL);
+uint32_t upkeep_test_changes(struct upkeep_test *test, const char *action)
+{
+	const struct action_description *found =
+		description_action(&test->admitted.description, action);
+
+	return found ? action_changes(&found->decl, &test->args) : UPKEEP_CHANGES_UNKNOWN;
 }
 
 int32_t upkeep_test_probe(struct upkeep_test *test, const char *action)

@@ -250,6 +250,11 @@ int arguments_decode(const struct upkeep_param *params, size_t count, size_t siz
 	return decode_group(&decoder, params, count, group, ret->block, ret->states);
 }
 
+bool arguments_unknown(const struct arguments *arguments)
+{
+	return arguments->count && memchr(arguments->states, UPKEEP_ARG_UNKNOWN, arguments->count);
+}
+
 int32_t arguments_state(const struct arguments *arguments, size_t offset)
 {
 	for (size_t i = 0; i < arguments->count; i++)

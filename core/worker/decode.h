@@ -21,6 +21,8 @@ struct arguments {
  * output) are made numbers in `group`.  -EINVAL with all faults. */
 int arguments_decode(const struct upkeep_param *params, size_t count, size_t size,
 	struct value *group, struct arena *arena, struct arguments *ret, struct error *err);
+/* True where one of them is not known yet. */
+bool arguments_unknown(const struct arguments *arguments);
 /* UPKEEP_ARG_* of the parameter at that offset; -EINVAL: there is none. */
 int32_t arguments_state(const struct arguments *arguments, size_t offset);
 

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -194,6 +195,23 @@ static int call_back(struct call *call, const struct upkeep_action *action)
 	return fault(call, "unknown mode");
 }
 
+/* Rules between arguments hold before anything is planned or done; of what is not known yet
+ * nothing can be said. */
+static int call_checked(struct call *call, const struct upkeep_action *action)
+{
+	enum call_mode mode = call->mode;
+
+	if ((mode == CALL_RUN || mode == CALL_PLAN) && action->check &&
+		!arguments_unknown(&call->arguments)) {
+		call->mode = CALL_CHECK;
+		int r = action->check(&call->ctx);
+		call->mode = mode;
+		if (r < 0)
+			return r;
+	}
+	return call_back(call, action);
+}
+
 static int decode_arguments(struct call *call, const struct action_description *action)
 {
 	CLEANUP_ERROR struct error err = { 0 };
@@ -245,7 +263,7 @@ static int make_call(struct worker *worker, struct call *call)
 	if (r < 0)
 		return r;
 	int saved_out = redirect(start->to_stdout, 1), saved_err = redirect(start->to_stderr, 2);
-	r = call_back(call, action);
+	r = call_checked(call, action);
 	fflush(NULL);
 	redirect_back(saved_out, 1);
 	redirect_back(saved_err, 2);
@@ -338,6 +356,7 @@ void worker_main(int socket)
 	struct worker worker = { .socket = socket };
 
 	prctl(PR_SET_DUMPABLE, 0);
+	signal(SIGPIPE, SIG_IGN);
 	fcntl(socket, F_SETFD, FD_CLOEXEC);
 	crash_report();
 	if (!load(&worker))

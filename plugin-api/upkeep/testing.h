@@ -47,7 +47,9 @@ void upkeep_test_setting(struct upkeep_test *test, const char *name, const char 
 void upkeep_test_setting_add(struct upkeep_test *test, const char *name, const char *value);
 
 /* CALLS: the callback's result.  Before check, plan, run and probe the arguments are
- * decoded; run is refused as in upkeep where check fails. */
+ * decoded; before plan and run comes check, as in upkeep, and where that fails its result
+ * is the answer.  A plan that upkeep would not ask for, since an argument is not known yet
+ * (upkeep_test_set_unknown), answers UPKEEP_CHANGED and is not called. */
 int32_t upkeep_test_check(struct upkeep_test *test, const char *action);
 int32_t upkeep_test_plan(struct upkeep_test *test, const char *action);
 int32_t upkeep_test_run(struct upkeep_test *test, const char *action);
@@ -58,6 +60,9 @@ int32_t upkeep_test_undo_record(struct upkeep_test *test, const char *action, si
 /* Undoes all records that are neither dropped nor done, newest first; stops at a failure.
  * UPKEEP_UNCHANGED where there was none. */
 int32_t upkeep_test_undo(struct upkeep_test *test, const char *action);
+
+/* UPKEEP_CHANGES_* of the action with these arguments (see UPKEEP_NO_UNDO). */
+uint32_t upkeep_test_changes(struct upkeep_test *test, const char *action);
 
 /* A record as an earlier version of the plugin could have left it; its number. */
 size_t upkeep_test_forge(struct upkeep_test *test, const char *kind, uint32_t version,

@@ -123,8 +123,8 @@ static const struct upkeep_param prune_params[] = {
 		.offset = UPKEEP_MEMBER(struct prune_args, undo_keep_ms, int64_t),
 		.preset = "7d" },
 	UPKEEP_PARAM_CHOICE(struct prune_args, space,
-		"later: when undo_keep is over; now: at once, and for good", .choices = "later|now",
-		.preset = "later"),
+		"later: when undo_keep is over; now: at once, and for good",
+		.flags = UPKEEP_NO_UNDO, .choices = "later|now", .preset = "later"),
 };
 static const struct upkeep_output prune_outputs[] = {
 	UPKEEP_OUT("removed", UPKEEP_INT, "backups removed"),

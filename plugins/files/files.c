@@ -82,7 +82,7 @@ static const struct upkeep_param expire_params[] = {
 		.flags = UPKEEP_GLOBS),
 	UPKEEP_PARAM_CHOICE(struct expire_args, space,
 		"free the space when the undo expires, or now: then it cannot be undone",
-		.preset = "later", .choices = "later|now"),
+		.flags = UPKEEP_NO_UNDO, .preset = "later", .choices = "later|now"),
 };
 
 static const struct upkeep_output expire_outputs[] = {

@@ -22,7 +22,7 @@ static const struct field fields[] = {
 };
 
 static const char *const kinds[] = { RECORD_RENAME, RECORD_REPLACE, RECORD_COLLAPSE,
-	RECORD_TRUNCATE, RECORD_MKDIR, RECORD_REMOVED };
+	RECORD_TRUNCATE, RECORD_MKDIR };
 
 static int name_set(char *dir_room, char *name_room, const char *dir, const char *name)
 {

@@ -14,7 +14,6 @@
 #define RECORD_COLLAPSE "collapse" /* the head of from was copied to to and cut out of from */
 #define RECORD_TRUNCATE "truncate" /* from was copied to to and emptied */
 #define RECORD_MKDIR "mkdir"       /* directory to_dir was made */
-#define RECORD_REMOVED "removed"   /* from was removed for good */
 
 struct record {
 	const char *kind;

@@ -56,30 +56,20 @@ static int slot_name(int slot_fd, const char *name, char room[NAME_MAX + 1])
 	return -EEXIST;
 }
 
+/* Without a record: the call is irreversible (UPKEEP_NO_UNDO). */
 static int32_t remove_now(struct upkeep_ctx *ctx, struct place file, struct place slot,
 	const struct stat *st)
 {
-	struct record record = { .kind = RECORD_REMOVED };
-	char about[UPKEEP_TEXT_MAX];
-	uint64_t id;
 	if (!beneath_is(file.dir_fd, file.name, st->st_dev, st->st_ino))
 		return PLACE_SKIPPED;
-	snprintf(about, sizeof about, "%s/%s is removed for good", file.dir, file.name);
-	if (record_from(&record, file.dir, file.name, st) < 0)
-		return trash_fail(ctx, file.dir, -ENAMETOOLONG);
-	int32_t r = record_push(ctx, &record, about, &id);
-	if (r < 0)
-		return r;
 	/* by way of the trash, where nobody can change what the name means */
 	if (renameat2(file.dir_fd, file.name, slot.dir_fd, slot.name, RENAME_NOREPLACE) < 0 ||
 		!beneath_is(slot.dir_fd, slot.name, st->st_dev, st->st_ino)) {
 		renameat2(slot.dir_fd, slot.name, file.dir_fd, file.name, RENAME_NOREPLACE);
-		ctx->host->undo_drop(ctx, id);
 		return PLACE_SKIPPED;
 	}
 	if (unlinkat(slot.dir_fd, slot.name, 0) < 0)
 		return trash_fail(ctx, file.dir, -errno);
-	ctx->host->undo_applied(ctx, id, NULL);
 	return 0;
 }
 

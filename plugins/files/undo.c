@@ -87,16 +87,6 @@ static int32_t mkdir_undo(struct upkeep_ctx *ctx, const struct record *r)
 	return 0;
 }
 
-static int32_t removed_undo(struct upkeep_ctx *ctx, const struct record *r)
-{
-	CLEANUP_FD int from = beneath_open_dir(r->from_dir);
-	if (from >= 0 && beneath_is(from, r->from_name, r->from_dev, r->from_ino))
-		return 0;
-	return upkeep_fail(ctx, UPKEEP_NEEDS_PERSON, "upkeep resolve RUN --why \"as wished\"",
-		"space = \"now\" cannot be undone", "\"%s/%s\" was removed for good", r->from_dir,
-		r->from_name);
-}
-
 static int32_t kind_undo(struct upkeep_ctx *ctx, const struct record *r)
 {
 	if (strcmp(r->kind, RECORD_RENAME) == 0)
@@ -107,7 +97,7 @@ static int32_t kind_undo(struct upkeep_ctx *ctx, const struct record *r)
 		return collapse_undo(ctx, r);
 	if (strcmp(r->kind, RECORD_TRUNCATE) == 0)
 		return truncate_undo(ctx, r);
-	return strcmp(r->kind, RECORD_MKDIR) == 0 ? mkdir_undo(ctx, r) : removed_undo(ctx, r);
+	return mkdir_undo(ctx, r);
 }
 
 int32_t files_undo(struct upkeep_ctx *ctx, const struct upkeep_undo *undo)
@@ -130,14 +120,6 @@ static int32_t mkdir_probe(const struct record *r)
 										   : UPKEEP_NOT_DONE;
 }
 
-static int32_t removed_probe(const struct record *r)
-{
-	CLEANUP_FD int dir = beneath_open_dir(r->from_dir);
-	return dir >= 0 && beneath_is(dir, r->from_name, r->from_dev, r->from_ino)
-		? UPKEEP_NOT_DONE
-		: UPKEEP_DONE;
-}
-
 int32_t undo_probe(struct upkeep_ctx *ctx, const struct upkeep_undo *undo)
 {
 	struct record r;
@@ -150,5 +132,5 @@ int32_t undo_probe(struct upkeep_ctx *ctx, const struct upkeep_undo *undo)
 		return replace_probe(&r);
 	if (strcmp(r.kind, RECORD_COLLAPSE) == 0 || strcmp(r.kind, RECORD_TRUNCATE) == 0)
 		return collapse_probe(&r);
-	return strcmp(r.kind, RECORD_MKDIR) == 0 ? mkdir_probe(&r) : removed_probe(&r);
+	return mkdir_probe(&r);
 }

@@ -222,6 +222,36 @@ static int32_t run_crash(struct upkeep_ctx *ctx)
 	return UPKEEP_FAILED;
 }
 
+static int32_t check_rules(struct upkeep_ctx *ctx)
+{
+	const struct args *args = ctx->args;
+
+	return args->stop ? upkeep_fail(ctx, UPKEEP_FAILED, NULL, NULL, "it is against the rules")
+			  : UPKEEP_UNCHANGED;
+}
+
+static int32_t plan_rules(struct upkeep_ctx *ctx)
+{
+	const struct args *args = ctx->args;
+
+	upkeep_would(ctx, NULL, "unknown=%d given=%d stop=%d",
+		UPKEEP_UNKNOWN(ctx, struct args, program), UPKEEP_GIVEN(ctx, struct args, program),
+		args->stop);
+	return UPKEEP_UNCHANGED;
+}
+
+static int32_t run_rules(struct upkeep_ctx *ctx)
+{
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return UPKEEP_FAILED;
+	close(ends[0]);
+	SAY(ctx, "broken pipe", write(ends[1], "x", 1) < 0 ? errno : 0);
+	close(ends[1]);
+	return UPKEEP_UNCHANGED;
+}
+
 #define ACTION(word, ...) { .name = #word, .about = "Uses " #word, \
 	UPKEEP_PARAMS(struct args, params), \
 	UPKEEP_OUTPUTS(outputs), .run = run_##word, ##__VA_ARGS__ }
@@ -234,6 +264,7 @@ static const struct upkeep_action actions[] = {
 	ACTION(tell, .plan = plan_tell),
 	ACTION(stream, .flags = UPKEEP_STREAM_IN | UPKEEP_STREAM_OUT),
 	ACTION(crash),
+	ACTION(rules, .flags = UPKEEP_PLANS_UNKNOWN, .check = check_rules, .plan = plan_rules),
 };
 
 UPKEEP_PLUGIN(.name = "calling", .version = "1.0", .about = "Calls its host",

@@ -101,7 +101,7 @@ static void test_secrets(void **state)
 	upkeep_test_set(t, "secret", "file:/pw");
 	assert_int_equal(upkeep_test_run(t, "secret"), UPKEEP_UNCHANGED);
 	logs(t, "secret=6\nsecret again=6\nsame=1\n");
-	logs(t, "\nother=-13\n");
+	logs(t, "\nother=-1\n");
 	logs(t, "\npush=-1\n");
 	assert_int_equal(upkeep_test_records(t), 0);
 	upkeep_test_free(t);
@@ -186,6 +186,28 @@ static void test_told(void **state)
 	upkeep_test_free(t);
 }
 
+/* check comes before plan and run, and what is not known yet is not planned with. */
+static void test_rules(void **state)
+{
+	struct upkeep_test *t = make();
+
+	(void)state;
+	upkeep_test_set(t, "stop", "true");
+	assert_int_equal(upkeep_test_check(t, "rules"), UPKEEP_FAILED);
+	assert_int_equal(upkeep_test_plan(t, "rules"), UPKEEP_FAILED);
+	assert_int_equal(upkeep_test_run(t, "rules"), UPKEEP_FAILED);
+	assert_string_equal(upkeep_test_what(t), "it is against the rules");
+	upkeep_test_set_unknown(t, "program");
+	assert_int_equal(upkeep_test_plan(t, "rules"), UPKEEP_UNCHANGED);
+	assert_string_equal(upkeep_test_would(t, 0), "unknown=1 given=1 stop=1");
+	assert_int_equal(upkeep_test_plan(t, "tell"), UPKEEP_CHANGED); /* and is not called */
+	assert_int_equal(upkeep_test_woulds(t), 0);
+	upkeep_test_clear(t);
+	assert_int_equal(upkeep_test_run(t, "rules"), UPKEEP_UNCHANGED);
+	logs(t, "broken pipe=32\n");
+	upkeep_test_free(t);
+}
+
 static void test_wrong_arguments(void **state)
 {
 	struct upkeep_test *t = make();
@@ -212,10 +234,10 @@ int main(void)
 		cmocka_unit_test(test_cancelled),
 		cmocka_unit_test(test_streams),
 		cmocka_unit_test(test_told),
+		cmocka_unit_test(test_rules),
 		cmocka_unit_test(test_wrong_arguments),
 	};
 
-	signal(SIGPIPE, SIG_IGN);
 	alarm(60);
 	return !!cmocka_run_group_tests(tests, NULL, NULL);
 }

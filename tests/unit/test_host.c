@@ -464,6 +464,41 @@ static void test_streams(void **state)
 	finish(&talk);
 }
 
+static struct value bool_value(bool truth)
+{
+	return (struct value){ .kind = VALUE_BOOL, .truth = truth };
+}
+
+/* check comes first, and where it fails nothing is planned or done. */
+static void test_rules(void **state)
+{
+	struct value_member stop[] = { { .name = "stop", .value = bool_value(true) } };
+	struct value_member unknown[] = { { .name = "stop", .value = bool_value(true) },
+		{ .name = "program", .value = { .kind = VALUE_UNKNOWN, .after = "x" } } };
+	struct talk talk;
+
+	(void)state;
+	begin(&talk);
+	for (int64_t serial = 1; serial < 3; serial++) {
+		begin_start(&talk, serial, serial == 1 ? WIRE_MODE_RUN : WIRE_MODE_PLAN, "rules");
+		put_args(&talk, stop, 1);
+		send_now(&talk);
+		expect_log(&talk, "failing: it is against the rules");
+		expect_done(&talk, serial, UPKEEP_FAILED);
+	}
+	begin_start(&talk, 3, WIRE_MODE_PLAN, "rules");
+	put_args(&talk, unknown, 2);
+	send_now(&talk);
+	expect(&talk, WIRE_WOULD);
+	expect_text(&talk, WIRE_TEXT, "unknown=1 given=1 stop=1");
+	expect_done(&talk, 3, UPKEEP_UNCHANGED);
+	begin_start(&talk, 4, WIRE_MODE_RUN, "rules");
+	send_now(&talk);
+	expect_log(&talk, "broken pipe=32");
+	expect_done(&talk, 4, UPKEEP_UNCHANGED);
+	finish(&talk);
+}
+
 /* Why it failed is in the log also where the plugin does not live to answer. */
 static void test_failure_before_a_crash(void **state)
 {
@@ -498,6 +533,7 @@ int main(void)
 		cmocka_unit_test(test_cancel),
 		cmocka_unit_test(test_tells),
 		cmocka_unit_test(test_plan),
+		cmocka_unit_test(test_rules),
 		cmocka_unit_test(test_streams),
 		cmocka_unit_test(test_failure_before_a_crash),
 	};

@@ -7,8 +7,20 @@
  * may ask of its host comes through `ctx->host`, best by the static inline
  * wrappers at the end of this file.
  *
- * CHANGELOG (newest first; every addition is dated and raises the minor)
+ * CHANGELOG (newest first; every addition is dated and raises the minor; until the first
+ * release 1.0 itself may still change, each time with a line here)
+ *   1.0  2026-11-24  UPKEEP_NO_UNDO, UPKEEP_PLANS_UNKNOWN; `check` runs before plan and run
  *   1.0  2026-11-23  first version
+ *
+ * LIFE OF A PLUGIN
+ *   It is loaded into a worker: a process of its own, one for each instance (and user,
+ *   limits, environment), which calls one action at a time and many in its life, and ends
+ *   with _exit: no destructor and no atexit function runs.  A crash costs that task alone.
+ *   Before that it was loaded once by a process without privileges (user nobody, writes
+ *   no file, 5 s of processor time) that read its tables and called none of its functions:
+ *   constructors must cope with that.
+ *   open, then for each task check, plan or run, for its records undo and probe, in the
+ *   end close.  A worker that is killed calls no close.
  *
  * RULES OF THE BORDER
  *   - Only fixed-width integers, double, pointers and size_t cross it.
@@ -17,11 +29,20 @@
  *   - What the host passes lives until the callback returns.  What the plugin
  *     passes is copied during the call.  Nobody frees the other side's memory.
  *   - Nobody writes into the other side's structs.
- *   - Callbacks run on one thread.  From threads of its own a plugin may only
- *     call log, progress and poll the descriptor of cancel_fd.
+ *   - Callbacks run on one thread, never two at once in a process.  From threads of its
+ *     own a plugin may only call log, progress and poll the descriptor of cancel_fd, and
+ *     only until the callback returns.
+ *   - Nothing of a context is used after its callback has returned, descriptors included.
+ *     Descriptors that the host gives are close-on-exec, and the host's to close unless
+ *     their comment says otherwise.
+ *   - A callback runs as the task's user, in its working directory, with its environment,
+ *     umask and limits.  SIGPIPE is ignored, every other signal as in a new process.
+ *   - Blocking is allowed; who blocks for long polls cancel_fd too.  What does not stop is
+ *     killed when the task's time limit and `kill_after` have passed.
  *   - Text is UTF-8 where it is made for people; paths are bytes without NUL.
  *   - Functions of the host return 0 or a count on success and a negative errno
- *     value on failure, unless their comment says otherwise.
+ *     value on failure, unless their comment says otherwise.  None may be called with a
+ *     context that is not that of the callback being made.
  */
 #ifndef UPKEEP_PLUGIN_H
 #define UPKEEP_PLUGIN_H
@@ -50,10 +71,12 @@ extern "C" {
 
 #define UPKEEP_MAGIC 0x75706b70u /* "upkp" */
 
-/* The longest message that crosses to the host in one call (log line, failure,
- * output, row, undo payload with its names), in bytes: 128 KiB. */
+/* The longest message that crosses to the host in one call (failure, output, row, undo
+ * payload with its names), in bytes: 128 KiB, names and lengths included; longer is
+ * -EMSGSIZE.  A log text may be longer: it crosses in parts. */
 #define UPKEEP_MESSAGE_MAX 131072u
-/* The longest payload of an undo record, in bytes: 64 KiB. */
+/* The longest payload of an undo record, token of a plan, and value of an output, in
+ * bytes: 64 KiB. */
 #define UPKEEP_PAYLOAD_MAX 65536u
 
 /*
@@ -113,41 +136,50 @@ struct upkeep_groups { /* GROUP: element i begins at (const char *)items + i * s
 #define UPKEEP_GLOBS 4u     /* shell wildcards are meant; said in the manual */
 #define UPKEEP_SEARCHED 8u  /* a PATH that may be a bare program name, searched in the
                              * fixed path /usr/local/sbin:...:/bin, never in $PATH */
+#define UPKEEP_NO_UNDO 16u  /* a BOOL or CHOICE with a default, of an action that is
+                             * CHANGES_RECORDED: with any other value the call counts as
+                             * CHANGES_IRREVERSIBLE, and need push no records */
 
 /*
  * A parameter of an action, a setting of a plugin, or a field of a group.
  * Made with UPKEEP_PARAM and its like below, never by position.
  */
 struct upkeep_param {
-	const char *name;    /* [a-z][a-z0-9_]*, not one of UPKEEP_CORE_KEYS */
-	const char *about;   /* one sentence without a full stop */
-	size_t offset;       /* of the member in the arguments struct */
+	const char *name;    /* [a-z][a-z0-9_]*, up to 63 characters; not one of
+	                      * UPKEEP_CORE_KEYS (settings and fields of groups may be) */
+	const char *about;   /* one sentence without a full stop, up to 64 KiB */
+	size_t offset;       /* of the member in the arguments struct, bytes; aligned for
+	                      * its type, inside the struct */
 	uint32_t type;       /* UPKEEP_STRING ... | UPKEEP_LIST */
 	uint32_t flags;      /* UPKEEP_REQUIRED ... */
-	int64_t min, max;    /* inclusive bounds of numbers in the member's unit;
-	                      * both 0: none; max below min: no greatest */
+	int64_t min, max;    /* inclusive bounds of numbers in the member's unit (bytes, ms,
+	                      * s, percent), of a list: of each element; both 0: none; max
+	                      * below min: no greatest; min INT64_MIN: no least */
 	const char *preset;  /* the default, written as in a configuration file without
 	                      * its quotes; of a list: its elements with "|" between them;
 	                      * NULL: none, the member is zero */
 	const char *choices; /* of a CHOICE: "one|two|three" */
 	const struct upkeep_param *fields; /* of a GROUP, with the plugin's param stride */
-	size_t field_count;
-	size_t fields_size; /* sizeof the struct that `fields` describes */
+	size_t field_count; /* up to 256; groups nest up to 8 deep */
+	size_t fields_size; /* sizeof the struct that `fields` describes, bytes */
 };
 
 /* An output of an action, for ${task.NAME}.  Types other than GROUP. */
 struct upkeep_output {
-	const char *name;
-	const char *about;
-	uint32_t type;
-	uint32_t flags; /* none yet */
+	const char *name;  /* [a-z][a-z0-9_]*, up to 63 characters, once in its table */
+	const char *about; /* one sentence without a full stop */
+	uint32_t type;     /* UPKEEP_STRING ... | UPKEEP_LIST */
+	uint32_t flags;    /* none yet: 0 */
 };
 
-/* What an action CHANGES (semantics.md, Rollback). */
-#define UPKEEP_CHANGES_UNKNOWN 0u      /* it cannot say */
-#define UPKEEP_CHANGES_NONE 1u         /* it only reads */
-#define UPKEEP_CHANGES_RECORDED 2u     /* every change is preceded by undo_push */
-#define UPKEEP_CHANGES_IRREVERSIBLE 3u /* cannot be put back */
+/* What an action CHANGES: it decides what is made durable before it starts, and what is
+ * said of it after a crash. */
+#define UPKEEP_CHANGES_UNKNOWN 0u      /* it cannot say: the start is committed */
+#define UPKEEP_CHANGES_NONE 1u         /* it only reads: nothing is synced */
+#define UPKEEP_CHANGES_RECORDED 2u     /* every change is preceded by undo_push; the start
+                                        * is synced, each record before its change */
+#define UPKEEP_CHANGES_IRREVERSIBLE 3u /* cannot be put back; the start is synced.  Where
+                                        * only some arguments make it so: UPKEEP_NO_UNDO */
 
 /* FLAGS of an action. */
 #define UPKEEP_STREAM_IN 1u        /* may read a stream (`from`) */
@@ -156,6 +188,8 @@ struct upkeep_output {
 #define UPKEEP_READS_PART 8u       /* may stop reading before the end */
 #define UPKEEP_RETRY_CONTINUES 16u /* a retry goes on from the records of the last attempt */
 #define UPKEEP_LEAVES_RUNNING 32u  /* may leave a process running on purpose */
+#define UPKEEP_PLANS_UNKNOWN 64u   /* `plan` copes with optional arguments that are not known
+                                    * yet and asks for each: UPKEEP_UNKNOWN */
 
 /* RESULTS of check, plan, run and undo. */
 #define UPKEEP_UNCHANGED 0        /* fine, nothing was (would be) changed */
@@ -176,10 +210,11 @@ struct upkeep_output {
 
 /* One cell of a row. */
 struct upkeep_cell {
-	const char *name;  /* column */
-	const char *value; /* text; numbers in plain decimal, sizes in bytes */
+	const char *name;  /* column; the same cells in every row of a table */
+	const char *value; /* text; numbers in plain decimal, sizes in bytes, durations in ms,
+	                    * times in s since the epoch; NULL: empty */
 	uint32_t type;     /* UPKEEP_STRING, _INT, _SIZE, ...: how people see it */
-	uint32_t flags;    /* none yet */
+	uint32_t flags;    /* none yet: 0 */
 };
 
 /*
@@ -191,13 +226,13 @@ struct upkeep_cell {
  */
 struct upkeep_undo {
 	size_t struct_size; /* set by the host in what it passes; see UPKEEP_HAS_FIELD */
-	const char *kind;   /* [a-z][a-z0-9-]* */
-	uint32_t version;
-	uint32_t flags; /* none yet */
-	const char *payload;
-	size_t payload_size;
-	const char *const *files; /* plain names inside the undo directory */
-	size_t file_count;
+	const char *kind;   /* [a-z][a-z0-9-]*, up to 63 characters */
+	uint32_t version;   /* of the kind; the plugin's own, from 1 */
+	uint32_t flags; /* none yet: 0 */
+	const char *payload; /* no NUL inside; in what the host passes one follows it */
+	size_t payload_size; /* bytes, up to UPKEEP_PAYLOAD_MAX */
+	const char *const *files; /* plain names of regular files inside the undo directory */
+	size_t file_count;        /* up to 256 */
 	const char *about; /* one line for people: "restore /etc/x from its copy" */
 	uint64_t id;       /* given to undo(); ignored by undo_push */
 };
@@ -210,15 +245,16 @@ struct upkeep_spawn {
 	                          * environment, never replaces it whole; NULL: none */
 	const char *cwd;         /* NULL: the task's */
 	/* Descriptor of yours that becomes 0, 1, 2 of the child; -1: /dev/null for 0,
-	 * the task's log for 1 and 2. */
+	 * the task's log for 1 and 2.  Yours stay open and yours. */
 	int32_t stdin_fd, stdout_fd, stderr_fd;
-	uint32_t flags; /* none yet */
-	/* Further descriptors: pass_from[i] of yours is pass_to[i] of the child's. */
+	uint32_t flags; /* none yet: 0 */
+	/* Further descriptors: pass_from[i] of yours is pass_to[i] (3 to 60, each once) of
+	 * the child's.  It gets no others. */
 	const int32_t *pass_from, *pass_to;
-	size_t pass_count;
+	size_t pass_count; /* up to 13 */
 };
 
-/* Where an argument comes from (host->argument). */
+/* Where an argument comes from (host->argument).  An unknown one is zero. */
 #define UPKEEP_ARG_ABSENT 0  /* not given, no default */
 #define UPKEEP_ARG_PRESET 1  /* not given, the default */
 #define UPKEEP_ARG_GIVEN 2   /* written in the configuration */
@@ -232,85 +268,120 @@ struct upkeep_ctx;
  * UPKEEP_NEEDS_MINOR.
  */
 struct upkeep_host {
-	size_t struct_size;
-	uint32_t abi_major, abi_minor;
+	size_t struct_size; /* of the table as this host has it, bytes */
+	uint32_t abi_major, abi_minor; /* the host's */
 
 	/* A line for the task's log (and, for UPKEEP_WARN, the run's warnings).
-	 * Any length; newlines make further lines.  From any thread. */
+	 * `size` bytes, any number, no NUL needed; newlines make further lines.  Secrets
+	 * that the task was given are blanked, here and in every other text.  From any
+	 * thread and in every callback. */
 	void (*log)(struct upkeep_ctx *ctx, uint32_t level, const char *text, size_t size);
 
-	/* How far the action is; total 0 is "unknown"; unit "bytes", "files", ...
-	 * Calls more often than ten a second are merged.  From any thread. */
+	/* How far the action is; total 0 is "unknown"; unit "bytes", "files", ..., or NULL.
+	 * Calls more often than ten a second are merged.  From any thread and in every
+	 * callback. */
 	void (*progress)(struct upkeep_ctx *ctx, uint64_t done, uint64_t total, const char *unit);
 
 	/* Sets a declared output, as text in the form of its type (lists: one
-	 * element a call).  -ENOENT: not declared; -EINVAL: not of its type. */
+	 * element a call; others: the last call counts).  In run; up to 64 KiB a value and
+	 * 16 MiB a task.  -ENOENT: not declared; -EINVAL: not of its type, or too long. */
 	int32_t (*output)(struct upkeep_ctx *ctx, const char *name, const char *value);
 
-	/* Adds a row to the named table, shown to people and in JSON. */
+	/* Adds a row to the named table, shown to people and in JSON, and kept with the
+	 * run.  Up to 256 cells; cell_size is sizeof(struct upkeep_cell) as the plugin has
+	 * it (upkeep_row gives it).  -EINVAL: no table or column name, too many cells;
+	 * -EMSGSIZE. */
 	int32_t (*row)(struct upkeep_ctx *ctx, const char *table, const struct upkeep_cell *cells,
 		size_t count, size_t cell_size);
 
 	/* Says why the action fails: what failed and on what, why (NULL: nothing to
 	 * add), and what the person should type next (NULL: the same).  Returns
 	 * `result`.  The log has it at once; the report names the last one, if the
-	 * callback then returns a failure.  Each text is cut at UPKEEP_TEXT_MAX. */
+	 * callback then returns a failure.  Each text is cut at UPKEEP_TEXT_MAX bytes.  In
+	 * every callback. */
 	int32_t (*fail)(struct upkeep_ctx *ctx, int32_t result, const char *what, const char *why,
 		const char *next);
 
 	/* plan only: one thing that would be done, and how it would be undone
-	 * (NULL: it cannot be).  Ignored elsewhere. */
+	 * (NULL: it cannot be).  Elsewhere 0, and ignored.  -EINVAL: `doing` is NULL;
+	 * -EMSGSIZE. */
 	int32_t (*would)(struct upkeep_ctx *ctx, const char *doing, const char *undoing);
-	/* plan only: leaves a token (up to UPKEEP_PAYLOAD_MAX bytes) for run. */
+	/* plan only: leaves a token (up to UPKEEP_PAYLOAD_MAX bytes) for run; the last
+	 * counts.  -EINVAL: not in plan; -EMSGSIZE: too long. */
 	int32_t (*token_put)(struct upkeep_ctx *ctx, const void *token, size_t size);
-	/* run only: the token that plan left: its size, or -ENOENT. */
+	/* run only: the token that plan left: its size, or -ENOENT (no plan was saved).
+	 * It lives until the callback returns, and is aligned for nothing but bytes. */
 	int64_t (*token_get)(struct upkeep_ctx *ctx, const void **ret_token);
 
-	/* Where the argument at `offset` of the arguments comes from: UPKEEP_ARG_*. */
+	/* Where the argument at `offset` of the arguments comes from: UPKEEP_ARG_*.
+	 * -EINVAL: none begins there, or the callback has no arguments. */
 	int32_t (*argument)(struct upkeep_ctx *ctx, size_t offset);
 
-	/* Writes a record down, durably, before the change that it describes.
-	 * On success *ret_id names it.  On failure nothing may be changed. */
+	/* run only: writes a record down, durably (synced to the disk, with its files),
+	 * before the change that it describes.  record_size is sizeof(struct upkeep_undo) as
+	 * the plugin has it (upkeep_undo_push gives it).  On success *ret_id names it, until
+	 * the callback returns.  On failure nothing may be changed: -EPERM: it holds the text
+	 * of a secret; -EINVAL: a bad kind, size or file, or not in run; -EROFS: in plan;
+	 * others, such as -ENOSPC: it could not be written. */
 	int32_t (*undo_push)(struct upkeep_ctx *ctx, const struct upkeep_undo *record,
 		size_t record_size, uint64_t *ret_id);
-	/* The change was made; `fingerprint` is the state now (for drift), or NULL. */
+	/* The change was made; `fingerprint` is the state now (for drift: probe and a later
+	 * rollback compare it), or NULL; up to 64 KiB.  These three: -ENOENT: not an id of
+	 * this callback (undo may name the record that it was given). */
 	int32_t (*undo_applied)(struct upkeep_ctx *ctx, uint64_t id, const char *fingerprint);
 	/* The change was not made after all. */
 	int32_t (*undo_drop)(struct upkeep_ctx *ctx, uint64_t id);
-	/* The change was put back. */
+	/* The change was put back: undo says so, or run when it takes a change back itself. */
 	int32_t (*undo_done)(struct upkeep_ctx *ctx, uint64_t id);
-	/* A descriptor of the task's undo directory (0700, the task's user); the
-	 * host's to close. */
+	/* A descriptor of the directory for the files of this attempt's undo records (0700,
+	 * the task's user); the same at each call.  To be asked for before a record names
+	 * files.  -EINVAL: in open or close. */
 	int32_t (*undo_dir)(struct upkeep_ctx *ctx);
 
-	/* The descriptor of the input (UPKEEP_STREAM_IN) or output stream; -ENOENT
-	 * where none is connected.  The plugin may close it or hand it to a child. */
+	/* run only: the descriptor of the input (port UPKEEP_STREAM_IN) or output
+	 * (UPKEEP_STREAM_OUT) stream, a pipe; -ENOENT where none is connected.  The plugin
+	 * may close it or hand it to a child. */
 	int32_t (*stream)(struct upkeep_ctx *ctx, uint32_t port);
-	/* After the last byte was read and before anything is published: 1 when
-	 * every task upstream succeeded, 0 when one failed.  May wait. */
+	/* run only, after the last byte was read and before anything is published: 1 when
+	 * every task upstream succeeded (also without an input), 0 when one failed: then
+	 * nothing may be published.  May wait for long.  -EINVAL: not in run. */
 	int32_t (*upstream_whole)(struct upkeep_ctx *ctx);
 
-	/* Readable (POLLIN) when the action must stop; the host's to close. */
+	/* A descriptor, the same at each call: readable (POLLIN) when the action must stop,
+	 * for a cancelled run or a time limit; never to be read.  -EINVAL: in open or
+	 * close. */
 	int32_t (*cancel_fd)(struct upkeep_ctx *ctx);
-	/* Milliseconds left until the task's time limit; INT64_MAX: none. */
+	/* Milliseconds left until the task's time limit, 0 when it has passed;
+	 * INT64_MAX: none. */
 	int64_t (*deadline)(struct upkeep_ctx *ctx);
 
-	/* Starts a program.  Returns a handle > 0; *ret_exit_fd is readable when it
-	 * has ended (the host's to close).  What still runs when the callback returns
-	 * is killed, unless the action has UPKEEP_LEAVES_RUNNING. */
+	/* Starts a program, as a child of the engine, in a process group of its own.  Returns
+	 * a handle > 0, good until the callback returns; *ret_exit_fd (which may be NULL) is
+	 * readable when it has ended (never to be read; the host's to close).  What still
+	 * runs when the callback returns is killed, unless the action has
+	 * UPKEEP_LEAVES_RUNNING.  spawn_size is sizeof(struct upkeep_spawn) as the plugin has
+	 * it (upkeep_spawn_start gives it).  -ENOENT: no such program; -EBADF: a bad
+	 * descriptor; -E2BIG: more than fits a message; -EINVAL: no argv, or in open or
+	 * close. */
 	int64_t (*spawn)(struct upkeep_ctx *ctx, const struct upkeep_spawn *spawn,
 		size_t spawn_size, int32_t *ret_exit_fd);
-	/* Waits for its end: 0 to 255 exit code, 256 + N killed by signal N. */
+	/* Waits for its end, as often as asked: 0 to 255 exit code, 256 + N killed by signal
+	 * N.  -ECHILD: no such handle. */
 	int32_t (*spawn_wait)(struct upkeep_ctx *ctx, int64_t handle);
+	/* Sends a signal to it and its process group; of one that has ended: 0, and nothing.
+	 * -ECHILD: no such handle; -EINVAL: no such signal. */
 	int32_t (*spawn_kill)(struct upkeep_ctx *ctx, int64_t handle, int32_t signal);
 
-	/* The text of the secret that a SECRET member names.  The pointer lives
-	 * until the callback returns.  Only secrets named in this task or in the
-	 * settings of its instance are given.  Returns its length. */
+	/* The text of the secret that a SECRET member names, NUL-terminated.  The pointer
+	 * lives until the callback returns.  Only secrets named in this task or in the
+	 * settings of its instance are given: -EPERM.  Returns its length in bytes; others:
+	 * it could not be fetched, and the log says why.  Never put it into argv: any user
+	 * of the machine reads /proc/PID/cmdline. */
 	int64_t (*secret)(struct upkeep_ctx *ctx, const char *name, const char **ret_text);
 
 	/* A directory of the task alone (0700), removed with all it holds when the
-	 * task ends; its descriptor (the host's to close), and its path. */
+	 * task ends; its descriptor (the host's to close), and its path (ret_path may be
+	 * NULL; it lives until the callback returns).  -EINVAL: in open or close. */
 	int32_t (*temp_dir)(struct upkeep_ctx *ctx, const char **ret_path);
 };
 
@@ -318,9 +389,9 @@ struct upkeep_host {
  * The context of one callback.  Made by the host; read it, never write it.
  */
 struct upkeep_ctx {
-	size_t struct_size;
+	size_t struct_size; /* as this host has it, bytes; see UPKEEP_HAS_FIELD */
 	const struct upkeep_host *host;
-	const void *settings; /* the settings struct of this instance */
+	const void *settings; /* the settings struct of this instance; it outlives the context */
 	const void *args;     /* the arguments struct; NULL in open, close and undo */
 	void *session;        /* what open stored; NULL without open */
 	const char *instance; /* the plugin's name in the configuration */
@@ -328,7 +399,7 @@ struct upkeep_ctx {
 	const char *run_id;   /* "" outside runs */
 	int64_t started_s;    /* when the run started, seconds since the epoch */
 	uint32_t attempt;     /* 1 for the first */
-	uint32_t flags;       /* none yet */
+	uint32_t flags;       /* none yet: 0 */
 };
 
 /* True where the host's table has `fn`. */
@@ -347,30 +418,35 @@ struct upkeep_ctx {
  * An action.  All callbacks are optional but `run`.
  */
 struct upkeep_action {
-	const char *name;  /* [a-z][a-z0-9-]*; used as "instance.name" */
+	const char *name;  /* [a-z][a-z0-9-]*, up to 63 characters; used as "instance.name" */
 	const char *about; /* one sentence without a full stop */
 	uint32_t changes;  /* UPKEEP_CHANGES_* */
 	uint32_t flags;    /* UPKEEP_STREAM_IN ... */
 	const struct upkeep_param *params;
-	size_t param_count;
-	size_t params_size; /* sizeof the arguments struct */
+	size_t param_count; /* up to 256 */
+	size_t params_size; /* sizeof the arguments struct, bytes, up to 1 MiB: the host makes it */
 	const struct upkeep_output *outputs;
-	size_t output_count;
+	size_t output_count; /* up to 256 */
 	const char *manual; /* further paragraphs for `upkeep doc`; NULL: none */
 
 	/* Rules between parameters; the core has checked each by itself.  Touches
-	 * nothing outside. */
+	 * nothing outside.  Called before plan and before run, on the arguments that they
+	 * get; a failure is theirs, and they are not called.  (`upkeep check` loads no
+	 * plugin: it calls nothing.) */
 	int32_t (*check)(struct upkeep_ctx *ctx);
-	/* Says with would() what run would do.  Changes nothing.  Not called while a
-	 * required argument is not known yet; the others: UPKEEP_UNKNOWN. */
+	/* Says with would() what run would do.  Changes nothing.  Not called while an
+	 * argument is not known yet, since it depends on an output that is not there; with
+	 * UPKEEP_PLANS_UNKNOWN: while a required one is not, and without check before it. */
 	int32_t (*plan)(struct upkeep_ctx *ctx);
 	/* Is it done?  `record` NULL: for the arguments; else for that record
-	 * (and args is NULL). */
+	 * (and args is NULL).  Changes nothing. */
 	int32_t (*probe)(struct upkeep_ctx *ctx, const struct upkeep_undo *record);
+	/* Does it.  May be killed at any moment: what was pushed before is undone then. */
 	int32_t (*run)(struct upkeep_ctx *ctx);
 	/* Puts back what the record describes; on success calls undo_done.  Works
-	 * when called twice and when the change never happened.  Has settings and
-	 * secrets, no arguments. */
+	 * when called twice and when the change never happened, or half.  Has settings and
+	 * secrets, no arguments: it may run on another day, after a newer version of the
+	 * plugin was installed. */
 	int32_t (*undo)(struct upkeep_ctx *ctx, const struct upkeep_undo *record);
 };
 
@@ -383,18 +459,20 @@ struct upkeep_plugin {
 	uint32_t abi_major, abi_minor; /* what the author compiled against */
 	uint32_t needs_minor;          /* the oldest host minor it can live with */
 	uint32_t struct_size;          /* sizeof(struct upkeep_plugin), as the author had it */
-	uint32_t param_stride, action_stride, output_stride; /* sizes of table elements */
-	const char *name;    /* [a-z][a-z0-9-]*, the file's name without ".so" */
-	const char *version; /* the plugin's own */
-	const char *about;
+	uint32_t param_stride, action_stride, output_stride; /* sizes of table elements, bytes */
+	const char *name;    /* [a-z][a-z0-9-]*, up to 63 characters: the file's name without ".so" */
+	const char *version; /* the plugin's own, any text */
+	const char *about;   /* one sentence without a full stop */
 	const struct upkeep_param *settings;
-	size_t setting_count;
-	size_t settings_size; /* sizeof the settings struct */
+	size_t setting_count; /* up to 256 */
+	size_t settings_size; /* sizeof the settings struct, bytes */
 	const struct upkeep_action *actions;
-	size_t action_count;
-	/* Once per worker, for what actions share (a connection); stores its state
-	 * in *ret_session.  Optional. */
+	size_t action_count; /* 1 to 256 */
+	/* Once per worker, before its first call but check, for what actions share (a
+	 * connection); stores its state in *ret_session.  0, or a failure (UPKEEP_FAILED,
+	 * ...) that is then that task's; the next task tries again.  Optional. */
 	int32_t (*open)(struct upkeep_ctx *ctx, void **ret_session);
+	/* Before the worker ends in good order; only after an open that succeeded. */
 	void (*close)(struct upkeep_ctx *ctx, void *session);
 };
 
@@ -512,6 +590,7 @@ UPKEEP_EXTERN UPKEEP_EXPORT const struct upkeep_plugin upkeep_plugin;
 /* Longest text that a formatting wrapper makes; longer is cut. */
 #define UPKEEP_TEXT_MAX 8192
 
+/* Logs a line made as by printf; a level of UPKEEP_DEBUG ... UPKEEP_WARN. */
 UPKEEP_PRINTF(3, 4)
 static inline void upkeep_log(struct upkeep_ctx *ctx, uint32_t level, const char *format, ...)
 {
@@ -541,6 +620,7 @@ static inline int32_t upkeep_fail(struct upkeep_ctx *ctx, int32_t result, const 
 	return (ctx->host->fail)(ctx, result, n < 0 ? format : what, why, next);
 }
 
+/* Set an output: see host->output for what they return. */
 static inline UPKEEP_UNUSED int32_t upkeep_output_text(struct upkeep_ctx *ctx, const char *name,
 	const char *value)
 {
@@ -554,6 +634,8 @@ static inline UPKEEP_UNUSED int32_t upkeep_output_int(struct upkeep_ctx *ctx, co
 	return ctx->host->output(ctx, name, text);
 }
 
+/* upkeep_would(ctx, "remove it", "write %s", path): how it is undone (NULL: it cannot be)
+ * comes first. */
 UPKEEP_PRINTF(3, 4)
 static inline int32_t upkeep_would(struct upkeep_ctx *ctx, const char *undoing,
 	const char *format, ...)
@@ -566,6 +648,8 @@ static inline int32_t upkeep_would(struct upkeep_ctx *ctx, const char *undoing,
 	return ctx->host->would(ctx, n < 0 ? format : doing, undoing);
 }
 
+/* The three calls that pass a struct, with its size as this header has it; `cells` is an
+ * array. */
 #define upkeep_row(ctx, table, cells) \
 	((ctx)->host->row((ctx), (table), (cells), UPKEEP_COUNT(cells), sizeof((cells)[0])))
 #define upkeep_undo_push(ctx, record, ret_id) \
@@ -573,7 +657,8 @@ static inline int32_t upkeep_would(struct upkeep_ctx *ctx, const char *undoing,
 #define upkeep_spawn_start(ctx, what, ret_exit_fd) \
 	((ctx)->host->spawn((ctx), (what), sizeof(struct upkeep_spawn), (ret_exit_fd)))
 
-/* In plan: true where the member's value is not known yet. */
+/* In a plan with UPKEEP_PLANS_UNKNOWN: true where the member's value is not known yet.  And:
+ * true where it was written down, or will be known, so that its default does not hold. */
 #define UPKEEP_UNKNOWN(ctx, struct_type, member) \
 	((ctx)->host->argument((ctx), offsetof(struct_type, member)) == UPKEEP_ARG_UNKNOWN)
 #define UPKEEP_GIVEN(ctx, struct_type, member) \
