@@ -8,7 +8,7 @@ dir=$(mktemp -d) || exit 99
 trap 'rm -rf "$dir"' EXIT
 n=0
 ok() { n=$((n + 1)); if [ "$1" = 0 ]; then echo "ok $n - $2"; else echo "not ok $n - $2"; fi; }
-echo 1..8
+echo 1..14
 root=$dir/root
 unset MAKEFLAGS MFLAGS
 make -C "$top_builddir" -s install DESTDIR="$root" >"$dir/install.log" 2>&1
@@ -41,3 +41,46 @@ sed -i 's/ -fvisibility=hidden//' Makefile && rm -f my-notes.so && make >/dev/nu
 out=$("$up" lint plugin ./my-notes.so)
 [[ $? = 69 && $out == *'"note_run" too'* && $out == *'full stop'* ]]
 ok $? "lint finds a second symbol and a bad sentence"
+
+# The same day with autotools: the m4 macro, libtool, an installed header and library.
+if ! autoreconf --version >/dev/null 2>&1 || ! libtoolize --version >/dev/null 2>&1; then
+	for ((i = 0; i < 6; i++)); do ok 0 "upkeep.m4 # SKIP no autotools"; done
+	exit 0
+fi
+cd "$dir" && "$up" new plugin by-tools >/dev/null 2>&1 && cd by-tools && rm Makefile || exit 99
+cat >configure.ac <<'END'
+AC_INIT([by-tools], [1.0])
+AM_INIT_AUTOMAKE([foreign])
+AC_PROG_CC
+LT_INIT([disable-static])
+UPKEEP_PLUGIN_PREREQ([1])
+AC_CONFIG_FILES([Makefile])
+AC_OUTPUT
+END
+cat >Makefile.am <<'END'
+AM_CPPFLAGS = $(UPKEEP_PLUGIN_CFLAGS)
+plugindir = $(UPKEEP_PLUGIN_DIR)
+plugin_LTLIBRARIES = by-tools.la
+by_tools_la_SOURCES = by-tools.c
+by_tools_la_LDFLAGS = $(UPKEEP_PLUGIN_LDFLAGS)
+check_PROGRAMS = test_by-tools
+TESTS = $(check_PROGRAMS)
+test_by_tools_SOURCES = test_by-tools.c by-tools.c
+test_by_tools_CPPFLAGS = $(AM_CPPFLAGS) -UNDEBUG
+test_by_tools_LDADD = $(UPKEEP_PLUGIN_TEST_LIBS)
+END
+step() { "$@" >"$dir/step.log" 2>&1; local r=$?; [ $r = 0 ] || sed 's/^/# /' "$dir/step.log"; return $r; }
+export PKG_CONFIG=$dir/bin/pc
+unset CFLAGS CPPFLAGS LDFLAGS LIBS
+step autoreconf -i -I "$root$prefix/share/aclocal"
+ok $? "autoreconf finds upkeep.m4 where it was installed"
+mkdir build && cd build && step ../configure --prefix="$dir/usr" ${INSTRUMENTED:+CFLAGS="-g $INSTRUMENTED"}
+ok $? "configure"
+step make; ok $? "make"
+[ "$(nm -D --defined-only .libs/by-tools.so | awk '{ print $3 }')" = upkeep_plugin ]
+ok $? "it shows upkeep_plugin alone"
+step make check && grep -q '^# PASS:  1' "$dir/step.log"; ok $? "make check"
+sed -i 's/PREREQ(\[1\])/PREREQ([2])/' ../configure.ac
+(cd .. && step autoreconf -I "$root$prefix/share/aclocal") && ! ../configure >"$dir/step.log" 2>&1 &&
+	grep -q "this plugin is written for upkeep's plugin ABI 2, and the upkeep found has 1" "$dir/step.log"
+ok $? "another major is refused, with both figures"

@@ -7,7 +7,7 @@
 AC_DEFUN([UPKEEP_PLUGIN_PREREQ], [
 AC_REQUIRE([PKG_PROG_PKG_CONFIG])
 PKG_CHECK_MODULES([UPKEEP_PLUGIN], [upkeep-plugin])
-_UPKEEP_PLUGIN_MAJOR([m4_default([$1], [1])])
+_UPKEEP_PLUGIN_MAJOR(m4_default([$1], [1]))
 UPKEEP_PLUGIN_LDFLAGS="-module -avoid-version -no-undefined -Wl,-z,defs -export-symbols-regex '^upkeep_plugin\$\$'"
 UPKEEP_PLUGIN_DIR=`$PKG_CONFIG --variable=plugindir upkeep-plugin`
 UPKEEP_PLUGIN_TEST_LIBS="-L`$PKG_CONFIG --variable=testdir upkeep-plugin` -lupkeep-testing"

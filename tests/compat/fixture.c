@@ -49,42 +49,33 @@ struct args {
 	int64_t n;
 	const char *text;
 };
-struct wide_param { /* what a header of a later minor could have */
-	struct upkeep_param param;
-	uint64_t later[2];
+/* Groups in groups without end. */
+static const struct upkeep_param deep[1];
+__attribute__((unused)) static const struct upkeep_param deep[1] = {
+	{ .name = "deep", .about = "a group", .type = UPKEEP_GROUP, .fields = deep, .field_count = 1,
+		.fields_size = 8 },
 };
-#ifdef STRIDE_NEWER
-static const struct wide_param params[] = {
-	{ UPKEEP_PARAM_INT(struct args, n, "a number", .min = 1, .max = 9, .preset = "3"), { 1, 2 } },
-	{ UPKEEP_PARAM_STRING(struct args, text, "a text"), { 3, 4 } },
-};
-#else
+static char long_text[70000];
+__attribute__((constructor)) static void fill(void)
+{
+	memset(long_text, 'x', sizeof long_text - 1);
+}
+
+#ifndef NUMBER
+#define NUMBER .min = 1, .max = 9, .preset = "3"
+#endif
+#ifndef PARAMS /* further parameters */
+#define PARAMS
+#endif
 static const struct upkeep_param params[] = {
-	UPKEEP_PARAM_INT(struct args, n, "a number", .min = 1, .max = 9, .preset =
-#ifdef BAD_PRESET
-		"77"
-#else
-		"3"
-#endif
-	),
+	UPKEEP_PARAM_INT(struct args, n, "a number", NUMBER),
 	UPKEEP_PARAM_STRING(struct args, text, "a text"),
-#ifdef BAD_OFFSET
-	{ .name = "far", .about = "outside", .offset = 12, .type = UPKEEP_INT },
-#endif
-#ifdef BAD_TYPE
-	{ .name = "odd", .about = "unknown type", .offset = 0, .type = 99 },
-#endif
-#ifdef CORE_KEY
-	{ .name = "retry", .about = "the core's", .offset = 0, .type = UPKEEP_INT },
-#endif
-#ifdef TWICE
-	{ .name = "n", .about = "again", .offset = 0, .type = UPKEEP_INT },
-#endif
-#ifdef BAD_NAME
-	{ .name = "No", .about = "a bad name", .offset = 0, .type = UPKEEP_INT },
-#endif
+	PARAMS
 };
+#ifndef OUTPUTS
+#define OUTPUTS UPKEEP_OUT("first", UPKEEP_STRING, "an output"), UPKEEP_OUT("second", UPKEEP_INT, "another"),
 #endif
+static const struct upkeep_output outputs[] = { OUTPUTS };
 
 static int32_t run(struct upkeep_ctx *ctx)
 {
@@ -99,13 +90,18 @@ static int32_t run(struct upkeep_ctx *ctx)
 	return UPKEEP_UNCHANGED;
 }
 
-static const struct upkeep_action actions[] = {
-	{ .name = "act", .about = "Does nothing", .changes = UPKEEP_CHANGES_NONE,
-		UPKEEP_PARAMS(struct args, params),
-#ifndef NO_RUN
-		.run = run,
+#ifndef CHANGES
+#define CHANGES UPKEEP_CHANGES_NONE
 #endif
-	},
+#ifndef ACTION /* what an action says otherwise */
+#define ACTION
+#endif
+#pragma GCC diagnostic ignored "-Woverride-init"
+static const struct upkeep_action actions[] = {
+	{ .name = "act", .about = "Does nothing", .changes = CHANGES,
+		UPKEEP_PARAMS(struct args, params), UPKEEP_OUTPUTS(outputs), .run = run, ACTION },
+	{ .name = "second", .about = "Does nothing", .changes = CHANGES,
+		UPKEEP_PARAMS(struct args, params), .run = run },
 };
 
 #if defined(NO_SYMBOL)
@@ -116,44 +112,26 @@ const void *use(void)
 	return actions;
 }
 #else
+#ifdef BAD_MAJOR
+#define HEAD .abi_major = 2,
+#endif
+#ifndef HEAD /* what the head says otherwise */
+#define HEAD
+#endif
 extern const struct upkeep_plugin upkeep_plugin;
 const struct upkeep_plugin upkeep_plugin = {
-	.magic = UPKEEP_MAGIC
-#ifdef BAD_MAGIC
-		+ 1
-#endif
-	,
-#ifdef BAD_MAJOR
-	.abi_major = 2,
-#else
+	.magic = UPKEEP_MAGIC,
 	.abi_major = UPKEEP_ABI_MAJOR,
-#endif
 	.abi_minor = UPKEEP_ABI_MINOR,
-#ifdef BAD_MINOR
-	.needs_minor = 7,
-#endif
-#ifdef BAD_SIZE
-	.struct_size = 64,
-#else
 	.struct_size = sizeof(struct upkeep_plugin),
-#endif
-#ifdef BAD_STRIDE
-	.param_stride = 16,
-#else
 	.param_stride = sizeof params[0],
-#endif
 	.action_stride = sizeof(struct upkeep_action),
 	.output_stride = sizeof(struct upkeep_output),
 	.name = NAME,
 	.version = "1.0",
 	.about = "A fixture",
 	.actions = actions,
-#ifdef BAD_COUNT
-	.action_count = 100000,
-#elif defined(NO_ACTIONS)
-	.action_count = 0,
-#else
-	.action_count = 1,
-#endif
+	.action_count = sizeof actions / sizeof actions[0],
+	HEAD
 };
 #endif
