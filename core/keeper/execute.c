@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "run/engine.h"
 #include "run/locks.h"
+#include "run/named.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -151,6 +152,7 @@ static enum exit_code part(struct run_setup *setup, struct error *err)
 		close(words[0]);
 		be_engine(setup, words[1]);
 	}
+	secrets_free(setup->secrets);
 	close(pair[1]);
 	close(words[1]);
 	CLEANUP_FD int listen = words[0];
@@ -218,7 +220,9 @@ enum exit_code run_execute(const struct plan *plan, const struct run_options *op
 	struct error *err)
 {
 	struct cgroups cgroups = {.dir = -1};
+	struct secrets secrets = {0};
 	struct run_setup setup = {.plan = plan, .options = options, .cgroups = &cgroups,
+		.secrets = &secrets,
 		.started_ms = clock_wall_ms(), .state_dir = plan->site->state_dir, .run_dir = -1,
 		.keeper_fd = -1};
 	CLEANUP_FD int graph_lock = -1;
@@ -232,5 +236,10 @@ enum exit_code run_execute(const struct plan *plan, const struct run_options *op
 	if (file_make_dirs(plan->site->state_dir, 0700, err) < 0)
 		return EXIT_JOURNAL;
 	code = take_graph(plan, &setup, &graph_lock, err);
-	return graph_lock < 0 ? code : execute(&setup, err);
+	if (graph_lock < 0)
+		return code;
+	named_fetch_commands(plan, &secrets);
+	code = execute(&setup, err);
+	secrets_free(&secrets);
+	return code;
 }

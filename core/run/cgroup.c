@@ -13,11 +13,14 @@
 
 #define LEFT "left"
 
+const char *cgroup_mounts_path = "/proc/self/mountinfo";
+const char *cgroup_own_path = "/proc/self/cgroup";
+
 /* The mount point of the hierarchy `type` (with `controller` among its options),
  * and our own group in it: "/sys/fs/cgroup/pids" + "/user.slice". */
 static char *find_mount(const char *type, const char *controller)
 {
-	CLEANUP_FILE FILE *mounts = fopen("/proc/self/mountinfo", "re");
+	CLEANUP_FILE FILE *mounts = fopen(cgroup_mounts_path, "re");
 	char line[4096], *found = NULL;
 
 	while (mounts && !found && fgets(line, sizeof line, mounts)) {
@@ -37,7 +40,7 @@ static char *find_mount(const char *type, const char *controller)
 
 static char *find_own(const char *controller)
 {
-	CLEANUP_FILE FILE *groups = fopen("/proc/self/cgroup", "re");
+	CLEANUP_FILE FILE *groups = fopen(cgroup_own_path, "re");
 	char line[4096];
 
 	while (groups && fgets(line, sizeof line, groups)) {
@@ -54,16 +57,28 @@ static char *find_own(const char *controller)
 	return NULL;
 }
 
-/* Makes MOUNT/OWN/NAME and returns its path, or NULL. */
-static char *make_group(const char *type, const char *controller, const char *name)
+/* MOUNT/OWN, or NULL. */
+static char *own_path(const char *type, const char *controller)
 {
 	CLEANUP_FREE char *mount = find_mount(type, controller);
 	CLEANUP_FREE char *own = mount ? find_own(controller) : NULL;
+	struct text path = {0};
+
+	if (!own)
+		return NULL;
+	text_addf(&path, "%s%s", mount, own);
+	return text_take(&path);
+}
+
+/* Makes MOUNT/OWN/NAME and returns its path, or NULL. */
+static char *make_group(const char *type, const char *controller, const char *name)
+{
+	CLEANUP_FREE char *own = own_path(type, controller);
 	CLEANUP_TEXT struct text path = {0};
 
 	if (!own)
 		return NULL;
-	text_addf(&path, "%s%s/%s", mount, own, name);
+	text_addf(&path, "%s/%s", own, name);
 	if (mkdir(text_string(&path), 0755) < 0 && errno != EEXIST)
 		return NULL;
 	return text_take(&path);
@@ -95,14 +110,9 @@ void cgroups_open(struct cgroups *cgroups, const char *run_id)
 
 static bool is_writable(const char *type, const char *controller)
 {
-	CLEANUP_FREE char *mount = find_mount(type, controller);
-	CLEANUP_FREE char *own = mount ? find_own(controller) : NULL;
-	CLEANUP_TEXT struct text path = {0};
+	CLEANUP_FREE char *own = own_path(type, controller);
 
-	if (!own)
-		return false;
-	text_addf(&path, "%s%s", mount, own);
-	return faccessat(AT_FDCWD, text_string(&path), W_OK | X_OK, AT_EACCESS) == 0;
+	return own && faccessat(AT_FDCWD, own, W_OK | X_OK, AT_EACCESS) == 0;
 }
 
 bool cgroups_possible(void)
@@ -317,6 +327,22 @@ void cgroup_join(const struct cgroups *cgroups, const struct cgroup *cgroup,
 static const char *const controllers[] = {"pids", "memory"};
 static const char *const limit_files[] = {"pids.max", "memory.limit_in_bytes"};
 
+/* Has a group of v2 that we make a pids controller?  Our own group hands it on then. */
+static bool unified_limits(const char *name)
+{
+	CLEANUP_FREE char *own = own_path("cgroup2", NULL);
+	CLEANUP_FREE char *path = make_group("cgroup2", NULL, name);
+	CLEANUP_FD int own_dir = path ? open(own, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	CLEANUP_FD int dir = path ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+
+	if (own_dir < 0 || dir < 0)
+		return false;
+	write_at(own_dir, "cgroup.subtree_control", "+pids");
+	bool works = faccessat(dir, "pids.max", W_OK, AT_EACCESS) == 0;
+	rmdir(path);
+	return works;
+}
+
 int cgroup_limit_check(bool processes, struct error *err)
 {
 	const char *controller = controllers[processes ? 0 : 1];
@@ -324,6 +350,8 @@ int cgroup_limit_check(bool processes, struct error *err)
 
 	text_addf(&name, "upkeep-check-%d", (int)getpid());
 	CLEANUP_FREE char *path = make_group("cgroup", controller, text_string(&name));
+	if (!path && processes && unified_limits(text_string(&name)))
+		return 0;
 	if (!path)
 		return error_set(err, -ENOTSUP, "remove the limit, or run as root where the "
 						"kernel has that controller",
@@ -333,11 +361,11 @@ int cgroup_limit_check(bool processes, struct error *err)
 	return 0;
 }
 
+/* -ENOTSUP: there is no such controller. */
 static int limit_make(struct cgroup_limit *limit, unsigned which, const char *name,
 	uint64_t value, struct error *err)
 {
 	char text[32];
-	CLEANUP_TEXT struct text procs = {0};
 
 	char *path = make_group("cgroup", controllers[which], name);
 	if (!path)
@@ -357,11 +385,35 @@ static int limit_make(struct cgroup_limit *limit, unsigned which, const char *na
 	return 0;
 }
 
-int cgroup_limit_open(const char *name, uint64_t processes, uint64_t memory_bytes,
-	struct cgroup_limit *ret, struct error *err)
+/* On the group itself; of the members of a gang, which share one, the largest counts. */
+static int limit_unified(const struct cgroups *cgroups, struct cgroup *cgroup, uint64_t processes,
+	struct error *err)
+{
+	char text[32];
+
+	if (cgroup->processes >= processes)
+		return 0;
+	write_at(cgroups->dir, "cgroup.subtree_control", "+pids");
+	CLEANUP_FD int file = openat(cgroup->dir, "pids.max", O_WRONLY | O_CLOEXEC);
+	snprintf(text, sizeof text, "%llu", (unsigned long long)processes);
+	if (file < 0 || write(file, text, strlen(text)) < 0)
+		return error_set(err, -errno, NULL, "cannot set pids.max of %s/%s: %m",
+			cgroups->path, cgroup->name);
+	cgroup->processes = processes;
+	cgroup->spoiled = true;
+	return 0;
+}
+
+int cgroup_limit_open(const struct cgroups *cgroups, struct cgroup *cgroup, const char *name,
+	uint64_t processes, uint64_t memory_bytes, struct cgroup_limit *ret, struct error *err)
 {
 	*ret = (struct cgroup_limit){0};
 	int r = processes ? limit_make(ret, 0, name, processes, err) : 0;
+	if (r == -ENOTSUP && cgroups->kind == CGROUP_V2) {
+		if (err)
+			error_clear(err);
+		r = cgroup->dir < 0 ? 0 : limit_unified(cgroups, cgroup, processes, err);
+	}
 	if (r == 0 && memory_bytes)
 		r = limit_make(ret, 1, name, memory_bytes, err);
 	if (r < 0)

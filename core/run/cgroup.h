@@ -2,7 +2,8 @@
  * Cgroups of a run: one group for the run with a child per slot and per worker,
  * so that whatever a task leaves behind can be found and ended.  On any writable
  * v2 mount (cgroup.kill works without controllers), else under the v1 freezer.
- * Where limits ask for it, a group of the v1 pids or memory controller is joined too.
+ * Where limits ask for it, a group of the v1 pids or memory controller is joined too; with
+ * the pids controller of v2 the limit is set on the slot's and the worker's own group.
  */
 #ifndef UPKEEP_RUN_CGROUP_H
 #define UPKEEP_RUN_CGROUP_H
@@ -27,7 +28,9 @@ struct cgroups {
 struct cgroup {
 	int dir, procs, events; /* -1: none */
 	bool spoiled; /* was killed: from Linux 6.13 on, whatever CLONE_INTO_CGROUP starts in
-	               * a group that was ever killed can be killed too; make it anew */
+	               * a group that was ever killed can be killed too; or it has a limit of its
+	               * own: make it anew */
+	uint64_t processes; /* v2: the limit set on it; 0: none */
 	char name[32];
 };
 #define CGROUP_INIT {.dir = -1, .procs = -1, .events = -1}
@@ -66,9 +69,13 @@ struct cgroup_limit {
 };
 /* Can limits.processes (limits.memory) be kept here?  -ENOTSUP with a message. */
 int cgroup_limit_check(bool processes, struct error *err);
-int cgroup_limit_open(const char *name, uint64_t processes, uint64_t memory_bytes,
-	struct cgroup_limit *ret, struct error *err);
+/* Groups of v1 are made anew; a limit of v2 is set on `cgroup`, where the processes start. */
+int cgroup_limit_open(const struct cgroups *cgroups, struct cgroup *cgroup, const char *name,
+	uint64_t processes, uint64_t memory_bytes, struct cgroup_limit *ret, struct error *err);
 /* Removes it; what is in it must have ended. */
 void cgroup_limit_close(struct cgroup_limit *limit);
+
+/* Where mounts and our own groups are read; tests point them elsewhere. */
+extern const char *cgroup_mounts_path, *cgroup_own_path;
 
 #endif

@@ -395,6 +395,7 @@ static int engine_open(struct engine *engine, const struct run_setup *setup, str
 	const struct plan *plan = setup->plan;
 
 	*engine = (struct engine){.plan = plan, .options = setup->options, .setup = setup,
+		.secrets = *setup->secrets,
 		.cgroups = setup->cgroups, .flush_at_ms = INT64_MAX,
 		.keeper = {.fd = setup->keeper_fd, .ready = keeper_ready},
 		.now_ms = clock_monotonic_ms()};

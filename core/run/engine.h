@@ -203,6 +203,7 @@ struct run_setup {
 	const struct plan *plan;
 	const struct run_options *options;
 	struct cgroups *cgroups;
+	struct secrets *secrets; /* that were fetched already: the engine's */
 	char id[RUN_ID_SIZE];
 	const char *state_dir; /* the site's; with plan_only one for the time being */
 	int64_t started_ms; /* wall */
@@ -280,7 +281,7 @@ struct launch_request {
 	const char *cwd; /* NULL: "/" */
 	const struct process_fd *fds;
 	size_t fd_count;
-	const struct cgroup *cgroup;
+	struct cgroup *cgroup;
 	struct stream *starting; /* hears why the helper could not start it */
 };
 /* Starts a program as the task wants it: user, directory, limits, umask, nice, cgroup;
@@ -288,7 +289,7 @@ struct launch_request {
 int program_launch(const struct launch_request *request, struct process *ret, struct error *err);
 /* The task's limits that are set in the process, at most 8; the cgroups of the others. */
 size_t launch_limits(const struct attempt *attempt, struct process_limit *limits);
-int launch_open_limit(struct attempt *attempt, struct error *err);
+int launch_open_limit(struct attempt *attempt, struct cgroup *cgroup, struct error *err);
 /* The task's environment with `more` (NAME=VALUE, NULL-terminated, may be NULL); an
  * array to be freed, its strings live as long as the attempt. */
 char **program_environment(struct attempt *attempt, const char *const *more, struct error *err);

@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "run/named.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -282,36 +283,6 @@ static int on_temp_dir(struct worker *worker)
 
 /* ---- secrets ---- */
 
-static bool names_secret(const struct upkeep_param *params, size_t count,
-	const struct value *group, const char *name);
-
-static bool value_names(const struct upkeep_param *param, const struct value *value,
-	const char *name)
-{
-	if (value->kind == VALUE_LIST) {
-		for (uint32_t i = 0; i < value->list.count; i++)
-			if (value_names(param, &value->list.items[i], name))
-				return true;
-		return false;
-	}
-	uint32_t type = param->type & ~UPKEEP_LIST;
-	if (type == UPKEEP_GROUP)
-		return names_secret(param->fields, param->field_count, value, name);
-	return type == UPKEEP_SECRET && value->kind == VALUE_STRING &&
-		strcmp(value->string, name) == 0;
-}
-
-static bool names_secret(const struct upkeep_param *params, size_t count,
-	const struct value *group, const char *name)
-{
-	for (size_t i = 0; i < count && group->kind == VALUE_GROUP; i++) {
-		const struct value *value = value_get(group, params[i].name);
-		if (value && value_names(&params[i], value, name))
-			return true;
-	}
-	return false;
-}
-
 static int on_secret(struct worker *worker, struct wire_in *in)
 {
 	struct attempt *attempt = worker->attempt;
@@ -321,8 +292,8 @@ static int on_secret(struct worker *worker, struct wire_in *in)
 	CLEANUP_ERROR struct error err = {0};
 	const struct secret *secret;
 
-	if (!names_secret(action->params, action->param_count, &attempt->args, name) &&
-		!names_secret(plugin->settings, plugin->setting_count, &worker->instance->settings,
+	if (!named_has(action->params, action->param_count, &attempt->args, name) &&
+		!named_has(plugin->settings, plugin->setting_count, &worker->instance->settings,
 			name))
 		return answer_plain(worker, -EPERM);
 	int r = secrets_get(&worker->engine->secrets, name, &secret, &err);

@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "run/launch.h"
+#include "run/named.h"
 
 #include <string.h>
 
@@ -43,8 +44,6 @@ static void set_variable(char **env, size_t *count, char *variable)
 	env[(*count)++] = variable;
 }
 
-#define SECRET_PREFIX "secret:"
-
 static char *task_variable(struct attempt *attempt, const struct value_member *member,
 	struct error *err)
 {
@@ -55,9 +54,9 @@ static char *task_variable(struct attempt *attempt, const struct value_member *m
 	if (attempt_resolve(attempt, &member->value, &value, err) < 0)
 		return NULL;
 	const char *text = value_text(&attempt->arena, &value);
-	/* Only what the graph's author wrote names a secret, never what a task put out. */
-	if (!member->value.has_refs && text_starts(text, SECRET_PREFIX)) {
-		if (secrets_get(&engine->secrets, text + strlen(SECRET_PREFIX), &secret, err) < 0)
+	const char *name = named_in_env(&member->value);
+	if (name) {
+		if (secrets_get(&engine->secrets, name, &secret, err) < 0)
 			return NULL;
 		blank_add(&attempt->blank, secret->text.bytes, secret->text.size);
 		text = secret->text.bytes;
@@ -134,7 +133,7 @@ size_t launch_limits(const struct attempt *attempt, struct process_limit *limits
 	return count;
 }
 
-int launch_open_limit(struct attempt *attempt, struct error *err)
+int launch_open_limit(struct attempt *attempt, struct cgroup *cgroup, struct error *err)
 {
 	const struct limits *wanted = &attempt->options->limits;
 	uint64_t memory_bytes = wanted->memory_bytes;
@@ -147,7 +146,8 @@ int launch_open_limit(struct attempt *attempt, struct error *err)
 	if (!wanted->processes && !memory_bytes)
 		return 0;
 	snprintf(name, sizeof name, "upkeep-%s-%u", attempt->engine->setup->id, attempt->task);
-	return cgroup_limit_open(name, wanted->processes, memory_bytes, &attempt->limit, err);
+	return cgroup_limit_open(attempt->engine->cgroups, cgroup, name, wanted->processes,
+		memory_bytes, &attempt->limit, err);
 }
 
 /* ---- the start ---- */
@@ -250,7 +250,7 @@ int program_launch(const struct launch_request *request, struct process *ret, st
 
 	if (!user)
 		return -ENOENT;
-	int r = launch_open_limit(attempt, err);
+	int r = launch_open_limit(attempt, request->cgroup, err);
 	if (r < 0)
 		return r;
 	struct process_spec spec = {.path = request->path, .argv = request->argv,

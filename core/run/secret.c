@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 static const char *const kinds[] = {"file:", "env:", "credential:", "command:"};
@@ -66,18 +67,23 @@ static int fetch_credential(const char *name, struct text *out, struct error *er
 	return fetch_file(text_string(&path), out, err);
 }
 
-/* Reads until the end, a limit of bytes, or the time limit. */
-static int read_command(int fd, const char *path, struct text *out, struct error *err)
+static int too_late(const char *path, struct error *err)
 {
-	int64_t end_ms = clock_monotonic_ms() + SECRET_COMMAND_MS;
+	return error_set(err, -ETIMEDOUT, NULL, "%s gave no secret within %d s", path,
+		SECRET_COMMAND_MS / 1000);
+}
+
+/* Reads until the end, a limit of bytes, or the time limit. */
+static int read_command(int fd, const char *path, int64_t end_ms, struct text *out,
+	struct error *err)
+{
 	char chunk[4096];
 
 	for (;;) {
 		struct pollfd wait = {.fd = fd, .events = POLLIN};
 		int64_t left_ms = end_ms - clock_monotonic_ms();
 		if (left_ms <= 0)
-			return error_set(err, -ETIMEDOUT, NULL, "%s gave no secret within %d s",
-				path, SECRET_COMMAND_MS / 1000);
+			return too_late(path, err);
 		if (poll(&wait, 1, (int)left_ms) <= 0)
 			continue;
 		ssize_t n = read(fd, chunk, sizeof chunk);
@@ -91,11 +97,35 @@ static int read_command(int fd, const char *path, struct text *out, struct error
 	}
 }
 
+/* It may go on after it has closed its output, and leave others in its group. */
+static int end_command(pid_t pid, const char *path, int64_t end_ms, struct error *err)
+{
+	siginfo_t info = {0};
+	int status = 0, r = 0;
+
+	while (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && !info.si_pid) {
+		if (clock_monotonic_ms() >= end_ms) {
+			r = too_late(path, err);
+			break;
+		}
+		usleep(1000);
+	}
+	kill(-pid, SIGKILL);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (r == 0 && status != 0)
+		return error_set(err, -EIO, NULL, "%s failed (%s %d)", path,
+			WIFSIGNALED(status) ? "signal" : "exit code",
+			WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+	return r;
+}
+
 static int fetch_command(const char *path, struct text *out, struct error *err)
 {
 	const char *const argv[] = {path, NULL};
+	int64_t end_ms = clock_monotonic_ms() + SECRET_COMMAND_MS;
 	struct process process;
-	int pipes[2], status = 0;
+	int pipes[2];
 
 	if (pipe2(pipes, O_CLOEXEC) < 0)
 		return error_set(err, -errno, NULL, "cannot make a pipe: %m");
@@ -108,15 +138,9 @@ static int fetch_command(const char *path, struct text *out, struct error *err)
 	close(pipes[1]);
 	if (r < 0)
 		return r;
-	r = read_command(end, path, out, err);
-	kill(-process.pid, r < 0 ? SIGKILL : 0);
-	while (waitpid(process.pid, &status, 0) < 0 && errno == EINTR)
-		;
-	if (r == 0 && status != 0)
-		return error_set(err, -EIO, NULL, "%s failed (%s %d)", path,
-			WIFSIGNALED(status) ? "signal" : "exit code",
-			WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-	return r;
+	r = read_command(end, path, end_ms, out, err);
+	int ended = end_command(process.pid, path, r < 0 ? 0 : end_ms, r < 0 ? NULL : err);
+	return r < 0 ? r : ended;
 }
 
 static int fetch(const char *name, struct text *out, struct error *err)
@@ -141,35 +165,63 @@ static int fetch(const char *name, struct text *out, struct error *err)
 	return r;
 }
 
+static const struct secret *find(const struct secrets *secrets, const char *name)
+{
+	vec_each(&secrets->list, s)
+		if (strcmp((*s)->name, name) == 0)
+			return *s;
+	return NULL;
+}
+
+static struct secret *add(struct secrets *secrets, const char *name, struct text *text)
+{
+	struct secret *secret = base_alloc(sizeof *secret);
+
+	secret->name = base_string(name);
+	secret->text.size = text->size;
+	secret->text.bytes = text_take(text);
+	vec_push(&secrets->list, secret);
+	return secret;
+}
+
 int secrets_get(struct secrets *secrets, const char *name, const struct secret **ret,
 	struct error *err)
 {
 	struct text text = {0};
 
-	vec_each(&secrets->list, s)
-		if (strcmp((*s)->name, name) == 0) {
-			*ret = *s;
-			return 0;
-		}
+	*ret = find(secrets, name);
+	if (*ret && (*ret)->failed.what)
+		return error_set(err, -EIO, (*ret)->failed.next, "%s", (*ret)->failed.what);
+	if (*ret)
+		return 0;
+	prctl(PR_SET_DUMPABLE, 0);
 	int r = fetch(name, &text, err);
 	if (r < 0) {
 		error_prefix(err, "secret \"%s\"", name);
 		text_free(&text);
 		return r;
 	}
-	struct secret *secret = base_alloc(sizeof *secret);
-	secret->name = base_string(name);
-	secret->text.size = text.size;
-	secret->text.bytes = text_take(&text);
-	vec_push(&secrets->list, secret);
-	*ret = secret;
+	*ret = add(secrets, name, &text);
 	return 0;
+}
+
+void secrets_prepare(struct secrets *secrets, const char *name)
+{
+	const struct secret *ignored;
+	struct error err = {0};
+	struct text none = {0};
+
+	if (find(secrets, name) || secrets_get(secrets, name, &ignored, &err) == 0)
+		return;
+	add(secrets, name, &none)->failed = err;
 }
 
 void secrets_free(struct secrets *secrets)
 {
 	vec_each(&secrets->list, s) {
-		explicit_bzero((*s)->text.bytes, (*s)->text.size);
+		if ((*s)->text.bytes)
+			explicit_bzero((*s)->text.bytes, (*s)->text.size);
+		error_clear(&(*s)->failed);
 		free((*s)->text.bytes);
 		free((*s)->name);
 		free(*s);

@@ -10,6 +10,7 @@
 struct secret {
 	char *name; /* "file:/etc/x.pw" */
 	struct secret_text text;
+	struct error failed; /* why there is none */
 };
 struct secrets {
 	VEC(struct secret *) list;
@@ -21,6 +22,8 @@ struct secrets {
 
 /* True where the text has one of the four forms. */
 bool secret_is_name(const char *text);
+/* Fetches it now, for secrets_get, which then says of a failure what is said here. */
+void secrets_prepare(struct secrets *secrets, const char *name);
 /* Fetches it, or gives what was fetched before in this run. */
 int secrets_get(struct secrets *secrets, const char *name, const struct secret **ret,
 	struct error *err);

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* Parts of a run without processes: blanking, logs, locks. */
+/* Parts of a run by themselves: blanking, logs, locks, secrets, cgroups of v2. */
 #include "../unit.h"
 
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "run/blank.h"
+#include "run/cgroup.h"
 #include "run/locks.h"
 #include "run/log.h"
+#include "run/secret.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -164,6 +166,201 @@ static void test_locks(void **state)
 	assert_int_equal(count, 0);
 }
 
+/* ---- secrets ---- */
+
+static void put_file(const char *name, const char *text, mode_t mode)
+{
+	CLEANUP_TEXT struct text path = {0};
+
+	text_addf(&path, "%s/%s", dir, name);
+	assert_int_equal(file_store(text_string(&path), text, strlen(text), mode, false, NULL), 0);
+}
+
+/* The secret, or the message with DIR for the directory; the caller frees it. */
+static char *fetched(const char *kind, const char *name)
+{
+	CLEANUP_ERROR struct error err = {0};
+	struct secrets secrets = {0};
+	const struct secret *secret;
+	struct text full = {0};
+	bool below = strcmp(kind, "file:") == 0 || strcmp(kind, "command:") == 0;
+
+	text_addf(&full, "%s%s%s%s", kind, below ? dir : "", below ? "/" : "", name);
+	int r = secrets_get(&secrets, text_string(&full), &secret, &err);
+	text_free(&full);
+	text_adds(&full, r < 0 ? error_what(&err) : secret->text.bytes);
+	secrets_free(&secrets);
+	char *at = strstr(full.bytes, dir);
+	while (at) {
+		memmove(at, "DIR", 3);
+		memmove(at + 3, at + strlen(dir), strlen(at + strlen(dir)) + 1);
+		at = strstr(full.bytes, dir);
+	}
+	return text_take(&full);
+}
+
+#define expect_fetched(kind, name, expected)                                                       \
+	do {                                                                                       \
+		CLEANUP_FREE char *got = fetched(kind, name);                                      \
+		assert_string_equal(got, expected);                                                \
+	} while (0)
+
+static void test_secrets_of_four_kinds(void **state)
+{
+	(void)state;
+	put_file("password", "from a file\n", 0600);
+	put_file("teller", "#!/bin/sh\necho \"from a program $#\"\n", 0700);
+	setenv("UPKEEP_TEST_SECRET", "from the environment", 1);
+	setenv("CREDENTIALS_DIRECTORY", dir, 1);
+	expect_fetched("file:", "password", "from a file");
+	expect_fetched("credential:", "password", "from a file");
+	expect_fetched("env:", "UPKEEP_TEST_SECRET", "from the environment");
+	expect_fetched("command:", "teller", "from a program 0");
+	assert_true(secret_is_name("env:X") && !secret_is_name("plain"));
+}
+
+static void test_secrets_that_are_none(void **state)
+{
+	(void)state;
+	put_file("short", "1234567\n", 0600);
+	put_file("fails", "#!/bin/sh\necho told all the same\nexit 3\n", 0700);
+	put_file("killed", "#!/bin/sh\nkill -9 $$\n", 0700);
+	put_file("endless", "#!/bin/sh\nexec yes\n", 0700);
+	put_file("nul", "#!/bin/sh\nprintf 'abcdefgh\\0ijk'\n", 0700);
+	unsetenv("UPKEEP_TEST_SECRET");
+	unsetenv("CREDENTIALS_DIRECTORY");
+	expect_fetched("file:", "short", "secret \"file:DIR/short\": it has less than 8 bytes: too "
+					 "short to be told from other text");
+	expect_fetched("env:", "UPKEEP_TEST_SECRET",
+		"secret \"env:UPKEEP_TEST_SECRET\": the environment has no UPKEEP_TEST_SECRET");
+	expect_fetched("credential:", "x", "secret \"credential:x\": there are no credentials: "
+					   "CREDENTIALS_DIRECTORY is not set");
+	setenv("CREDENTIALS_DIRECTORY", dir, 1);
+	expect_fetched("credential:", "../x",
+		"secret \"credential:../x\": a credential's name has no slash");
+	expect_fetched("command:", "fails",
+		"secret \"command:DIR/fails\": DIR/fails failed (exit code 3)");
+	expect_fetched("command:", "killed",
+		"secret \"command:DIR/killed\": DIR/killed failed (signal 9)");
+	expect_fetched("command:", "endless",
+		"secret \"command:DIR/endless\": DIR/endless printed more than 65536 bytes");
+	expect_fetched("command:", "nul", "secret \"command:DIR/nul\": it holds a NUL byte");
+	expect_fetched("", "plain", "secret \"plain\": that is not the name of a secret");
+}
+
+/* Asked for before the run, told when it is needed; and asked once. */
+static void test_secrets_prepared(void **state)
+{
+	CLEANUP_ERROR struct error err = {0};
+	CLEANUP_TEXT struct text script = {0}, name = {0};
+	struct secrets secrets = {0};
+	const struct secret *secret;
+
+	(void)state;
+	text_addf(&script, "#!/bin/sh\necho x >>%s/asked\nexit 4\n", dir);
+	put_file("counts", text_string(&script), 0700);
+	text_addf(&name, "command:%s/counts", dir);
+	secrets_prepare(&secrets, text_string(&name));
+	secrets_prepare(&secrets, text_string(&name));
+	assert_int_equal(secrets_get(&secrets, text_string(&name), &secret, &err), -EIO);
+	assert_true(text_ends(error_what(&err), "counts failed (exit code 4)"));
+	secrets_free(&secrets);
+	CLEANUP_FREE char *asked = NULL;
+	text_free(&script);
+	text_addf(&script, "%s/asked", dir);
+	assert_int_equal(file_load(text_string(&script), 100, &asked, NULL, NULL), 0);
+	assert_string_equal(asked, "x\n");
+}
+
+/* ---- cgroups of v2: what is written where, in directories that look like them ---- */
+
+static void make_below(const char *name)
+{
+	CLEANUP_TEXT struct text path = {0};
+
+	text_addf(&path, "%s/%s", dir, name);
+	assert_int_equal(file_make_dirs(text_string(&path), 0755, NULL), 0);
+}
+
+static void expect_file(const char *name, const char *expected)
+{
+	CLEANUP_TEXT struct text path = {0};
+	CLEANUP_FREE char *bytes = NULL;
+
+	text_addf(&path, "%s/%s", dir, name);
+	assert_int_equal(file_load(text_string(&path), 1000, &bytes, NULL, NULL), 0);
+	assert_string_equal(bytes, expected);
+}
+
+static void pretend_v2(void)
+{
+	static char mounts[128], own[128];
+	CLEANUP_TEXT struct text line = {0};
+
+	text_addf(&line, "30 1 0:26 / %s/mnt rw - cgroup2 cgroup2 rw\n", dir);
+	put_file("mounts", text_string(&line), 0600);
+	put_file("own", "0::/own\n", 0600);
+	make_below("mnt/own");
+	put_file("mnt/own/cgroup.subtree_control", "", 0600);
+	snprintf(mounts, sizeof mounts, "%s/mounts", dir);
+	snprintf(own, sizeof own, "%s/own", dir);
+	cgroup_mounts_path = mounts;
+	cgroup_own_path = own;
+}
+
+static int pretend_no_more(void **state)
+{
+	cgroup_mounts_path = "/proc/self/mountinfo";
+	cgroup_own_path = "/proc/self/cgroup";
+	return remove_dir(state);
+}
+
+static void test_v2_without_pids(void **state)
+{
+	CLEANUP_ERROR struct error err = {0};
+
+	(void)state;
+	pretend_v2();
+	assert_true(cgroups_possible());
+	assert_int_equal(cgroup_limit_check(true, &err), -ENOTSUP);
+	assert_string_equal(error_what(&err), "limits.processes cannot be kept here: no writable "
+					      "cgroup with the controller \"pids\"");
+	expect_file("mnt/own/cgroup.subtree_control", "+pids"); /* it was tried */
+}
+
+static void test_v2_limits(void **state)
+{
+	CLEANUP_ERROR struct error err = {0};
+	char check[64], file[96];
+	struct cgroup_limit limit;
+	struct cgroups cgroups;
+	struct cgroup slot;
+
+	(void)state;
+	pretend_v2();
+	snprintf(check, sizeof check, "mnt/own/upkeep-check-%d", (int)getpid());
+	make_below(check);
+	snprintf(file, sizeof file, "%s/pids.max", check);
+	put_file(file, "max\n", 0600);
+	assert_int_equal(cgroup_limit_check(true, &err), 0);
+	expect_file("mnt/own/cgroup.subtree_control", "+pids");
+	make_below("mnt/own/upkeep-run/slot-0");
+	put_file("mnt/own/upkeep-run/cgroup.kill", "", 0600);
+	put_file("mnt/own/upkeep-run/cgroup.subtree_control", "", 0600);
+	put_file("mnt/own/upkeep-run/slot-0/cgroup.procs", "", 0600);
+	put_file("mnt/own/upkeep-run/slot-0/pids.max", "", 0600);
+	cgroups_open(&cgroups, "run");
+	assert_int_equal(cgroups.kind, CGROUP_V2);
+	assert_int_equal(cgroup_open(&cgroups, "slot-0", &slot), 0);
+	assert_int_equal(cgroup_limit_open(&cgroups, &slot, "t", 30, 0, &limit, &err), 0);
+	expect_file("mnt/own/upkeep-run/cgroup.subtree_control", "+pids");
+	expect_file("mnt/own/upkeep-run/slot-0/pids.max", "30");
+	assert_true(slot.spoiled); /* the next task in it has no such limit */
+	cgroup_limit_close(&limit);
+	cgroup_close(&slot);
+	cgroups_close(&cgroups);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -171,6 +368,11 @@ int main(void)
 		cmocka_unit_test(test_blank_finds),
 		cmocka_unit_test_setup_teardown(test_log_keeps_head_and_tail, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(test_locks, make_dir, remove_dir),
+		cmocka_unit_test_setup_teardown(test_secrets_of_four_kinds, make_dir, remove_dir),
+		cmocka_unit_test_setup_teardown(test_secrets_that_are_none, make_dir, remove_dir),
+		cmocka_unit_test_setup_teardown(test_secrets_prepared, make_dir, remove_dir),
+		cmocka_unit_test_setup_teardown(test_v2_without_pids, make_dir, pretend_no_more),
+		cmocka_unit_test_setup_teardown(test_v2_limits, make_dir, pretend_no_more),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
