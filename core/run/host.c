@@ -117,15 +117,26 @@ static int on_row(struct attempt *attempt, struct wire_in *in)
 	return 0;
 }
 
+static void on_progress(struct attempt *attempt, struct wire_in *in)
+{
+	CLEANUP_FREE char *unit = blank_text(&attempt->blank, wire_get_text(in, WIRE_NAME));
+
+	engine_tell(attempt->engine,
+		&(struct run_event){.kind = RUN_EVENT_PROGRESS, .task = attempt->task,
+			.done = (uint64_t)wire_get_number(in, WIRE_AMOUNT),
+			.total = (uint64_t)wire_get_number(in, WIRE_TOTAL), .text = unit});
+}
+
 static void on_would(struct attempt *attempt, struct wire_in *in)
 {
 	if (!attempt->engine->options->plan_only)
 		return;
 	attempt->engine->would = true;
+	CLEANUP_FREE char *doing = blank_text(&attempt->blank, wire_get_text(in, WIRE_TEXT));
+	CLEANUP_FREE char *undoing = blank_text(&attempt->blank, wire_get_text(in, WIRE_ABOUT));
 	engine_tell(attempt->engine,
 		&(struct run_event){.kind = RUN_EVENT_WOULD, .task = attempt->task,
-			.text = wire_get_text(in, WIRE_TEXT),
-			.next = wire_get_text(in, WIRE_ABOUT)});
+			.text = doing, .next = undoing});
 }
 
 /* ---- undo records ---- */
@@ -175,6 +186,20 @@ static char *join_files(struct attempt *attempt, struct wire_in *in)
 	return text_take(&text);
 }
 
+static bool holds_secret(const struct attempt *attempt, const struct wire_in *in,
+	const char *files)
+{
+	static const enum wire_tag tags[] = {WIRE_PAYLOAD, WIRE_NAME, WIRE_ABOUT};
+	bool found = blank_finds(&attempt->blank, files, strlen(files));
+
+	for (size_t i = 0; i < sizeof tags / sizeof tags[0]; i++) {
+		const struct wire_field *field = &in->fields[tags[i]];
+		found = found || (field->bytes && blank_finds(&attempt->blank,
+							  (const char *)field->bytes, field->size));
+	}
+	return found;
+}
+
 static int on_undo_push(struct worker *worker, struct wire_in *in)
 {
 	struct attempt *attempt = worker->attempt;
@@ -185,7 +210,7 @@ static int on_undo_push(struct worker *worker, struct wire_in *in)
 	CLEANUP_FREE char *files = join_files(attempt, in);
 	if (!files || bytes->size > UPKEEP_PAYLOAD_MAX || memchr(bytes->bytes, 0, bytes->size))
 		return answer_plain(worker, -EINVAL);
-	if (blank_finds(&attempt->blank, (const char *)bytes->bytes, bytes->size))
+	if (holds_secret(attempt, in, files))
 		return answer_plain(worker, -EPERM);
 	struct journal_undo undo = {
 		.task = attempt->task,
@@ -486,11 +511,7 @@ static int tell(struct worker *worker, struct wire_in *in)
 		on_log(attempt, in);
 		return 0;
 	case WIRE_PROGRESS:
-		engine_tell(worker->engine,
-			&(struct run_event){.kind = RUN_EVENT_PROGRESS, .task = attempt->task,
-				.done = (uint64_t)wire_get_number(in, WIRE_AMOUNT),
-				.total = (uint64_t)wire_get_number(in, WIRE_TOTAL),
-				.text = wire_get_text(in, WIRE_NAME)});
+		on_progress(attempt, in);
 		return 0;
 	case WIRE_OUTPUT:
 		return on_output(attempt, in);
