@@ -54,6 +54,9 @@ int command_check(struct cli *cli)
 		return code;
 	graphs_check(&loaded);
 	unsigned errors = diagnostics_errors(&loaded.diagnostics, NULL);
+	if (cli->options.json && !cgroups_possible())
+		diagnostics_add(&loaded.diagnostics, (struct location){ 0 }, NULL, true, NULL, "%s",
+			CGROUPS_NONE);
 	if (cli->options.json) {
 		check_json(&loaded, errors);
 	} else if (loaded.diagnostics.list.count && (errors || !cli->options.quiet)) {
@@ -63,9 +66,6 @@ int command_check(struct cli *cli)
 		printf("%s: %s, no errors\n", loaded.site->path,
 			text_count(graphs, sizeof graphs, loaded.site->graph_count, "graph"));
 	}
-	if (!cli->options.quiet && !cgroups_possible())
-		fputs("warning: no cgroup is writable here: what tasks leave behind is told by a mark "
-		      "in its environment, which a program can remove\n",
-			stderr);
+	cgroups_warn(cli);
 	return diagnostics_exit_code(&loaded.diagnostics, NULL);
 }

@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "model/nearest.h"
 #include "plan/build.h"
+#include "run/cgroup.h"
 
 #include <string.h>
 
@@ -117,6 +118,12 @@ int run_load(const struct cli *cli, char **ret_state_dir, struct journal **ret, 
 	if (r < 0)
 		return cli_fail(r == -ENOENT || r == -EEXIST ? EXIT_USAGE : EXIT_JOURNAL, &err);
 	return 0;
+}
+
+void cgroups_warn(const struct cli *cli)
+{
+	if (!cli->options.quiet && !cli->options.json && !cgroups_possible())
+		fputs("warning: " CGROUPS_NONE "\n", stderr);
 }
 
 const struct graph *graph_load(const struct cli *cli, const struct loaded *loaded)

@@ -30,6 +30,7 @@ int command_run(struct cli *cli)
 		code = cli_build(cli, &loaded, &plan);
 	if (code)
 		return code;
+	cgroups_warn(cli);
 	watch_begin(&watch, cli, plan);
 	options.watcher = &watch.watcher;
 	code = run_execute(plan, &options, &err);
