@@ -178,6 +178,28 @@ static void set_umask(struct loader *loader, const struct value *value,
 	options->umask = (mode_t)strtoul(digits, NULL, 8);
 }
 
+/* A variable "secret:NAME" is checked like a parameter that is a secret. */
+static void check_env_secret(struct loader *loader, const struct value_member *variable)
+{
+	const struct upkeep_param param = { .name = variable->name, .type = UPKEEP_SECRET };
+	struct value_member member = *variable;
+	const struct value group = { .kind = VALUE_GROUP, .group = { &member, 1 } };
+	CLEANUP_ERROR struct error err = { 0 };
+	const char *noun = loader->key_noun;
+	union scalar scalar;
+
+	member.value.string += strlen("secret:");
+	if (variable->value.has_refs)
+		loader_error(loader, variable->value.at, "write file:, env:, credential: or command:",
+			"env: \"%s\" names a secret and takes no ${...}", variable->name);
+	else if (scalar_parse(UPKEEP_SECRET, &member.value, &scalar, &err) < 0)
+		loader_error(loader, variable->value.at, err.next, "env: \"%s\" %s", variable->name,
+			error_what(&err));
+	loader->key_noun = "variable";
+	secrets_check(loader, &param, 1, &group, false);
+	loader->key_noun = noun;
+}
+
 static void set_env(struct loader *loader, const struct value *group, struct task_options *options)
 {
 	for (uint32_t i = 0; i < group->group.count; i++) {
@@ -188,6 +210,8 @@ static void set_env(struct loader *loader, const struct value *group, struct tas
 		if (member->value.kind != VALUE_STRING)
 			loader_error(loader, member->value.at, "put it in quotes",
 				"env: \"%s\" must be a string", member->name);
+		else if (text_starts(member->value.string, "secret:"))
+			check_env_secret(loader, member);
 	}
 	options->env = *group;
 }
