@@ -76,5 +76,5 @@ int cli_build(const struct cli *cli, struct loaded *loaded, struct plan **ret)
 		return 0;
 	if (code)
 		return code;
-	return cli_fail(r == -ENOENT || r == -ERANGE ? EXIT_USAGE : EXIT_CONFIGURATION, &err);
+	return cli_fail(cli, r == -ENOENT || r == -ERANGE ? EXIT_USAGE : EXIT_CONFIGURATION, &err);
 }

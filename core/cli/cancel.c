@@ -17,10 +17,11 @@ int command_cancel(struct cli *cli)
 		return code;
 	int r = run_cancel(state_dir, id, &err);
 	if (r < 0)
-		return cli_fail(r == -ESRCH ? EXIT_USAGE : errno_exit(r, EXIT_INTERNAL), &err);
+		return cli_fail(cli, r == -ESRCH ? EXIT_USAGE : errno_exit(r, EXIT_INTERNAL), &err);
 	if (cli->options.json)
 		cli_print_json(json_pack("{s:s, s:b}", "run", id, "cancelled", 1));
-	else if (!cli->options.quiet)
-		printf("run %s is asked to stop; see it with: upkeep show %s\n", id, id);
+	CLEANUP_FREE char *next = cli_next(cli, "upkeep show RUN", id);
+	if (!cli->options.json && !cli->options.quiet)
+		printf("run %s is asked to stop; see it with: %s\n", id, next);
 	return EXIT_OK;
 }

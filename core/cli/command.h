@@ -77,8 +77,13 @@ int command_new(struct cli *cli);
 int command_lint(struct cli *cli);
 
 /* Messages to standard error: "upkeep: WHAT" and "next: NEXT"; returns `code`. */
-int cli_fail(int code, const struct error *err);
-int cli_usage(const char *next, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int cli_fail(const struct cli *cli, int code, const struct error *err);
+int cli_usage(const struct cli *cli, const char *next, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+/* " --site FILE --state-dir DIR" as far as they were given, quoted for a shell; on the heap. */
+char *cli_given(const struct cli *cli);
+/* What to type next, with these; NULL for NULL. */
+char *cli_next(const struct cli *cli, const char *next, const char *run_id);
 /* Prints and frees. */
 void cli_print_text(struct text *text);
 void cli_print_json(json_t *json);

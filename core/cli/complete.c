@@ -16,7 +16,7 @@ static void runs_print(const struct cli *cli)
 	struct journal *journal = NULL;
 
 	puts("last");
-	if (journal_load(state_dir, &journal) == 0)
+	if (journal_load(cli, state_dir, &journal) == 0)
 		journal_runs(journal, NULL, 20, run_print, NULL, NULL);
 	journal_close(journal);
 }

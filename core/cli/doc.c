@@ -123,7 +123,7 @@ static int all_print(const struct cli *cli, const struct loaded *loaded)
 	json_t *list = json_array();
 
 	names_print(&core_description, "core", list, &out);
-	for (uint32_t i = 0; i < loaded->site->instance_count; i++)
+	for (uint32_t i = 0; loaded->site && i < loaded->site->instance_count; i++)
 		names_print(loaded->site->instances[i].description, loaded->site->instances[i].name, list,
 			&out);
 	if (cli->options.json)
@@ -136,10 +136,10 @@ static int all_print(const struct cli *cli, const struct loaded *loaded)
 }
 
 /* An enabled instance, or a plugin that is there but not enabled. */
-static int plugin_find(const struct loaded *loaded, const char *name,
-	const struct plugin_description **ret)
+static int plugin_find(const struct cli *cli, const struct loaded *loaded, const char *name,
+	const struct error *no_site, const struct plugin_description **ret)
 {
-	const struct instance *instance = site_instance(loaded->site, name);
+	const struct instance *instance = loaded->site ? site_instance(loaded->site, name) : NULL;
 	CLEANUP_ERROR struct error err = { 0 };
 	const char *path;
 
@@ -147,10 +147,12 @@ static int plugin_find(const struct loaded *loaded, const char *name,
 	if (*ret)
 		return 0;
 	int r = catalog_find(loaded->catalog, name, &path, ret, &err);
-	return r < 0 ? cli_fail(r == -ENOENT ? EXIT_USAGE : EXIT_PLUGIN, &err) : 0;
+	if (r == -ENOENT && no_site->what)
+		return cli_fail(cli, EXIT_CONFIGURATION, no_site);
+	return r < 0 ? cli_fail(cli, r == -ENOENT ? EXIT_USAGE : EXIT_PLUGIN, &err) : 0;
 }
 
-static int action_unknown(const struct plugin_description *plugin, const char *whole,
+static int action_unknown(const struct cli *cli, const struct plugin_description *plugin, const char *whole,
 	const char *instance)
 {
 	const char *action = whole + strlen(instance) + 1;
@@ -160,7 +162,7 @@ static int action_unknown(const struct plugin_description *plugin, const char *w
 	for (size_t i = 0; i < plugin->action_count; i++)
 		nearest_try(&nearest, plugin->actions[i].decl.name);
 	const char *next = nearest_question(&nearest, question, sizeof question);
-	return cli_usage(next ? next : "see upkeep doc", "plugin \"%s\" has no action \"%s\"",
+	return cli_usage(cli, next ? next : "see upkeep doc", "plugin \"%s\" has no action \"%s\"",
 		instance, action);
 }
 
@@ -192,22 +194,25 @@ int command_doc(struct cli *cli)
 {
 	CLEANUP_LOADED struct loaded loaded = { 0 };
 	const struct plugin_description *plugin = NULL;
-	int code = site_load(cli, &loaded);
+	CLEANUP_ERROR struct error err = { 0 };
+	int r = site_try(cli, &loaded, &err);
 
-	if (code)
-		return code;
+	if (!loaded.catalog)
+		return cli_fail(cli, EXIT_INTERNAL, &err);
+	if (!cli->args.count && r < 0)
+		cli_fail(cli, EXIT_OK, &err);
 	if (!cli->args.count)
 		return all_print(cli, &loaded);
 	const char *whole = cli->args.items[0], *dot = strchr(whole, '.');
 	CLEANUP_FREE char *name = strndup(whole, dot ? (size_t)(dot - whole) : strlen(whole));
-	code = plugin_find(&loaded, name, &plugin);
+	int code = plugin_find(cli, &loaded, name, &err, &plugin);
 	if (code)
 		return code;
 	if (!dot)
 		return plugin_print(cli, plugin, name);
 	const struct action_description *action = description_action(plugin, dot + 1);
 	if (!action)
-		return action_unknown(plugin, whole, name);
+		return action_unknown(cli, plugin, whole, name);
 	if (!cli->options.json) {
 		action_print(whole, action);
 		return EXIT_OK;

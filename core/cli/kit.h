@@ -6,9 +6,6 @@
 
 /* Writes the template into a new directory NAME. */
 int new_plugin(const char *name);
-/* Checks a plugin: descriptor, symbols, tables, bad values for each parameter.  `calls`: the
- * actions too: of all that need no arguments, or of words[0] with words[1...] "name=value". */
-int lint_plugin(const char *file, bool calls, char *const *words);
 /* The exported symbols of a shared object other than `but`, each on a line printed with `fault`;
  * their count, or -1 where it cannot be read. */
 int symbols_others(const char *file, const char *but, void (*fault)(void *data, const char *name),

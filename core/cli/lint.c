@@ -4,6 +4,7 @@
 #include "cli/kit.h"
 
 #include "base/cleanup.h"
+#include "base/file.h"
 #include "base/text.h"
 #include "model/state.h"
 #include "worker/admit.h"
@@ -23,7 +24,8 @@ struct lint {
 	const struct upkeep_plugin *plugin;
 	struct admitted admitted;
 	struct arena arena;
-	unsigned faults;
+	json_t *faults, *skipped; /* texts; actions that were not called */
+	bool json;
 };
 
 static void __attribute__((format(printf, 2, 3))) fault(struct lint *lint, const char *format, ...)
@@ -31,11 +33,11 @@ static void __attribute__((format(printf, 2, 3))) fault(struct lint *lint, const
 	va_list ap;
 
 	va_start(ap, format);
-	fputs("fault: ", stdout);
-	vprintf(format, ap);
-	putchar('\n');
+	json_t *text = json_vsprintf(format, ap);
 	va_end(ap);
-	lint->faults++;
+	if (!lint->json)
+		printf("fault: %s\n", text ? json_string_value(text) : "what is not UTF-8");
+	json_array_append_new(lint->faults, text ? text : json_null());
 }
 
 /* ---- tables ---- */
@@ -176,29 +178,51 @@ static const char *try_closed(const struct trial *trial)
 	return r == UPKEEP_TEST_WRONG ? "returns nonsense where its descriptors fail" : NULL;
 }
 
-static void try_one(struct lint *lint, const struct trial *trial, const char *what,
-	const char *(*run)(const struct trial *trial))
+/* The child's finding comes by a pipe. */
+static pid_t trial_start(const struct trial *trial, const char *(*run)(const struct trial *trial),
+	int *ret_said)
 {
-	int status = 0;
+	int said[2];
 
 	fflush(stdout);
+	if (pipe2(said, O_CLOEXEC) < 0)
+		return -1;
 	pid_t pid = fork();
 	if (pid == 0) {
 		alarm(CALL_SECONDS);
 		const char *wrong = run(trial);
 		if (wrong)
-			printf("fault: action \"%s\" %s\n", trial->action, wrong);
+			file_write(said[1], wrong, strlen(wrong));
 		fflush(stdout);
 		_exit(wrong ? 1 : 0);
 	}
+	close(said[1]);
+	*ret_said = said[0];
+	return pid;
+}
+
+static void try_one(struct lint *lint, const struct trial *trial, const char *what,
+	const char *(*run)(const struct trial *trial))
+{
+	CLEANUP_FD int said = -1;
+	char wrong[256] = "";
+	int status = 0;
+	pid_t pid = trial_start(trial, run, &said);
+
+	if (pid < 0) {
+		fault(lint, "action \"%s\" could not be tried: %s", trial->action, strerror(errno));
+		return;
+	}
 	waitpid(pid, &status, 0);
+	if (file_read(said, wrong, sizeof wrong - 1) < 0)
+		wrong[0] = 0;
 	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)
 		fault(lint, "action \"%s\" hangs (%s)", trial->action, what);
 	else if (WIFSIGNALED(status))
 		fault(lint, "action \"%s\" crashes with signal %d (%s)", trial->action,
 			WTERMSIG(status), what);
 	else if (status)
-		lint->faults++;
+		fault(lint, "action \"%s\" %s", trial->action, *wrong ? wrong : "ends the process");
 }
 
 static void try_action(struct lint *lint, const char *name, char *const *words)
@@ -223,6 +247,14 @@ static bool needs_arguments(const struct upkeep_action *action)
 	return action->flags & UPKEEP_STREAM_IN_NEEDED;
 }
 
+static void skip_action(struct lint *lint, const char *name)
+{
+	json_array_append_new(lint->skipped, json_string(name));
+	if (!lint->json)
+		printf("not called: \"%s\" needs arguments; upkeep lint plugin FILE.so --run %s "
+			"NAME=VALUE ...\n", name, name);
+}
+
 static void try_actions(struct lint *lint, char *const *words)
 {
 	const struct plugin_description *plugin = &lint->admitted.description;
@@ -233,9 +265,7 @@ static void try_actions(struct lint *lint, char *const *words)
 	}
 	for (size_t i = 0; i < plugin->action_count; i++)
 		if (needs_arguments(&plugin->actions[i].decl))
-			printf("not called: \"%s\" needs arguments; upkeep lint plugin FILE.so --run %s "
-				"NAME=VALUE ...\n", plugin->actions[i].decl.name,
-				plugin->actions[i].decl.name);
+			skip_action(lint, plugin->actions[i].decl.name);
 		else
 			try_action(lint, plugin->actions[i].decl.name, words);
 }
@@ -254,36 +284,57 @@ static int load(struct lint *lint, const char *file, struct error *err)
 	return r ? r : plugin_admit(lint->plugin, name, file, &lint->arena, &lint->admitted, err);
 }
 
-int lint_plugin(const char *file, bool calls, char *const *words)
+/* Descriptor, symbols, tables, bad values for each parameter.  `calls`: the actions too: all that
+ * need no arguments, or words[0] with words[1...] "name=value". */
+static void lint_plugin(struct lint *lint, const char *file, bool calls, char *const *words)
 {
-	struct lint lint = { 0 };
 	CLEANUP_ERROR struct error err = { 0 };
 
-	if (load(&lint, file, &err) < 0) {
-		printf("fault: %s%s%s\n", error_what(&err), err.next ? "; " : "",
-			err.next ? err.next : "");
-		arena_free(&lint.arena);
-		return EXIT_PLUGIN;
+	if (load(lint, file, &err) < 0) {
+		lint->plugin = NULL;
+		fault(lint, "%s%s%s", error_what(&err), err.next ? "; " : "", err.next ? err.next : "");
+		return;
 	}
-	if (symbols_others(file, "upkeep_plugin", report_symbol, &lint) < 0)
-		fault(&lint, "its symbols cannot be read");
-	check_tables(&lint);
+	if (symbols_others(file, "upkeep_plugin", report_symbol, lint) < 0)
+		fault(lint, "its symbols cannot be read");
+	check_tables(lint);
 	if (calls)
-		try_actions(&lint, words);
-	printf("%s: plugin \"%s\" %s, ABI %u.%u: %u fault%s\n", file, lint.admitted.description.name,
-		lint.admitted.description.version, lint.admitted.description.abi_major,
-		lint.admitted.description.abi_minor, lint.faults, lint.faults == 1 ? "" : "s");
-	arena_free(&lint.arena);
-	return lint.faults ? EXIT_PLUGIN : 0;
+		try_actions(lint, words);
+}
+
+static void verdict_print(const struct lint *lint, const char *file)
+{
+	const struct plugin_description *plugin = &lint->admitted.description;
+	size_t faults = json_array_size(lint->faults);
+
+	if (lint->json)
+		cli_print_json(json_pack("{s:s, s:s?, s:s?, s:i, s:i, s:O, s:O}", "file", file, "plugin",
+			lint->plugin ? plugin->name : NULL, "version",
+			lint->plugin ? plugin->version : NULL, "abi_major", (int)plugin->abi_major,
+			"abi_minor", (int)plugin->abi_minor, "faults", lint->faults, "not_called",
+			lint->skipped));
+	else if (lint->plugin)
+		printf("%s: plugin \"%s\" %s, ABI %u.%u: %zu fault%s\n", file, plugin->name,
+			plugin->version, plugin->abi_major, plugin->abi_minor, faults,
+			faults == 1 ? "" : "s");
 }
 
 int command_lint(struct cli *cli)
 {
 	const char *file = cli->args.items[0];
+	struct lint lint = { .json = cli->options.json };
 
 	if (cli->args.count > 1 && !cli->options.calls)
-		return cli_usage("add --run", "the action \"%s\" is called only with --run",
+		return cli_usage(cli, "add --run", "the action \"%s\" is called only with --run",
 			cli->args.items[1]);
 	vec_push(&cli->args, (const char *)NULL);
-	return lint_plugin(file, cli->options.calls, (char *const *)cli->args.items + 1);
+	lint.faults = json_array();
+	lint.skipped = json_array();
+	lint_plugin(&lint, file, cli->options.calls, (char *const *)cli->args.items + 1);
+	verdict_print(&lint, file);
+	int code = json_array_size(lint.faults) ? EXIT_PLUGIN : EXIT_OK;
+	json_decref(lint.faults);
+	json_decref(lint.skipped);
+	arena_free(&lint.arena);
+	return code;
 }

@@ -70,14 +70,15 @@ int command_list(struct cli *cli)
 	int code = site_load(cli, &loaded);
 
 	if (!code)
-		code = journal_load(loaded.site->state_dir, &journal);
+		code = journal_load(cli, loaded.site->state_dir, &journal);
 	table_begin(&table, "graph|schedule|next|last run|about");
 	for (uint32_t i = 0; code <= 0 && i < loaded.site->graph_count; i++) {
 		const struct graph *graph = &loaded.site->graphs[i];
 		struct last last = { 0 };
 
 		if (journal)
-			journal_runs(journal, graph->name, 1, last_read, &last, NULL);
+			runs_seen(journal, loaded.site->state_dir, graph->name, 1, last_read,
+				&last, NULL);
 		json_array_append_new(list, graph_json(graph, &last));
 		graph_row(&table, graph, &last);
 	}

@@ -47,17 +47,24 @@ static char *cache_dir(const struct cli *cli)
 	return path.bytes ? text_take(&path) : NULL;
 }
 
-int site_load(const struct cli *cli, struct loaded *ret)
+int site_try(const struct cli *cli, struct loaded *ret, struct error *err)
 {
-	CLEANUP_ERROR struct error err = { 0 };
 	CLEANUP_FREE char *cache = cache_dir(cli);
 	struct config_options options = { .path = site_path(cli),
 		.state_dir = state_dir_given(cli) };
-	int r = catalog_new(&(struct catalog_options){ .cache_dir = cache }, &ret->catalog, &err);
+	int r = catalog_new(&(struct catalog_options){ .cache_dir = cache }, &ret->catalog, err);
 
 	if (r == 0)
-		r = config_load(&options, ret->catalog, &ret->site, &ret->diagnostics, &err);
-	return r < 0 ? cli_fail(errno_exit(r, EXIT_CONFIGURATION), &err) : 0;
+		r = config_load(&options, ret->catalog, &ret->site, &ret->diagnostics, err);
+	return r;
+}
+
+int site_load(const struct cli *cli, struct loaded *ret)
+{
+	CLEANUP_ERROR struct error err = { 0 };
+	int r = site_try(cli, ret, &err);
+
+	return r < 0 ? cli_fail(cli, errno_exit(r, EXIT_CONFIGURATION), &err) : 0;
 }
 
 void loaded_free(struct loaded *loaded)
@@ -89,7 +96,7 @@ char *state_dir_find(const struct cli *cli)
 	return found ? found : base_string(STATE_DIR);
 }
 
-int journal_load(const char *state_dir, struct journal **ret)
+int journal_load(const struct cli *cli, const char *state_dir, struct journal **ret)
 {
 	CLEANUP_ERROR struct error err = { 0 };
 	int r = journal_open_readonly(state_dir, ret, &err);
@@ -98,7 +105,7 @@ int journal_load(const char *state_dir, struct journal **ret)
 		r = journal_open(state_dir, ret, &err);
 	if (r == 0 || r == -ENOENT)
 		return r;
-	return cli_fail(errno_exit(r, EXIT_JOURNAL), &err);
+	return cli_fail(cli, errno_exit(r, EXIT_JOURNAL), &err);
 }
 
 int run_load(const struct cli *cli, char **ret_state_dir, struct journal **ret, char id[])
@@ -106,17 +113,17 @@ int run_load(const struct cli *cli, char **ret_state_dir, struct journal **ret, 
 	CLEANUP_ERROR struct error err = { 0 };
 
 	*ret_state_dir = state_dir_find(cli);
-	int r = journal_load(*ret_state_dir, ret);
+	int r = journal_load(cli, *ret_state_dir, ret);
 	if (r == -ENOENT) {
 		error_set(&err, r, "upkeep run GRAPH", "there is no run \"%s\": no journal in \"%s\" yet",
 			cli->args.items[0], *ret_state_dir);
-		return cli_fail(EXIT_USAGE, &err);
+		return cli_fail(cli, EXIT_USAGE, &err);
 	}
 	if (r)
 		return r;
 	r = journal_find_run(*ret, cli->args.items[0], id, &err);
 	if (r < 0)
-		return cli_fail(r == -ENOENT || r == -EEXIST ? EXIT_USAGE : EXIT_JOURNAL, &err);
+		return cli_fail(cli, r == -ENOENT || r == -EEXIST ? EXIT_USAGE : EXIT_JOURNAL, &err);
 	return 0;
 }
 
@@ -138,7 +145,7 @@ const struct graph *graph_load(const struct cli *cli, const struct loaded *loade
 	for (uint32_t i = 0; i < loaded->site->graph_count; i++)
 		nearest_try(&nearest, loaded->site->graphs[i].name);
 	const char *next = nearest_question(&nearest, question, sizeof question);
-	cli_usage(next ? next : "see upkeep list", "there is no graph \"%s\"", name);
+	cli_usage(cli, next ? next : "see upkeep list", "there is no graph \"%s\"", name);
 	return NULL;
 }
 

@@ -39,7 +39,7 @@ int command_locks(struct cli *cli)
 
 	table_begin(&held.table, "kind|name|run|held for|since");
 	int r = locks_list(state_dir, lock_read, &held, &err);
-	int code = r < 0 && r != -ENOENT ? cli_fail(errno_exit(r, EXIT_INTERNAL), &err) : EXIT_OK;
+	int code = r < 0 && r != -ENOENT ? cli_fail(cli, errno_exit(r, EXIT_INTERNAL), &err) : EXIT_OK;
 	if (!code && cli->options.json)
 		cli_print_json(json_incref(held.list));
 	else if (!code)

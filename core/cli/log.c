@@ -22,14 +22,22 @@ struct pieces {
 	VEC(struct piece) list;
 	const char *only; /* a task's name; NULL: all */
 	json_t *json;     /* NULL: for people */
-	bool many, known;
+	bool many, known, printed;
 };
+
+/* The task, a copy of it ("e[0]" of e), or one of the graph that it stands for ("e/sub"). */
+static bool is_asked(const char *only, const char *name)
+{
+	const char *rest = text_starts(name, only) ? name + strlen(only) : "?";
+
+	return !*rest || *rest == '[' || *rest == '/';
+}
 
 static int piece_read(void *data, const struct journal_task *task)
 {
 	struct pieces *pieces = data;
 
-	if (pieces->only && !text_equal(pieces->only, task->name))
+	if (pieces->only && !is_asked(pieces->only, task->name))
 		return 0;
 	pieces->known = true;
 	vec_each(&pieces->list, piece)
@@ -47,7 +55,7 @@ static void bytes_print(struct pieces *pieces, struct piece *piece, const char *
 {
 	if (pieces->many && !piece->headed)
 		printf("==> %s <==\n", piece->name);
-	piece->headed = true;
+	piece->headed = pieces->printed = true;
 	fwrite(bytes, 1, size, stdout);
 }
 
@@ -87,10 +95,26 @@ static void piece_json(struct pieces *pieces, const struct piece *piece, const c
 		"attempt", (int)piece->attempt, "file", text_string(&path), "text", text));
 }
 
-static int run_lives(void *data, const struct journal_run *run)
+static int state_read(void *data, const struct journal_run *run)
 {
 	*(bool *)data = run->state == RUN_RUNNING || run->state == RUN_ROLLING_BACK;
 	return 0;
+}
+
+static int task_unknown(const struct cli *cli, const char *id, const char *task)
+{
+	CLEANUP_TEXT struct text next = { 0 };
+
+	text_addf(&next, "see upkeep show %s", id);
+	return cli_usage(cli, text_string(&next), "run %s has no task \"%s\"", id, task);
+}
+
+static void silent_tell(const char *task, const char *id)
+{
+	if (task)
+		fprintf(stderr, "upkeep: task \"%s\" of run %s wrote nothing\n", task, id);
+	else
+		fprintf(stderr, "upkeep: no task of run %s wrote anything\n", id);
 }
 
 static int log_print(const struct cli *cli, struct journal *journal, const char *state_dir,
@@ -100,9 +124,9 @@ static int log_print(const struct cli *cli, struct journal *journal, const char 
 	bool lives = false;
 
 	for (;;) {
-		if (journal_read_run(journal, id, run_lives, &lives, &err) < 0 ||
+		if (run_seen(journal, state_dir, id, state_read, &lives, &err) < 0 ||
 			journal_tasks(journal, id, piece_read, pieces, &err) < 0)
-			return cli_fail(EXIT_JOURNAL, &err);
+			return cli_fail(cli, EXIT_JOURNAL, &err);
 		vec_each(&pieces->list, piece)
 			pieces->json ? piece_json(pieces, piece, state_dir, id) :
 				       piece_print(pieces, piece, state_dir, id);
@@ -112,7 +136,9 @@ static int log_print(const struct cli *cli, struct journal *journal, const char 
 		usleep(POLL_US);
 	}
 	if (!pieces->known && pieces->only)
-		return cli_usage("see upkeep show", "run %s has no task \"%s\"", id, pieces->only);
+		return task_unknown(cli, id, pieces->only);
+	if (!pieces->json && !pieces->printed)
+		silent_tell(pieces->only, id);
 	return 0;
 }
 

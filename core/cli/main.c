@@ -41,7 +41,7 @@ static int cli_run(struct cli *cli, int argc, char *const *argv)
 		return EXIT_OK;
 	}
 	if (!cli->command)
-		return cli_usage("see upkeep --help", "no command given");
+		return cli_usage(cli, "see upkeep --help", "no command given");
 	return cli->command->run(cli);
 }
 

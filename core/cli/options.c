@@ -36,7 +36,7 @@ static int option_unknown(const struct cli *cli, const char *name)
 		nearest_try(&nearest, cli_common_options[i].name);
 	for (size_t i = 0; cli->command && i < cli->command->option_count; i++)
 		nearest_try(&nearest, cli->command->options[i].name);
-	return cli_usage(nearest_question(&nearest, question, sizeof question),
+	return cli_usage(cli, nearest_question(&nearest, question, sizeof question),
 		"unknown option \"%s\"", name);
 }
 
@@ -62,18 +62,18 @@ static int option_parse(struct cli *cli, int argc, char *const *argv, int *i)
 	if (!option)
 		return option_unknown(cli, word);
 	if (!option->value && equals)
-		return cli_usage(NULL, "option %s takes no value", option->name);
+		return cli_usage(cli, NULL, "option %s takes no value", option->name);
 	if (!option->value || equals) {
 		option_set(cli, option, equals ? equals + 1 : NULL);
 		return 0;
 	}
 	if (*i + 1 >= argc)
-		return cli_usage(NULL, "option %s needs a value: %s", option->name, option->value);
+		return cli_usage(cli, NULL, "option %s needs a value: %s", option->name, option->value);
 	option_set(cli, option, argv[++*i]);
 	return 0;
 }
 
-static int command_unknown(const char *name)
+static int command_unknown(const struct cli *cli, const char *name)
 {
 	struct nearest nearest = nearest_start(name);
 	char question[128];
@@ -81,12 +81,12 @@ static int command_unknown(const char *name)
 	for (size_t i = 0; i < cli_command_count; i++)
 		nearest_try(&nearest, cli_commands[i].name);
 	const char *next = nearest_question(&nearest, question, sizeof question);
-	return cli_usage(next ? next : "upkeep --help", "unknown command \"%s\"", name);
+	return cli_usage(cli, next ? next : "upkeep --help", "unknown command \"%s\"", name);
 }
 
-static int usage_print(const struct cli_command *command)
+static int usage_print(const struct cli *cli, const struct cli_command *command)
 {
-	return cli_usage(NULL, "usage: upkeep %s%s%s", command->name, *command->synopsis ? " " : "",
+	return cli_usage(cli, NULL, "usage: upkeep %s%s%s", command->name, *command->synopsis ? " " : "",
 		command->synopsis);
 }
 
@@ -101,11 +101,11 @@ static int command_set(struct cli *cli, int argc, char *const *argv, int *i)
 		if (strncmp(name, argv[*i], size) != 0 || (name[size] && name[size] != ' '))
 			continue;
 		if (name[size] && (*i + 1 >= argc || !text_equal(argv[++*i], name + size + 1)))
-			return usage_print(&cli_commands[k]);
+			return usage_print(cli, &cli_commands[k]);
 		cli->command = &cli_commands[k];
 		return 0;
 	}
-	return command_unknown(argv[*i]);
+	return command_unknown(cli, argv[*i]);
 }
 
 static int args_check(const struct cli *cli)
@@ -114,12 +114,12 @@ static int args_check(const struct cli *cli)
 	const char *color = cli->options.color;
 
 	if (color && !text_in_words(color, "auto always never"))
-		return cli_usage(NULL, "--color is auto, always or never, not \"%s\"", color);
+		return cli_usage(cli, NULL, "--color is auto, always or never, not \"%s\"", color);
 	if (!command || cli->options.help || cli->options.version)
 		return 0;
 	if (cli->args.count >= command->args_min && cli->args.count <= command->args_max)
 		return 0;
-	return usage_print(command);
+	return usage_print(cli, command);
 }
 
 int options_parse(struct cli *cli, int argc, char *const *argv)

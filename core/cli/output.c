@@ -1,22 +1,62 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/command.h"
 
+#include "base/cleanup.h"
+#include "report/next.h"
+
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-int cli_fail(int code, const struct error *err)
+/* What a shell takes as it is. */
+#define SAFE "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./,:=@%+-"
+
+static void option_add(struct text *out, const char *option, const char *value)
 {
+	if (!value)
+		return;
+	text_addf(out, " %s ", option);
+	if (*value && !value[strspn(value, SAFE)]) {
+		text_adds(out, value);
+		return;
+	}
+	text_addc(out, '\'');
+	for (; *value; value++)
+		*value == '\'' ? text_adds(out, "'\\''") : text_addc(out, *value);
+	text_addc(out, '\'');
+}
+
+char *cli_given(const struct cli *cli)
+{
+	struct text text = { 0 };
+
+	option_add(&text, "--site", cli->options.site);
+	option_add(&text, "--state-dir", cli->options.state_dir);
+	return text.bytes ? text_take(&text) : base_string("");
+}
+
+char *cli_next(const struct cli *cli, const char *next, const char *run_id)
+{
+	CLEANUP_FREE char *given = cli_given(cli);
+
+	return next_string(next, given, run_id);
+}
+
+int cli_fail(const struct cli *cli, int code, const struct error *err)
+{
+	CLEANUP_FREE char *next = cli_next(cli, err->next, NULL);
+
 	fflush(stdout);
 	fprintf(stderr, "upkeep: %s\n", error_what(err));
-	if (err->next)
-		fprintf(stderr, "next: %s\n", err->next);
+	if (next)
+		fprintf(stderr, "next: %s\n", next);
 	return code;
 }
 
-int cli_usage(const char *next, const char *format, ...)
+int cli_usage(const struct cli *cli, const char *advice, const char *format, ...)
 {
+	CLEANUP_FREE char *next = cli_next(cli, advice, NULL);
 	va_list ap;
 
 	fputs("upkeep: ", stderr);

@@ -134,7 +134,7 @@ static int plan_execute(const struct cli *cli, const struct plan *plan)
 	int code = run_execute(plan, &(struct run_options){ .plan_only = true, .watcher = &watcher },
 		&err);
 	if (err.what)
-		cli_fail(code, &err);
+		cli_fail(cli, code, &err);
 	json_decref(printing.planned.tasks);
 	text_free(&printing.planned.text);
 	return code;

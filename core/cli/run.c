@@ -23,7 +23,7 @@ int command_run(struct cli *cli)
 	struct watch watch;
 
 	if (!jobs_parse(cli->options.jobs, &options.jobs))
-		return cli_usage(NULL, "--jobs is a number from 0 to 4096, not \"%s\"",
+		return cli_usage(cli, NULL, "--jobs is a number from 0 to 4096, not \"%s\"",
 			cli->options.jobs);
 	int code = site_load(cli, &loaded);
 	if (!code)
@@ -36,7 +36,9 @@ int command_run(struct cli *cli)
 	code = run_execute(plan, &options, &err);
 	/* Skipped, since it runs already, is a success: cron hears nothing of it. */
 	if (err.what && (code || !cli->options.quiet))
-		cli_fail(code, &err);
+		cli_fail(cli, code, &err);
+	if (err.what)
+		report_refused(watch.report, (enum exit_code)code, err.what, err.next);
 	watch_end(&watch);
 	plan_free(plan);
 	return code;

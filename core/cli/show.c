@@ -5,27 +5,37 @@
 #include "report/human.h"
 #include "report/table.h"
 
+#include <string.h>
+
 struct shown {
+	const struct cli *cli;
 	json_t *json;
 	struct table table;
 	struct text head;
+	char id[RUN_ID_SIZE];
+	bool interrupted;
 };
 
-json_t *run_json(const struct journal_run *run)
+json_t *run_json(const struct cli *cli, const struct journal_run *run)
 {
+	CLEANUP_FREE char *next = cli_next(cli, run->next, run->id);
+
 	return json_pack("{s:s, s:s, s:s, s:i, s:I, s:I, s:i, s:i, s:i, s:s?, s:s?}", "run", run->id,
 		"graph", run->graph, "state", run_state_name(run->state), "exit_code", run->exit_code,
 		"started_ms", (json_int_t)run->started_ms, "ended_ms", (json_int_t)run->ended_ms,
 		"task_count", (int)run->task_count, "warning_count", (int)run->warnings, "uid",
-		(int)run->uid, "cause", run->cause, "next", run->next);
+		(int)run->uid, "cause", run->cause, "next", next);
 }
 
 static int run_read(void *data, const struct journal_run *run)
 {
 	struct shown *shown = data;
+	CLEANUP_FREE char *next = cli_next(shown->cli, run->next, run->id);
 	char buffer[HUMAN_SIZE];
 
-	shown->json = run_json(run);
+	memcpy(shown->id, run->id, sizeof shown->id);
+	shown->interrupted = run->state == RUN_INTERRUPTED;
+	shown->json = run_json(shown->cli, run);
 	text_addf(&shown->head, "run %s of %s: %s\nstarted %s", run->id, run->graph,
 		run_state_name(run->state), human_time(buffer, run->started_ms));
 	if (run->ended_ms)
@@ -34,29 +44,34 @@ static int run_read(void *data, const struct journal_run *run)
 	text_addc(&shown->head, '\n');
 	if (run->cause)
 		text_addf(&shown->head, "%s\n", run->cause);
-	if (run->next)
-		text_addf(&shown->head, "next: %s\n", run->next);
+	if (next)
+		text_addf(&shown->head, "next: %s\n", next);
 	return 0;
 }
 
-static json_t *task_json(const struct journal_task *task)
+static json_t *task_json(const struct shown *shown, const struct journal_task *task)
 {
+	CLEANUP_FREE char *next = cli_next(shown->cli, task->next, shown->id);
+
 	return json_pack("{s:s, s:s, s:i, s:s, s:s, s:s, s:I, s:I, s:i, s:b, s:I, s:I, s:s?, s:s?, s:s?}",
 		"task", task->name, "action", task->action, "attempt", (int)task->attempt, "state",
 		task_state_name(task->state), "reason", task_reason_name(task->reason), "undo",
 		undo_state_name(task->undo), "started_ms", (json_int_t)task->started_ms, "ended_ms",
 		(json_int_t)task->ended_ms, "exit_code", task->exit_code, "changed", (int)task->changed,
 		"cpu_ms", (json_int_t)task->cpu_ms, "peak_memory_bytes",
-		(json_int_t)task->peak_memory_bytes, "message", task->message, "next", task->next, "log",
+		(json_int_t)task->peak_memory_bytes, "message", task->message, "next", next, "log",
 		task->log);
 }
 
-static int task_read(void *data, const struct journal_task *task)
+static int task_read(void *data, const struct journal_task *read)
 {
 	struct shown *shown = data;
+	struct journal_task copy = *read, *task = &copy;
 	char buffer[HUMAN_SIZE];
 
-	json_array_append_new(json_object_get(shown->json, "tasks"), task_json(task));
+	if (shown->interrupted && task->state == TASK_RUNNING)
+		task->state = TASK_UNKNOWN;
+	json_array_append_new(json_object_get(shown->json, "tasks"), task_json(shown, task));
 	table_add(&shown->table, task->name);
 	table_add(&shown->table, task_state_name(task->state));
 	snprintf(buffer, sizeof buffer, "%u", task->attempt);
@@ -95,10 +110,10 @@ static int warning_read(void *data, uint32_t task, const char *text)
 	return 0;
 }
 
-static int shown_read(struct journal *journal, const char *id, struct shown *shown,
+static int shown_read(struct journal *journal, const char *state_dir, const char *id, struct shown *shown,
 	struct error *err)
 {
-	int r = journal_read_run(journal, id, run_read, shown, err);
+	int r = run_seen(journal, state_dir, id, run_read, shown, err);
 
 	if (r < 0 || !shown->json)
 		return r < 0 ? r : error_set(err, -ENOENT, NULL, "run %s is gone", id);
@@ -133,13 +148,13 @@ int command_show(struct cli *cli)
 	CLEANUP_ERROR struct error err = { 0 };
 	CLEANUP_FREE char *state_dir = NULL;
 	struct journal *journal = NULL;
-	struct shown shown = { 0 };
+	struct shown shown = { .cli = cli };
 	char id[RUN_ID_SIZE];
 	int code = run_load(cli, &state_dir, &journal, id);
 
 	table_begin(&shown.table, "task|state|>attempt|>took|>output|message");
-	if (!code && shown_read(journal, id, &shown, &err) < 0)
-		code = cli_fail(EXIT_JOURNAL, &err);
+	if (!code && shown_read(journal, state_dir, id, &shown, &err) < 0)
+		code = cli_fail(cli, EXIT_JOURNAL, &err);
 	if (!code && cli->options.json)
 		cli_print_json(json_incref(shown.json));
 	else if (!code)

@@ -60,10 +60,11 @@ void watch_begin(struct watch *watch, const struct cli *cli, const struct plan *
 	watch->names = base_alloc((plan->task_count + 1) * sizeof *watch->names);
 	for (uint32_t i = 0; i < plan->task_count; i++)
 		watch->names[i] = plan->details[plan->tasks[i].detail].name;
+	watch->given = cli_given(cli);
 	watch->report = report_new(&(struct report_options){ .fd = STDOUT_FILENO,
 		.terminal = terminal, .color = cli_colors(cli, STDOUT_FILENO),
 		.json = cli->options.json, .quiet = cli->options.quiet, .graph = plan->graph->name,
-		.state_dir = plan->site->state_dir, .task_count = plan->task_count,
+		.state_dir = plan->site->state_dir, .given = watch->given, .task_count = plan->task_count,
 		.names = watch->names });
 	watch->watcher = (struct run_watcher){ .event = event_told, .data = watch,
 		.wants_ticks = terminal };
@@ -73,4 +74,5 @@ void watch_end(struct watch *watch)
 {
 	report_free(watch->report);
 	free(watch->names);
+	free(watch->given);
 }

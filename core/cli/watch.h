@@ -10,6 +10,7 @@ struct watch {
 	struct run_watcher watcher; /* for run_options */
 	struct report *report;
 	const char **names;
+	char *given;
 };
 void watch_begin(struct watch *watch, const struct cli *cli, const struct plan *plan);
 void watch_end(struct watch *watch);

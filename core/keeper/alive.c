@@ -12,6 +12,9 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/syscall.h>
+#include <time.h>
+
+#define LOOKS 50
 
 /* Clock ticks since boot at which the process started, 0 where there is none. */
 static unsigned long long start_of(int pid)
@@ -34,12 +37,22 @@ static unsigned long long start_of(int pid)
 	return start;
 }
 
+/* A reader that asks whether we live holds it for a moment. */
+static int flock_exclusive(int fd)
+{
+	int r;
+
+	for (int i = 0; (r = flock(fd, LOCK_EX | LOCK_NB)) < 0 && errno == EWOULDBLOCK && i < LOOKS; i++)
+		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+	return r;
+}
+
 int alive_lock(int run_dir, struct error *err)
 {
 	char text[64];
 	CLEANUP_FD int fd = openat(run_dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 
-	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
+	if (fd < 0 || flock_exclusive(fd) < 0)
 		return error_set(err, -errno, NULL, "cannot take the run's lock: %m");
 	int n = snprintf(text, sizeof text, "%d %llu\n", (int)getpid(), start_of(getpid()));
 	if (pwrite(fd, text, (size_t)n, 0) < 0)
@@ -52,22 +65,42 @@ static int not_alive(const char *id, struct error *err)
 	return error_set(err, -ESRCH, "upkeep history", "run %s is not running", id);
 }
 
+/* The lock's file, held by somebody; -ESRCH: by nobody. */
+static int lock_look(const char *state_dir, const char *id, struct text *path)
+{
+	char dir[JOURNAL_PATH_SIZE];
+
+	journal_run_dir(dir, id);
+	text_addf(path, "%s/%s/lock", state_dir, dir);
+	CLEANUP_FD int fd = open(text_string(path), O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT ? -ESRCH : -errno;
+	if (flock(fd, LOCK_SH | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+		return -ESRCH;
+	return TAKE_FD(fd);
+}
+
+bool run_lives(const char *state_dir, const char *id)
+{
+	CLEANUP_TEXT struct text path = {0};
+	CLEANUP_FD int fd = lock_look(state_dir, id, &path);
+
+	return fd != -ESRCH;
+}
+
 int run_cancel(const char *state_dir, const char *id, struct error *err)
 {
 	CLEANUP_TEXT struct text path = {0};
-	char dir[JOURNAL_PATH_SIZE], text[64];
+	char text[64];
 	unsigned long long start;
 	int pid;
 
-	journal_run_dir(dir, id);
-	text_addf(&path, "%s/%s/lock", state_dir, dir);
-	CLEANUP_FD int fd = open(text_string(&path), O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return errno == ENOENT ? not_alive(id, err)
-				       : error_set(err, -errno, NULL, "cannot open %s: %m",
-						 text_string(&path));
-	if (flock(fd, LOCK_SH | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+	CLEANUP_FD int fd = lock_look(state_dir, id, &path);
+	if (fd == -ESRCH)
 		return not_alive(id, err);
+	if (fd < 0)
+		return error_set(err, fd, NULL, "cannot open %s: %s", text_string(&path),
+			strerror(-fd));
 	ssize_t n = file_read(fd, text, sizeof text - 1);
 	text[n < 0 ? 0 : n] = 0;
 	if (sscanf(text, "%d %llu", &pid, &start) != 2)

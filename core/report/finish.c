@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "report/human.h"
 #include "report/inside.h"
+#include "report/next.h"
 #include "report/table.h"
 
 #include "base/cleanup.h"
@@ -24,13 +25,15 @@ static json_t *task_json(struct report *report, uint32_t task)
 		json_object_set_new(json, "reason", json_string(task_reason_name(state->reason)));
 	if (state->message)
 		json_object_set_new(json, "message", json_string(state->message));
-	if (state->next)
-		json_object_set_new(json, "next", json_string(state->next));
+	CLEANUP_FREE char *next = next_string(state->next, report->options.given, report->run_id);
+	if (next)
+		json_object_set_new(json, "next", json_string(next));
 	return json;
 }
 
-void finish_json(struct report *report, enum run_state state, enum exit_code code,
-	int64_t duration_ms, struct text *out)
+/* `state` may be no state of a run: "skipped", "busy", "refused". */
+static json_t *run_json(struct report *report, const char *state, enum exit_code code,
+	int64_t duration_ms)
 {
 	json_t *tasks = json_array(), *warnings = json_array();
 
@@ -38,15 +41,50 @@ void finish_json(struct report *report, enum run_state state, enum exit_code cod
 		json_array_append_new(tasks, task_json(report, i));
 	vec_each(&report->warnings, warning)
 		json_array_append_new(warnings, json_string(*warning));
-	json_t *json = json_pack("{s:s, s:s, s:s, s:i, s:I, s:o, s:O, s:o}", "run", report->run_id,
-		"graph", report->options.graph, "state", run_state_name(state), "exit_code", (int)code,
-		"duration_ms", (json_int_t)duration_ms, "tasks", tasks, "tables", report->tables,
-		"warnings", warnings);
+	return json_pack("{s:s, s:s, s:s, s:i, s:I, s:o, s:O, s:o}", "run", report->run_id, "graph",
+		report->options.graph, "state", state, "exit_code", (int)code, "duration_ms",
+		(json_int_t)duration_ms, "tasks", tasks, "tables", report->tables, "warnings", warnings);
+}
+
+static void json_print(json_t *json, struct text *out)
+{
 	CLEANUP_FREE char *dump = json_dumps(json, JSON_INDENT(2));
 
 	json_decref(json);
 	text_adds(out, dump ? dump : "{}");
 	text_addc(out, '\n');
+}
+
+void finish_json(struct report *report, enum run_state state, enum exit_code code,
+	int64_t duration_ms, struct text *out)
+{
+	json_print(run_json(report, run_state_name(state), code, duration_ms), out);
+}
+
+static const char *refusal_name(enum exit_code code)
+{
+	switch (code) {
+	case EXIT_OK:
+		return "skipped";
+	case EXIT_BUSY:
+		return "busy";
+	case EXIT_INTERNAL:
+		return run_state_name(RUN_INTERRUPTED);
+	default:
+		return "refused";
+	}
+}
+
+void finish_refused(struct report *report, enum exit_code code, const char *why, const char *next,
+	struct text *out)
+{
+	CLEANUP_FREE char *typed = next_string(next, report->options.given, NULL);
+	json_t *json = run_json(report, refusal_name(code), code, 0);
+
+	json_object_set_new(json, "message", json_string(why));
+	if (typed)
+		json_object_set_new(json, "next", json_string(typed));
+	json_print(json, out);
 }
 
 void finish_summary(struct report *report, enum run_state state, int64_t duration_ms,
@@ -107,17 +145,24 @@ bool report_tail(const char *path, unsigned lines, const char *indent, struct te
 	return true;
 }
 
+static void next_print(const struct report *report, const char *next, struct text *out)
+{
+	text_adds(out, "next: ");
+	next_add(out, next, report->options.given, report->run_id);
+	text_addc(out, '\n');
+}
+
 /* Verdict, failed task, its last lines, the next command to type. */
 void finish_failure(struct report *report, enum run_state state, struct text *out)
 {
 	char below[JOURNAL_PATH_SIZE];
-	CLEANUP_TEXT struct text path = { 0 };
+	CLEANUP_TEXT struct text path = { 0 }, log = { 0 };
 	uint32_t task = report->failed_task;
 
 	text_addf(out, "%s: run %s %s\n", report->options.graph, report->run_id,
 		run_state_name(state));
 	if (task == UINT32_MAX) {
-		text_addf(out, "next: upkeep show %s\n", report->run_id);
+		next_print(report, "upkeep show RUN", out);
 		return;
 	}
 	const struct report_state *failed = &report->tasks[task];
@@ -127,8 +172,6 @@ void finish_failure(struct report *report, enum run_state state, struct text *ou
 	journal_log_path(below, report->run_id, task, failed->attempt);
 	text_addf(&path, "%s/%s", report->options.state_dir, below);
 	report_tail(text_string(&path), TAIL_LINES, "    ", out);
-	if (failed->next)
-		text_addf(out, "next: %s\n", failed->next);
-	else
-		text_addf(out, "next: upkeep log %s %s\n", report->run_id, report->options.names[task]);
+	text_addf(&log, "upkeep log RUN %s", report->options.names[task]);
+	next_print(report, failed->next ? failed->next : text_string(&log), out);
 }

@@ -36,6 +36,8 @@ void live_draw(struct report *report, struct text *out);
 const char *report_color(const struct report *report, enum task_state state);
 void finish_json(struct report *report, enum run_state state, enum exit_code code,
 	int64_t duration_ms, struct text *out);
+void finish_refused(struct report *report, enum exit_code code, const char *why, const char *next,
+	struct text *out);
 void finish_summary(struct report *report, enum run_state state, int64_t duration_ms,
 	struct text *out);
 void finish_failure(struct report *report, enum run_state state, struct text *out);

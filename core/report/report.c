@@ -208,6 +208,16 @@ void report_end(struct report *report, enum run_state state, enum exit_code code
 	file_write(report->options.fd, text_string(&out), out.size);
 }
 
+void report_refused(struct report *report, enum exit_code code, const char *why, const char *next)
+{
+	CLEANUP_TEXT struct text out = { 0 };
+
+	if (!report->options.json)
+		return;
+	finish_refused(report, code, why, next, &out);
+	file_write(report->options.fd, text_string(&out), out.size);
+}
+
 void report_free(struct report *report)
 {
 	for (uint32_t i = 0; i < report->options.task_count; i++) {

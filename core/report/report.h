@@ -18,6 +18,7 @@ struct report_options {
 	bool terminal;  /* live view */
 	bool color, json, quiet;
 	const char *graph, *state_dir;
+	const char *given; /* options that commands to type next need: " --site FILE"; NULL: none */
 	uint32_t task_count;
 	const char *const *names; /* of the tasks; live as long as the report */
 };
@@ -41,6 +42,8 @@ void report_row(struct report *report, const char *table, const char *cells);
 void report_tick(struct report *report, int64_t now_ms);
 void report_end(struct report *report, enum run_state state, enum exit_code code,
 	int64_t duration_ms);
+/* No run came about: with JSON the object says so, else nothing. */
+void report_refused(struct report *report, enum exit_code code, const char *why, const char *next);
 void report_free(struct report *report);
 
 /* The last `lines` lines of a file, visible, each behind `indent`; false: cannot read. */

@@ -62,6 +62,10 @@ struct run_options {
 enum exit_code run_execute(const struct plan *plan, const struct run_options *options,
 	struct error *err);
 
+/* Whether anything holds the lock of a run: nothing does once its keeper and engine are
+ * gone, whatever the journal still says.  Where that cannot be seen, true. */
+bool run_lives(const char *state_dir, const char *id);
+
 /* Cancels a live run of this site by its id; -ESRCH: it does not live. */
 int run_cancel(const char *state_dir, const char *id, struct error *err);
 

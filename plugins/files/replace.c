@@ -207,7 +207,7 @@ int32_t replace_undo(struct upkeep_ctx *ctx, const struct record *record)
 	partial_remove(record, &e);
 	if (e.from_is_there && !e.from_is_old && e.to_is_ours && !is_back(record, &e))
 		return upkeep_fail(ctx, UPKEEP_NEEDS_PERSON,
-			"move it away, then: upkeep rollback RUN", "another file has that name now",
+			"move it away", "another file has that name now",
 			"cannot bring \"%s/%s\" back from \"%s/%s\"", record->from_dir,
 			record->from_name, record->to_dir, record->to_name);
 	if (!e.from_is_there && e.from_dir >= 0 && e.to_is_ours)

@@ -14,7 +14,7 @@ code() { local want=$1; shift; "$@" >"$dir/out" 2>"$dir/err"; local got=$?
 		return 1; }; }
 has() { grep -qF -- "$2" "$dir/$1" || { echo "# no: $2"; sed 's/^/# /' "$dir/$1"; return 1; }; }
 hasnt() { ! grep -qF -- "$2" "$dir/$1" || { echo "# there is: $2"; return 1; }; }
-json() { jq -e "$1" "$dir/out" >/dev/null || { echo "# not: $1"; sed 's/^/# /' "$dir/out"
+json() { [ -s "$dir/out" ] && jq -e "$1" "$dir/out" >/dev/null || { echo "# not: $1"; sed 's/^/# /' "$dir/out"
 	return 1; }; }
 # until COMMAND...: at most 20 s
 until_true() { local i; for ((i = 0; i < 200; i++)); do "$@" && return; sleep 0.1; done; return 1; }

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+#include "report/next.h"
+
+#include <string.h>
+
+#define COMMAND "upkeep "
+
+static bool follows(const char *text, const char *at, const char *before)
+{
+	size_t size = strlen(before);
+
+	return (size_t)(at - text) >= size && memcmp(at - size, before, size) == 0;
+}
+
+/* A command to type, not the word in a sentence: "use the newer upkeep that wrote it". */
+static bool is_command(const char *text, const char *at)
+{
+	char first = at[strlen(COMMAND)];
+
+	return text_starts(at, COMMAND) && first >= 'a' && first <= 'z' &&
+		(at == text || follows(text, at, ": ") || follows(text, at, "see ") ||
+			follows(text, at, "then "));
+}
+
+static bool is_run(const char *text, const char *at)
+{
+	return text_starts(at, "RUN") && follows(text, at, " ") && (!at[3] || strchr(" ,;:", at[3]));
+}
+
+void next_add(struct text *out, const char *next, const char *given, const char *run_id)
+{
+	for (const char *at = next; *at;) {
+		if (given && is_command(next, at)) {
+			text_addf(out, "upkeep%s ", given);
+			at += strlen(COMMAND);
+		} else if (run_id && is_run(next, at)) {
+			text_adds(out, run_id);
+			at += strlen("RUN");
+		} else {
+			text_addc(out, *at++);
+		}
+	}
+}
+
+char *next_string(const char *next, const char *given, const char *run_id)
+{
+	struct text text = { 0 };
+
+	if (!next)
+		return NULL;
+	next_add(&text, next, given, run_id);
+	return text_take(&text);
+}
