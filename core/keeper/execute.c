@@ -62,6 +62,24 @@ static enum exit_code check_plan(const struct plan *plan, struct error *err)
 	return EXIT_OK;
 }
 
+/* ---- the state directory ---- */
+
+static enum exit_code journal_code(int r, struct error *err)
+{
+	bool permission = r == -EACCES || r == -EPERM;
+	const char *next = permission
+		? "run it as the owner of the state directory, or name another: --state-dir DIR"
+		: r == -ENOSPC || r == -EDQUOT
+		? "make room on the file system of the state directory"
+		: NULL;
+
+	if (next && !err->next) {
+		CLEANUP_FREE char *what = base_string(error_what(err));
+		error_set(err, r, next, "%s", what);
+	}
+	return permission ? EXIT_NOT_PERMITTED : EXIT_JOURNAL;
+}
+
 /* ---- overlap ---- */
 
 static enum exit_code take_graph(const struct plan *plan, const struct run_setup *setup, int *ret_fd,
@@ -77,7 +95,7 @@ static enum exit_code take_graph(const struct plan *plan, const struct run_setup
 		if (*ret_fd >= 0)
 			return EXIT_OK;
 		if (*ret_fd != -EWOULDBLOCK)
-			return EXIT_JOURNAL;
+			return journal_code(*ret_fd, err);
 		if (graph->overlap == OVERLAP_SKIP) {
 			error_set(err, -EBUSY, "upkeep locks",
 				"graph \"%s\" is being run already; skipped", graph->name);
@@ -187,8 +205,9 @@ static enum exit_code execute(struct run_setup *setup, struct error *err)
 	CLEANUP_FD int run_lock = -1;
 	sigset_t before;
 
-	if (open_run_dir(setup, &run_lock, err) < 0)
-		return EXIT_JOURNAL;
+	int r = open_run_dir(setup, &run_lock, err);
+	if (r < 0)
+		return journal_code(r, err);
 	error_clear(err);
 	if (!setup->options->no_cgroups)
 		cgroups_open(setup->cgroups, setup->id);
@@ -233,8 +252,9 @@ enum exit_code run_execute(const struct plan *plan, const struct run_options *op
 	enum exit_code code = check_plan(plan, err);
 	if (code != EXIT_OK)
 		return code;
-	if (file_make_dirs(plan->site->state_dir, 0700, err) < 0)
-		return EXIT_JOURNAL;
+	int r = file_make_dirs(plan->site->state_dir, 0700, err);
+	if (r < 0)
+		return journal_code(r, err);
 	code = take_graph(plan, &setup, &graph_lock, err);
 	if (graph_lock < 0)
 		return code;
