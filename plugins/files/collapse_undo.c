@@ -196,6 +196,20 @@ static int log_append(const struct head *h)
 	}
 }
 
+static int names_exchange(const struct head *h)
+{
+	return renameat2(h->dir_fd, h->undoing, h->dir_fd, h->record->from_name,
+		       RENAME_EXCHANGE) < 0 ? -errno : 0;
+}
+
+/* -ESTALE: what now has the name of the copy is not the log that was there. */
+static int old_log_remove(const struct head *h)
+{
+	if (!beneath_is(h->dir_fd, h->undoing, h->record->from_dev, h->record->from_ino))
+		return -ESTALE;
+	return unlinkat(h->dir_fd, h->undoing, 0) < 0 ? -errno : 0;
+}
+
 static int log_exchange(struct head *h)
 {
 	struct stat st;
@@ -207,35 +221,57 @@ static int log_exchange(struct head *h)
 	if (writers_any(h->log_fd, &unsure))
 		return -EBUSY;
 	int r = log_append(h);
+	if (r == 0)
+		r = names_exchange(h);
 	if (r < 0)
 		return r;
-	return renameat(h->dir_fd, h->undoing, h->dir_fd, h->record->from_name) < 0 ? -errno : 0;
+	r = old_log_remove(h);
+	if (r == -ESTALE)
+		names_exchange(h); /* somebody else's, in that moment: it goes back */
+	return r;
 }
 
-/* The exchange was made: the log is the copy now. */
-static int is_exchanged(const struct record *r)
+/* The log is another than it was: the copy, where the exchange was made. */
+static int exchange_finish(const struct head *h)
 {
-	CLEANUP_FD int dir = beneath_open_dir(r->from_dir);
-	return dir >= 0 && beneath_is(dir, r->from_name, r->to_dev, r->to_ino);
+	if (!copy_is(h, h->record->from_name))
+		return -ESTALE;
+	int r = old_log_remove(h);
+	return r == -ESTALE ? 1 : r;
+}
+
+/* Into the log itself: a writer has it open. */
+static int log_write_back(struct head *h)
+{
+	struct stat st;
+	close(TAKE_FD(h->log_fd));
+	h->log_fd = beneath_open_file(h->dir_fd, h->record->from_name, O_RDWR, &st);
+	int r = h->log_fd < 0 ? h->log_fd : bytes_write_back(h);
+	return r < 0 ? r : copy_remove(h);
+}
+
+static int log_restore(struct head *h)
+{
+	if (h->resumed && head_is_there(h))
+		return copy_remove(h);
+	if (h->resumed && room_is_there(h))
+		return log_write_back(h);
+	int r = log_exchange(h);
+	return r == -EBUSY && hole_is_there(h) ? log_write_back(h) : r;
 }
 
 int32_t truncate_undo(struct upkeep_ctx *ctx, const struct record *record)
 {
 	CLEANUP_HEAD struct head h;
 	int code = head_open(&h, record);
-	if (code == -ESTALE && is_exchanged(record))
-		return 0;
-	if (code == 0)
+	if (code == -ESTALE)
+		code = exchange_finish(&h) ?: 1;
+	else if (code == 0)
 		code = copy_claim(&h);
 	if (code == 1)
 		return 0;
-	if (code == 0 && hole_is_there(&h)) {
-		code = bytes_write_back(&h);
-		if (code == 0)
-			code = copy_remove(&h);
-	} else if (code == 0) {
-		code = log_exchange(&h);
-	}
+	if (code == 0)
+		code = log_restore(&h);
 	return code < 0 ? head_fail(ctx, record, code) : 0;
 }
 

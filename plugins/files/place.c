@@ -23,6 +23,38 @@ int place_make(int dir_fd, const char *name)
 	return fd < 0 ? -errno : fd;
 }
 
+static int removing_name(char removing[NAME_MAX + 1], const char *name)
+{
+	int n = snprintf(removing, NAME_MAX + 1, ".upkeep-removing-%s", name);
+	return n > NAME_MAX ? -ENAMETOOLONG : 0;
+}
+
+int place_remove(int dir_fd, const char *name, uint64_t dev, uint64_t ino)
+{
+	char removing[NAME_MAX + 1];
+	int r = removing_name(removing, name);
+	if (r < 0)
+		return r;
+	if (!beneath_is(dir_fd, name, dev, ino))
+		return -ESTALE;
+	if (renameat2(dir_fd, name, dir_fd, removing, RENAME_NOREPLACE) < 0)
+		return errno == ENOENT ? -ESTALE : -errno;
+	if (!beneath_is(dir_fd, removing, dev, ino))
+		r = -ESTALE;
+	else if (unlinkat(dir_fd, removing, 0) < 0)
+		r = -errno;
+	if (r < 0)
+		renameat2(dir_fd, removing, dir_fd, name, RENAME_NOREPLACE);
+	return r;
+}
+
+void place_unremove(int dir_fd, const char *name, uint64_t dev, uint64_t ino)
+{
+	char removing[NAME_MAX + 1];
+	if (removing_name(removing, name) == 0 && beneath_is(dir_fd, removing, dev, ino))
+		renameat2(dir_fd, removing, dir_fd, name, RENAME_NOREPLACE);
+}
+
 void place_fingerprint(const struct stat *st, char text[96])
 {
 	snprintf(text, 96, "%llu:%llu:%lld:%lld", (unsigned long long)st->st_dev,

@@ -36,6 +36,12 @@ int32_t place_trash_purge(struct upkeep_ctx *ctx, const char *dir, int64_t keep_
  * place of a leftover of that name.  Returns a descriptor or a negative errno. */
 int place_make(int dir_fd, const char *name);
 
+/* Removes `name` if it is the inode of st; -ESTALE: it is another, and stays.  By way of
+ * the name ".upkeep-removing-NAME", so that what is removed is what was looked at. */
+int place_remove(int dir_fd, const char *name, uint64_t dev, uint64_t ino);
+/* The same of a removal that was cut off: gives the file its name back, where it is free. */
+void place_unremove(int dir_fd, const char *name, uint64_t dev, uint64_t ino);
+
 /* The name of something unfinished: ".upkeep-partial-NAME"; -ENAMETOOLONG. */
 int place_partial(char partial[NAME_MAX + 1], const char *name);
 

@@ -59,10 +59,14 @@ static int32_t commit_now(struct upkeep_ctx *ctx, const struct replace *p, uint6
 			code == EEXIST ? "move what is there out of the way" : NULL, strerror(code),
 			"cannot make \"%s/%s\"", p->to.dir, p->to.name);
 	}
-	if (fsync(p->to.dir_fd) < 0 || fstat(p->made_fd, &made) < 0 ||
-		!beneath_is(p->to.dir_fd, p->to.name, made.st_dev, made.st_ino) ||
-		unlinkat(p->from.dir_fd, p->from.name, 0) < 0)
-		return upkeep_fail(ctx, UPKEEP_FAILED, NULL, strerror(errno),
+	int r = fsync(p->to.dir_fd) < 0 || fstat(p->made_fd, &made) < 0 ? -errno : 0;
+	if (r == 0 && !beneath_is(p->to.dir_fd, p->to.name, made.st_dev, made.st_ino))
+		r = -ESTALE;
+	if (r == 0)
+		r = place_remove(p->from.dir_fd, p->from.name, p->from_st.st_dev, p->from_st.st_ino);
+	if (r < 0)
+		return upkeep_fail(ctx, UPKEEP_FAILED, NULL,
+			r == -ESTALE ? "somebody put another file there meanwhile" : strerror(-r),
 			"cannot put \"%s/%s\" in the place of \"%s/%s\"", p->to.dir, p->to.name,
 			p->from.dir, p->from.name);
 	fsync(p->from.dir_fd);
@@ -199,11 +203,23 @@ static void partial_remove(const struct record *record, const struct ends *e)
 		unlinkat(e->to_dir, partial, 0);
 }
 
+/* What was killed between the two steps of a removal has its name again. */
+static void removals_undo(const struct record *record)
+{
+	CLEANUP_FD int from = beneath_open_dir(record->from_dir);
+	CLEANUP_FD int to = beneath_open_dir(record->to_dir);
+	if (from >= 0)
+		place_unremove(from, record->from_name, record->from_dev, record->from_ino);
+	if (to >= 0)
+		place_unremove(to, record->to_name, record->to_dev, record->to_ino);
+}
+
 int32_t replace_undo(struct upkeep_ctx *ctx, const struct record *record)
 {
 	CLEANUP_ENDS struct ends e;
-	ends_open(record, &e);
 	int r = 0;
+	removals_undo(record);
+	ends_open(record, &e);
 	partial_remove(record, &e);
 	if (e.from_is_there && !e.from_is_old && e.to_is_ours && !is_back(record, &e))
 		return upkeep_fail(ctx, UPKEEP_NEEDS_PERSON,
@@ -222,8 +238,9 @@ int32_t replace_undo(struct upkeep_ctx *ctx, const struct record *record)
 				      : strerror(-r),
 			"cannot bring \"%s/%s\" back from \"%s/%s\"", record->from_dir,
 			record->from_name, record->to_dir, record->to_name);
-	if (e.to_is_ours && unlinkat(e.to_dir, record->to_name, 0) < 0)
-		return upkeep_fail(ctx, UPKEEP_FAILED_FOR_NOW, NULL, strerror(errno),
+	r = e.to_is_ours ? place_remove(e.to_dir, record->to_name, record->to_dev, record->to_ino) : 0;
+	if (r < 0 && r != -ESTALE)
+		return upkeep_fail(ctx, UPKEEP_FAILED_FOR_NOW, NULL, strerror(-r),
 			"cannot remove \"%s/%s\"", record->to_dir, record->to_name);
 	return 0;
 }

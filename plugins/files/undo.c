@@ -52,8 +52,10 @@ static int32_t rename_undo(struct upkeep_ctx *ctx, const struct record *r)
 {
 	CLEANUP_FD int from = beneath_open_dir(r->from_dir);
 	CLEANUP_FD int to = beneath_open_dir(r->to_dir);
-	if (is_renamed(from, r->from_name, r))
+	if (is_renamed(from, r->from_name, r)) {
+		trash_tidy(r);
 		return swap_back_finish(ctx, r, from);
+	}
 	if (from < 0 || to < 0)
 		return gone_fail(ctx, r, strerror(from < 0 ? -from : -to));
 	if (!is_renamed(to, r->to_name, r))
