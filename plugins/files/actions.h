@@ -59,6 +59,11 @@ struct usage_args {
 	double max_used;
 };
 
+struct errors_args {
+	struct upkeep_strings paths, words, ignore;
+	int64_t lines, warn, crit;
+};
+
 int32_t rotate_check(struct upkeep_ctx *ctx);
 int32_t rotate_plan(struct upkeep_ctx *ctx);
 int32_t rotate_run(struct upkeep_ctx *ctx);
@@ -71,6 +76,7 @@ int32_t archive_plan(struct upkeep_ctx *ctx);
 int32_t archive_run(struct upkeep_ctx *ctx);
 int32_t json_run(struct upkeep_ctx *ctx);
 int32_t usage_run(struct upkeep_ctx *ctx);
+int32_t errors_run(struct upkeep_ctx *ctx);
 
 /* Of every changing action: the kind of the record says what is to be put back. */
 int32_t files_undo(struct upkeep_ctx *ctx, const struct upkeep_undo *record);

@@ -132,6 +132,27 @@ static const struct upkeep_output usage_outputs[] = {
 	UPKEEP_OUT("file_system", UPKEEP_PERCENT, "how full the fullest file system is"),
 };
 
+static const struct upkeep_param errors_params[] = {
+	UPKEEP_PARAM_PATHS(struct errors_args, paths, PATHS_ABOUT,
+		.flags = UPKEEP_REQUIRED | UPKEEP_NONEMPTY | UPKEEP_GLOBS),
+	UPKEEP_PARAM_INT(struct errors_args, lines, "how many of the last lines of each to read",
+		.min = 1, .max = 100000, .preset = "20"),
+	UPKEEP_PARAM_STRINGS(struct errors_args, words,
+		"what a line of an error has, in any case, at the beginning of a word",
+		.flags = UPKEEP_NONEMPTY,
+		.preset = "error|fatal|critical|panic|exception|traceback|segfault|fail"),
+	UPKEEP_PARAM_STRINGS(struct errors_args, ignore, "what makes such a line no error"),
+	UPKEEP_PARAM_INT(struct errors_args, warn, "warn at that many such lines; 0 never",
+		.min = 0, .max = INT64_MAX, .preset = "1"),
+	UPKEEP_PARAM_INT(struct errors_args, crit, "fail at that many such lines; 0 never",
+		.min = 0, .max = INT64_MAX, .preset = "0"),
+};
+
+static const struct upkeep_output errors_outputs[] = {
+	UPKEEP_OUT("files", UPKEEP_INT, "logs that were read"),
+	UPKEEP_OUT("errors", UPKEEP_INT, "lines that tell of an error"),
+};
+
 static const struct upkeep_action actions[] = {
 	{
 		.name = "rotate",
@@ -194,6 +215,14 @@ static const struct upkeep_action actions[] = {
 		UPKEEP_PARAMS(struct usage_args, usage_params),
 		UPKEEP_OUTPUTS(usage_outputs),
 		.run = usage_run,
+	},
+	{
+		.name = "errors",
+		.about = "Look for errors in the last lines of logs",
+		.changes = UPKEEP_CHANGES_NONE,
+		UPKEEP_PARAMS(struct errors_args, errors_params),
+		UPKEEP_OUTPUTS(errors_outputs),
+		.run = errors_run,
 	},
 };
 

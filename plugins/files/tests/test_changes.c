@@ -278,6 +278,56 @@ static void test_usage(void **state)
 	upkeep_test_free(t);
 }
 
+/* The last lines alone, words at their beginning, in any case; what is ignored. */
+static void test_errors(void **state)
+{
+	(void)state;
+	tree_write("a.log", "an error long ago\n1\n2\nTerrors of the deep\nAll is well\n"
+			    "\tERRORs: \x01\n failed: error_count=0\nno end, Fatal");
+	tree_write("b.log", "");
+	tree_write("c.log", "fine\n");
+	assert_int_equal(symlink(tree_path("a.log"), tree_path("d.log")), 0);
+	struct upkeep_test *t = test_new("*.log");
+	upkeep_test_set(t, "lines", "7");
+	upkeep_test_add(t, "ignore", "error_count=0");
+	assert_int_equal(upkeep_test_run(t, "errors"), UPKEEP_UNCHANGED);
+	assert_string_equal(upkeep_test_output(t, "files"), "3");
+	assert_string_equal(upkeep_test_output(t, "errors"), "2");
+	assert_string_equal(upkeep_test_cell(t, "errors", 0, "file"), tree_path("a.log"));
+	assert_string_equal(upkeep_test_cell(t, "errors", 0, "line"), " ERRORs: ?");
+	assert_string_equal(upkeep_test_cell(t, "errors", 1, "line"), "no end, Fatal");
+	assert_int_equal(upkeep_test_warnings(t), 2); /* of the link, and of the errors */
+	upkeep_test_set(t, "lines", "8");
+	upkeep_test_set(t, "crit", "3");
+	assert_int_equal(upkeep_test_run(t, "errors"), UPKEEP_FAILED);
+	assert_string_equal(upkeep_test_what(t),
+		"3 lines of logs tell of errors, the limit is 3");
+	assert_non_null(strstr(upkeep_test_why(t), "/a.log: an error long ago"));
+	upkeep_test_set(t, "crit", "4");
+	upkeep_test_set(t, "warn", "0");
+	size_t warnings = upkeep_test_warnings(t);
+	assert_int_equal(upkeep_test_run(t, "errors"), UPKEEP_UNCHANGED);
+	assert_int_equal(upkeep_test_warnings(t), warnings + 1);
+	upkeep_test_free(t);
+}
+
+/* More than is read at most: the end of it. */
+static void test_errors_of_large_log(void **state)
+{
+	(void)state;
+	tree_write_size("big.log", 3 << 20);
+	FILE *log = fopen(tree_path("big.log"), "a");
+	fputs("\nexception at the end\n", log);
+	fclose(log);
+	struct upkeep_test *t = test_new("big.log");
+	upkeep_test_set(t, "lines", "100000");
+	assert_int_equal(upkeep_test_run(t, "errors"), UPKEEP_UNCHANGED);
+	assert_string_equal(upkeep_test_output(t, "errors"), "1");
+	upkeep_test_cancel(t);
+	assert_int_equal(upkeep_test_run(t, "errors"), UPKEEP_CANCELLED);
+	upkeep_test_free(t);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, tree_make, tree_remove)
 
 int main(void)
@@ -286,7 +336,8 @@ int main(void)
 		TEST(test_compress), TEST(test_compress_written), TEST(test_push_refused),
 		TEST(test_expire), TEST(test_expire_total), TEST(test_trash_purged),
 		TEST(test_archive), TEST(test_archive_across), TEST(test_undo_in_the_way),
-		TEST(test_json), TEST(test_usage),
+		TEST(test_json), TEST(test_usage), TEST(test_errors),
+		TEST(test_errors_of_large_log),
 	};
 	return !!cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <time.h>
 #include <unistd.h>
 
 static char root[64];
@@ -109,6 +111,125 @@ static void test_readonly(void **state)
 	upkeep_test_free(t);
 }
 
+/* A device mounted for writing is left out; one that fsck cannot check is a fault, and so is
+ * one with errors. */
+static void test_devices(void **state)
+{
+	char image[128], command[512];
+	(void)state;
+	if (access("/sbin/mkfs.ext2", X_OK) < 0 || access("/sbin/debugfs", X_OK) < 0)
+		skip();
+	struct upkeep_test *t = machine_test();
+	upkeep_test_add(t, "devices", "/dev/sda1");
+	assert_int_equal(upkeep_test_run(t, "readonly-check"), UPKEEP_UNCHANGED);
+	assert_int_equal(upkeep_test_warnings(t), 1);
+	assert_non_null(strstr(upkeep_test_log(t), "/dev/sda1 is mounted for writing"));
+	upkeep_test_clear(t);
+	put("image", "");
+	snprintf(image, sizeof image, "%s/image", root);
+	upkeep_test_add(t, "devices", image);
+	assert_int_equal(upkeep_test_run(t, "readonly-check"), UPKEEP_FAILED);
+	assert_string_equal(upkeep_test_cell(t, "faults", 0, "fault"), "fsck could not check it");
+	assert_int_equal(truncate(image, 1 << 20), 0);
+	snprintf(command, sizeof command, "/sbin/mkfs.ext2 -q -F %s", image);
+	assert_int_equal(system(command), 0);
+	assert_int_equal(upkeep_test_run(t, "readonly-check"), UPKEEP_UNCHANGED);
+	snprintf(command, sizeof command, "(/sbin/debugfs -w -R 'clri <11>' %s && "
+		"/sbin/debugfs -w -R 'ssv state 0' %s) 2>/dev/null", image, image);
+	assert_int_equal(system(command), 0);
+	assert_int_equal(upkeep_test_run(t, "readonly-check"), UPKEEP_FAILED);
+	assert_string_equal(upkeep_test_cell(t, "faults", 1, "fault"), "fsck found errors");
+	upkeep_test_free(t);
+}
+
+/* Each way in which a file system shows that it is not writable, by itself. */
+static void test_readonly_signs(void **state)
+{
+	(void)state;
+	struct upkeep_test *t = machine_test();
+	put("self/mountinfo", "20 1 8:1 / / ro,relatime - ext4 /dev/sda1 rw\n");
+	assert_int_equal(upkeep_test_run(t, "readonly-check"), UPKEEP_FAILED);
+	assert_non_null(strstr(upkeep_test_why(t), "fstab wants it writable"));
+	put("fstab", "/dev/sda1 / ext4 ro 0 1\n");
+	assert_int_equal(upkeep_test_run(t, "readonly-check"), UPKEEP_UNCHANGED);
+	upkeep_test_add(t, "writable", "/srv");
+	assert_int_equal(upkeep_test_run(t, "readonly-check"), UPKEEP_FAILED);
+	assert_non_null(strstr(upkeep_test_why(t), "/srv: it lies on a read-only file system"));
+	put("self/mountinfo", "20 1 8:1 / / ro - ext4 /dev/sda1 rw\n21 20 8:2 / /srv rw - ext4 /dev/b rw\n");
+	assert_int_equal(upkeep_test_run(t, "readonly-check"), UPKEEP_UNCHANGED);
+	upkeep_test_clear(t);
+	put("kmsg", "3,5,5,-;EXT4-fs error (device sda1): bad\n6,6,6,-;I/O error, only a notice\n");
+	assert_int_equal(upkeep_test_run(t, "readonly-check"), UPKEEP_FAILED);
+	assert_string_equal(upkeep_test_output(t, "faults"), "1");
+	upkeep_test_set(t, "kernel_log", "false");
+	assert_int_equal(upkeep_test_run(t, "readonly-check"), UPKEEP_UNCHANGED);
+	put("self/mountinfo", "nonsense\n");
+	assert_int_equal(upkeep_test_run(t, "readonly-check"), UPKEEP_FAILED);
+	assert_non_null(strstr(upkeep_test_what(t), "self/mountinfo\""));
+	upkeep_test_free(t);
+}
+
+/* A file system whose server is dead: statvfs never comes back. */
+static int hanging;
+int __real_statvfs(const char *path, struct statvfs *ret);
+int __wrap_statvfs(const char *path, struct statvfs *ret);
+int __wrap_statvfs(const char *path, struct statvfs *ret)
+{
+	while (hanging && strcmp(path, "/dead") == 0)
+		usleep(10000);
+	return __real_statvfs(path, ret);
+}
+
+static void test_dead_mount(void **state)
+{
+	struct timespec begin, end;
+	(void)state;
+	hanging = 1;
+	struct upkeep_test *t = machine_test();
+	upkeep_test_add(t, "mounts", "/dead");
+	upkeep_test_add(t, "mounts", "/");
+	upkeep_test_set(t, "mount_timeout", "200ms");
+	upkeep_test_set(t, "crit", "0%");
+	clock_gettime(CLOCK_MONOTONIC, &begin);
+	assert_int_equal(upkeep_test_run(t, "mounts"), UPKEEP_FAILED);
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	assert_in_range((end.tv_sec - begin.tv_sec) * 1000 + (end.tv_nsec - begin.tv_nsec) / 1000000,
+		190, 5000);
+	assert_non_null(strstr(upkeep_test_what(t), "mount /dead does not answer"));
+	assert_int_equal(upkeep_test_rows(t, "mounts"), 1); /* the others are there */
+	assert_string_equal(upkeep_test_output(t, "state"), "critical");
+	hanging = 0;
+	usleep(50000); /* the thread that asked ends */
+	upkeep_test_clear(t);
+	upkeep_test_add(t, "mounts", "/not/there");
+	assert_int_equal(upkeep_test_run(t, "mounts"), UPKEEP_FAILED);
+	assert_non_null(strstr(upkeep_test_what(t), "No such file"));
+	upkeep_test_free(t);
+}
+
+/* What cannot be read is said, by name; nothing is made up. */
+static void test_missing_figures(void **state)
+{
+	static const char *const files[] = { "stat", "meminfo", "loadavg", "uptime", "self/mountinfo" };
+	static const char *const said[] = { "the processes in", "/meminfo\"", "/loadavg\"",
+		"/uptime\"", "/self/mountinfo\"" };
+	char path[128];
+	for (size_t i = 0; i < UPKEEP_COUNT(files); i++) {
+		if (i)
+			machine_make(state);
+		struct upkeep_test *t = machine_test();
+		upkeep_test_set(t, "sample", "1ms");
+		snprintf(path, sizeof path, "%s/%s", root, files[i]);
+		assert_int_equal(unlink(path), 0);
+		assert_int_equal(upkeep_test_run(t, "health"), UPKEEP_FAILED);
+		if (!strstr(upkeep_test_what(t), said[i]))
+			fail_msg("without %s: %s", files[i], upkeep_test_what(t));
+		upkeep_test_free(t);
+		if (i + 1 < UPKEEP_COUNT(files))
+			machine_remove(state);
+	}
+}
+
 static void test_caches(void **state)
 {
 	(void)state;
@@ -124,6 +245,9 @@ static void test_caches(void **state)
 	assert_non_null(fgets(text, sizeof text, f));
 	assert_string_equal(text, "2\n");
 	fclose(f);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(upkeep_test_run(t, "drop-caches"), UPKEEP_FAILED);
+	assert_string_equal(upkeep_test_next(t), "run the task as root");
 	upkeep_test_free(t);
 }
 
@@ -148,6 +272,8 @@ static void test_real(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = { TEST(test_health), TEST(test_readonly),
+		TEST(test_readonly_signs), TEST(test_devices), TEST(test_dead_mount),
+		TEST(test_missing_figures),
 		TEST(test_caches), TEST(test_real) };
 	return !!cmocka_run_group_tests(tests, NULL, NULL);
 }
