@@ -141,8 +141,9 @@ static void end(struct upkeep_test *t)
 /* What is there, without times; our own unfinished things do not count where `loose`. */
 static char *state(int loose)
 {
-	char *all = tree_describe(), *out = calloc(1, strlen(all) + 1), *save;
-	size_t at = 0;
+	char *all = tree_describe(), *save;
+	size_t at = 0, room = strlen(all) + 1;
+	char *out = calloc(1, room);
 	assert_non_null(out);
 	for (char *line = strtok_r(all, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
 		if (*line == ' ')
@@ -152,7 +153,7 @@ static char *state(int loose)
 					 mtime, size, hash),
 			6);
 		if (!loose || !strstr(path, "/.upkeep-"))
-			at += (size_t)sprintf(out + at, "%s %s %s\n", path, mode, hash);
+			at += (size_t)snprintf(out + at, room - at, "%s %s %s\n", path, mode, hash);
 	}
 	free(all);
 	return out;
