@@ -45,6 +45,8 @@ static void would_told(struct planned *planned, const struct plan *plan,
 		text_addf(&planned->text, "        undo: %s\n", event->next);
 	else if (cannot_be_undone(&plan->tasks[event->task], event))
 		text_adds(&planned->text, "        cannot be undone\n");
+	else if (plan->tasks[event->task].changes == UPKEEP_CHANGES_NONE)
+		text_adds(&planned->text, "        changes nothing\n");
 }
 
 static void task_told(struct planned *planned, const struct plan *plan,

@@ -49,28 +49,38 @@ static bool cell_is_number(const json_t *cell)
 	return json_is_number(cell) || (type && text_in_words(type, "int size float percent duration"));
 }
 
-static void heads_make(const json_t *row, struct text *heads)
+/* The columns of all rows, in the order of their coming, each with its first cell. */
+static json_t *columns_make(const json_t *rows)
+{
+	json_t *columns = json_object(), *row;
+	size_t i;
+
+	json_array_foreach((json_t *)rows, i, row)
+		json_object_update_missing(columns, row);
+	return columns;
+}
+
+static void heads_make(const json_t *columns, struct text *heads)
 {
 	const char *name;
 	json_t *cell;
 
-	json_object_foreach((json_t *)row, name, cell)
+	json_object_foreach((json_t *)columns, name, cell)
 		text_addf(heads, "%s%s%s", heads->size ? "|" : "", cell_is_number(cell) ? ">" : "", name);
 }
 
-/* The first row of a table says its columns. */
 static void one_table_print(const char *name, const json_t *rows, struct text *out)
 {
 	CLEANUP_TABLE struct table table = { 0 };
 	CLEANUP_TEXT struct text heads = { 0 };
 	const char *column;
-	json_t *row, *head;
+	json_t *row, *head, *columns = columns_make(rows);
 	size_t i;
 
-	heads_make(json_array_get(rows, 0), &heads);
+	heads_make(columns, &heads);
 	table_begin(&table, text_string(&heads));
 	json_array_foreach((json_t *)rows, i, row)
-		json_object_foreach(json_array_get(rows, 0), column, head) {
+		json_object_foreach(columns, column, head) {
 			CLEANUP_TEXT struct text cell = { 0 };
 			char buffer[HUMAN_SIZE];
 
@@ -79,6 +89,7 @@ static void one_table_print(const char *name, const json_t *rows, struct text *o
 		}
 	text_addf(out, "\n%s\n", name);
 	table_print(&table, out);
+	json_decref(columns);
 }
 
 void rows_print(const json_t *tables, struct text *out)

@@ -469,9 +469,10 @@ static void report(struct create *create)
 	upkeep_output_text(create->ctx, "problems", problems);
 	upkeep_output_int(create->ctx, "changed", (int64_t)create->changed);
 	struct upkeep_cell cells[] = { { "backup", item->id, UPKEEP_STRING, 0 },
+		{ "name", item->name, UPKEEP_STRING, 0 },
 		{ "entries", entries, UPKEEP_INT, 0 }, { "bytes", bytes, UPKEEP_SIZE, 0 },
 		{ "stored", stored, UPKEEP_SIZE, 0 }, { "problems", problems, UPKEEP_INT, 0 } };
-	upkeep_row(create->ctx, "backups", cells);
+	upkeep_row(create->ctx, "stored", cells);
 }
 
 static int create_all(struct create *create, struct fault *fault)

@@ -36,6 +36,12 @@ ok "... of a plugin" has out '"paths" is known after find'
 ok "... a condition is shown" has out 'maybe, where ${find.exit} == 0'
 ok "... --json" code 2 "$upkeep" plan late --json
 ok "... names the task" json '[.tasks[] | select(.task == "drop").would[].known_after] == ["find"]'
+ok "what changes nothing" code 0 "$upkeep" plan slow
+ok "... says so" has out "        changes nothing"
+ok "... not that it could not be undone" hasnt out "cannot be undone"
+ok "... and at the end" has out "nothing would change"
+ok "what changes something" code 2 "$upkeep" plan late
+ok "... cannot be undone" has out "        cannot be undone"
 "$upkeep" plan slow >"$dir/out"
 ok "no forecast without a memory" hasnt out "expected to take"
 ok "a run is remembered" code 0 "$upkeep" run --quiet slow

@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "report/human.h"
+#include "report/next.h"
 #include "report/report.h"
 #include "report/table.h"
 
@@ -56,6 +57,76 @@ static void test_rows_of_actions_become_tables(void **state)
 	assert_string_equal(text_string(&out),
 		"\ndisks\nmount     free    n\n/      1.5 KiB    3\n/srv         -  1.5\n");
 	json_decref(tables);
+}
+
+static void test_a_table_has_the_columns_of_all_rows(void **state)
+{
+	CLEANUP_TEXT struct text out = { 0 };
+	json_t *tables = json_object();
+
+	(void)state;
+	rows_add(tables, "t", "{\"a\":\"x\"}");
+	rows_add(tables, "t", "{\"a\":\"y\",\"late\":7}");
+	rows_add(tables, "t", "no JSON");
+	rows_print(tables, &out);
+	assert_string_equal(text_string(&out), "\nt\na  late\nx     -\ny     7\n");
+	json_decref(tables);
+}
+
+static void assert_next(const char *next, const char *given, const char *run, const char *want)
+{
+	CLEANUP_FREE char *got = next_string(next, given, run);
+
+	assert_string_equal(got, want);
+}
+
+static void test_what_to_type_next(void **state)
+{
+	(void)state;
+	assert_null(next_string(NULL, " --site s", "ID"));
+	assert_next("upkeep locks", NULL, NULL, "upkeep locks");
+	assert_next("upkeep locks", " --site s", NULL, "upkeep --site s locks");
+	assert_next("see upkeep show RUN", " -x", "ID", "see upkeep -x show ID");
+	assert_next("upkeep log RUN, then upkeep run g", " -x", "ID",
+		"upkeep -x log ID, then upkeep -x run g");
+	assert_next("move it away: upkeep show RUN: it says", " -x", "ID",
+		"move it away: upkeep -x show ID: it says");
+	assert_next("use the newer upkeep that wrote it", " -x", "ID",
+		"use the newer upkeep that wrote it");
+	assert_next("see upkeep --help", " -x", "ID", "see upkeep --help");
+	assert_next("set RUNNING, not WARUN", " -x", "ID", "set RUNNING, not WARUN");
+	assert_next("upkeep show RUN", " -x", NULL, "upkeep -x show RUN");
+}
+
+static void refuse(enum exit_code code, bool json, const char *want)
+{
+	CLEANUP_FD int fd = memfd_create("report", MFD_CLOEXEC);
+	struct report_options options = { .fd = fd, .json = json, .graph = "g", .given = " -x" };
+	struct report *report = report_new(&options);
+	char bytes[4096] = "";
+
+	report_refused(report, code, "the \"why\"", "upkeep locks");
+	report_free(report);
+	assert_true(pread(fd, bytes, sizeof bytes - 1, 0) >= 0);
+	json_t *read = json_loads(bytes, 0, NULL);
+	assert_int_equal(!!read, json);
+	if (json) {
+		assert_string_equal(json_string_value(json_object_get(read, "state")), want);
+		assert_string_equal(json_string_value(json_object_get(read, "message")), "the \"why\"");
+		assert_string_equal(json_string_value(json_object_get(read, "next")), "upkeep -x locks");
+		assert_int_equal(json_integer_value(json_object_get(read, "exit_code")), code);
+	}
+	json_decref(read);
+}
+
+static void test_a_refusal_is_one_object_too(void **state)
+{
+	(void)state;
+	refuse(EXIT_OK, true, "skipped");
+	refuse(EXIT_BUSY, true, "busy");
+	refuse(EXIT_JOURNAL, true, "refused");
+	refuse(EXIT_INTERNAL, true, "interrupted");
+	refuse(EXIT_BUSY, false, NULL);
 }
 
 static const char *const names[] = { "a", "b" };
@@ -159,6 +230,9 @@ int main(void)
 		cmocka_unit_test(test_numbers_for_people),
 		cmocka_unit_test(test_a_table_aligns_its_columns),
 		cmocka_unit_test(test_rows_of_actions_become_tables),
+		cmocka_unit_test(test_a_table_has_the_columns_of_all_rows),
+		cmocka_unit_test(test_what_to_type_next),
+		cmocka_unit_test(test_a_refusal_is_one_object_too),
 		cmocka_unit_test(test_plain_lines),
 		cmocka_unit_test(test_quiet_prints_one_block),
 		cmocka_unit_test(test_json_is_one_object),
