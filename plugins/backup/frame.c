@@ -7,9 +7,9 @@
 #include <unistd.h>
 #include <zstd.h>
 
-#define LEVEL 3
+#define LEVEL 2
 #define BUFFER (128 * 1024)
-/* the window of level 3 is 2 MiB; a frame that asks for more was not made by us */
+/* the window of level 2 is 1 MiB; a frame that asks for more was not made by us */
 #define WINDOW_LOG_MAX 23
 
 struct frame_writer {
