@@ -35,6 +35,9 @@ static inline void cleanup_dir(DIR **d)
 	errno = saved;
 }
 
+/* A large buffer that is written before it is read: hardened builds clear all others. */
+#define UNFILLED __attribute__((uninitialized))
+
 #define CLEANUP_FREE __attribute__((cleanup(cleanup_free)))
 #define CLEANUP_FD __attribute__((cleanup(cleanup_fd)))
 #define CLEANUP_FILE __attribute__((cleanup(cleanup_file)))

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/spawn.h"
 
+#include "base/cleanup.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
@@ -268,7 +270,7 @@ static int launch_report(const struct launch *launch, struct error *err)
 
 int process_spawn(const struct process_spec *spec, struct process *ret_process, struct error *err)
 {
-	_Alignas(16) unsigned char stack[STACK_BYTES];
+	UNFILLED _Alignas(16) unsigned char stack[STACK_BYTES];
 	struct launch launch = {.spec = spec, .parent = getpid()};
 	sigset_t all, before;
 	int pidfd = -1;

@@ -14,6 +14,21 @@
 #define LOOK_AGAIN_MS 2
 #define LINE_MAX_BYTES 8192u
 
+/* "instance.action", without the cost of a format. */
+static const char *action_name(struct attempt *attempt)
+{
+	const struct task *task = attempt->detail->task;
+	const char *of = task->instance ? task->instance->name : "core";
+	const char *action = task->action->decl.name;
+	size_t n = strlen(of);
+	char *name = arena_alloc(&attempt->arena, n + strlen(action) + 2);
+
+	memcpy(name, of, n);
+	name[n] = '.';
+	strcpy(name + n + 1, action);
+	return name;
+}
+
 struct attempt *attempt_new(struct engine *engine, uint32_t task, uint32_t number,
 	struct slot *slot)
 {
@@ -27,10 +42,7 @@ struct attempt *attempt_new(struct engine *engine, uint32_t task, uint32_t numbe
 	attempt->detail = &engine->plan->details[planned->detail];
 	attempt->options = attempt->detail->task->options;
 	attempt->changes = engine->options->plan_only ? UPKEEP_CHANGES_NONE : planned->changes;
-	const struct task *what = attempt->detail->task;
-	attempt->action_name = arena_printf(&attempt->arena, "%s.%s",
-		what->instance ? what->instance->name : "core", what->action->decl.name);
-	keep_mark(attempt->mark, engine->setup->id, task);
+	attempt->action_name = action_name(attempt);
 	attempt->started_ms = engine->now_ms;
 	attempt->started_wall_ms = clock_wall_ms();
 	attempt->timeout_at_ms = attempt->kill_at_ms = attempt->look_at_ms = INT64_MAX;
@@ -312,6 +324,8 @@ static bool kill_marked(const struct attempt *attempt)
 {
 	struct marked marked = {.attempt = attempt};
 
+	if (!*attempt->mark)
+		return false;
 	children_each(getpid(), kill_marked_one, &marked);
 	return marked.found;
 }

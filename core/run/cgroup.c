@@ -173,7 +173,7 @@ void cgroups_close(struct cgroups *cgroups)
 /* A list of numbers, one on each line, read piece by piece. */
 static void each_process(int procs, void (*found)(void *data, pid_t pid), void *data)
 {
-	char text[4096];
+	UNFILLED char text[4096];
 	off_t at = 0;
 	ssize_t n;
 	pid_t pid = 0;
@@ -188,6 +188,8 @@ static void each_process(int procs, void (*found)(void *data, pid_t pid), void *
 				found(data, pid);
 			pid = 0;
 		}
+		if ((size_t)n < sizeof text / 2) /* only the last piece is so short */
+			return;
 		at += n;
 	}
 }
@@ -262,18 +264,17 @@ void cgroup_remove(const struct cgroups *cgroups, struct cgroup *cgroup)
 	cgroup_close(cgroup);
 }
 
-bool cgroup_is_populated(const struct cgroup *cgroup)
+bool cgroup_is_populated(struct cgroup *cgroup)
 {
 	char text[256];
 
-	if (cgroup->dir < 0)
+	if (cgroup->dir < 0 || !cgroup->used)
 		return false;
 	ssize_t n = pread(cgroup->events >= 0 ? cgroup->events : cgroup->procs, text,
 		sizeof text - 1, 0);
-	if (n <= 0)
-		return false;
-	text[n] = 0;
-	return cgroup->events < 0 || strstr(text, "populated 1");
+	text[n > 0 ? n : 0] = 0;
+	cgroup->used = n > 0 && (cgroup->events < 0 || strstr(text, "populated 1"));
+	return cgroup->used;
 }
 
 void cgroup_kill(const struct cgroups *cgroups, struct cgroup *cgroup)
@@ -298,7 +299,7 @@ static void move_one(void *data, pid_t pid)
 		return; /* it has ended meanwhile */
 }
 
-void cgroup_leave(const struct cgroups *cgroups, const struct cgroup *cgroup)
+void cgroup_leave(const struct cgroups *cgroups, struct cgroup *cgroup)
 {
 	struct cgroup left;
 
@@ -310,11 +311,12 @@ void cgroup_leave(const struct cgroups *cgroups, const struct cgroup *cgroup)
 	cgroup_close(&left);
 }
 
-void cgroup_join(const struct cgroups *cgroups, const struct cgroup *cgroup,
+void cgroup_join(const struct cgroups *cgroups, struct cgroup *cgroup,
 	struct process_spec *spec)
 {
 	if (cgroup->dir < 0)
 		return;
+	cgroup->used = true;
 	if (cgroups->kind == CGROUP_V2) {
 		spec->into_cgroup = true;
 		spec->cgroup_dir = cgroup->dir;

@@ -27,6 +27,7 @@ struct cgroups {
 /* One child. */
 struct cgroup {
 	int dir, procs, events; /* -1: none */
+	bool used;    /* something was started in it since it was last seen empty */
 	bool spoiled; /* was killed: from Linux 6.13 on, whatever CLONE_INTO_CGROUP starts in
 	               * a group that was ever killed can be killed too; or it has a limit of its
 	               * own: make it anew */
@@ -49,16 +50,17 @@ void cgroups_kill(struct cgroups *cgroups);
 int cgroup_open(const struct cgroups *cgroups, const char *name, struct cgroup *ret);
 void cgroup_close(struct cgroup *cgroup);
 void cgroup_remove(const struct cgroups *cgroups, struct cgroup *cgroup);
-/* Has it a process? False also where there is no cgroup. */
-bool cgroup_is_populated(const struct cgroup *cgroup);
+/* Has it a process?  False also where there is no cgroup, and without asking the kernel where
+ * nothing was started in it since it was last seen empty. */
+bool cgroup_is_populated(struct cgroup *cgroup);
 /* Ends all in it at once (SIGKILL).  Does not wait. */
 void cgroup_kill(const struct cgroups *cgroups, struct cgroup *cgroup);
 /* Moves all in it into the run's child "left", which the keeper spares. */
-void cgroup_leave(const struct cgroups *cgroups, const struct cgroup *cgroup);
+void cgroup_leave(const struct cgroups *cgroups, struct cgroup *cgroup);
 /* Calls back for each process in it. */
 void cgroup_each(const struct cgroup *cgroup, void (*found)(void *data, pid_t pid), void *data);
 /* Asks for a process to be started in it. */
-void cgroup_join(const struct cgroups *cgroups, const struct cgroup *cgroup,
+void cgroup_join(const struct cgroups *cgroups, struct cgroup *cgroup,
 	struct process_spec *spec);
 
 /* A group of the pids or memory controller for one task or worker. */

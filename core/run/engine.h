@@ -82,7 +82,7 @@ struct attempt {
 	struct arena arena;
 	struct value args; /* resolved */
 	const char *cwd;   /* resolved, NULL: "/" */
-	char mark[KEEP_MARK_SIZE]; /* of its processes, in their environment */
+	char mark[KEEP_MARK_SIZE]; /* of its processes, in their environment; "": it has none */
 
 	pid_t pid; /* of the program; 0: none */
 	bool reaped;

@@ -8,10 +8,12 @@
 #include <inttypes.h>
 #include <string.h>
 
+#define NAME_SIZE 48u
+
 void log_open(struct log *log, int dir, uint32_t task, uint32_t attempt, uint64_t max_bytes)
 {
-	*log = (struct log){.dir = dir, .max_bytes = max_bytes, .fd = -1, .tail_fd = -1};
-	snprintf(log->name, sizeof log->name, "%" PRIu32 ".%" PRIu32 ".log", task, attempt);
+	*log = (struct log){.dir = dir, .task = task, .attempt = attempt, .max_bytes = max_bytes,
+		.fd = -1, .tail_fd = -1};
 }
 
 static uint64_t log_half(const struct log *log)
@@ -19,11 +21,17 @@ static uint64_t log_half(const struct log *log)
 	return log->max_bytes ? (log->max_bytes + 1) / 2 : UINT64_MAX;
 }
 
+
+static void name_file(const struct log *log, const char *suffix, char name[static NAME_SIZE])
+{
+	snprintf(name, NAME_SIZE, "%" PRIu32 ".%" PRIu32 ".log%s", log->task, log->attempt, suffix);
+}
+
 static int open_at(const struct log *log, const char *suffix)
 {
-	char name[48];
+	char name[NAME_SIZE];
 
-	snprintf(name, sizeof name, "%s%s", log->name, suffix);
+	name_file(log, suffix, name);
 	return openat(log->dir, name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 }
 
@@ -96,7 +104,7 @@ static void append_ring(struct log *log, uint64_t from, uint64_t size)
 
 void log_finish(struct log *log)
 {
-	char line[64], name[48];
+	char line[64], name[NAME_SIZE];
 	uint64_t ring = log->max_bytes - log_half(log), dropped = log_dropped(log);
 
 	if (log->tail_fd >= 0) {
@@ -107,7 +115,7 @@ void log_finish(struct log *log)
 		append_ring(log, start, (log->tail_bytes < ring ? log->tail_bytes : ring) - start);
 		append_ring(log, 0, start);
 		close(TAKE_FD(log->tail_fd));
-		snprintf(name, sizeof name, "%s.tail", log->name);
+		name_file(log, ".tail", name);
 		unlinkat(log->dir, name, 0);
 	}
 	if (log->fd >= 0)

@@ -10,7 +10,7 @@
 
 struct log {
 	int dir;            /* the run's directory; the owner's */
-	char name[32];      /* in it: "12.1.log" */
+	uint32_t task, attempt; /* its name in it is "TASK.ATTEMPT.log" */
 	uint64_t max_bytes; /* 0: no limit */
 	int fd, tail_fd;    /* -1: not yet */
 	uint64_t head_bytes, tail_bytes; /* written to each so far; the tail is a ring */

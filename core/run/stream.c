@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "run/engine.h"
 
+#include "base/cleanup.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
@@ -25,7 +27,7 @@ static void take(struct stream *stream, const char *bytes, size_t size)
 /* Reads at most so many chunks: 0 at the end, 1 where there may be more, -EAGAIN. */
 static int read_some(struct stream *stream, int chunks)
 {
-	char buffer[CHUNK_BYTES];
+	UNFILLED char buffer[CHUNK_BYTES];
 
 	while (chunks-- > 0) {
 		ssize_t n = read(stream->source.fd, buffer, sizeof buffer);

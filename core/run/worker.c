@@ -20,7 +20,7 @@
 
 static bool read_output(struct worker *worker)
 {
-	char buffer[65536];
+	UNFILLED char buffer[65536];
 	ssize_t n = read(worker->output.fd, buffer, sizeof buffer);
 
 	if (n > 0 && worker->attempt)
