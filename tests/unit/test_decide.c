@@ -279,6 +279,21 @@ static void test_cancel_twice(void **state)
 	drop(w);
 }
 
+/* Who was asked to stop is not asked again, only told to die, and that once. */
+static void test_cancel_asks_once(void **state)
+{
+	struct world *w = make(2, "");
+
+	(void)state;
+	begin(w, "a#1 b#1");
+	failed(w, 'a', "!b a=failed:exit");
+	cancel(w, "");
+	cancel(w, "!!b");
+	cancel(w, "");
+	stopped(w, 'b', "b=cancelled:cancel end=failed clean:10");
+	drop(w);
+}
+
 /* The first cancel leaves a run_if task alone, the second does not. */
 static void test_cancel_in_the_end(void **state)
 {
@@ -472,6 +487,7 @@ int main(void)
 	        cmocka_unit_test(test_gang_given_up),
 	        cmocka_unit_test(test_cancel_once),
 	        cmocka_unit_test(test_cancel_twice),
+	        cmocka_unit_test(test_cancel_asks_once),
 	        cmocka_unit_test(test_cancel_in_the_end),
 	        cmocka_unit_test(test_run_if_failure),
 	        cmocka_unit_test(test_run_if_failure_after_cancel),
