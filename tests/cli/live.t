@@ -43,4 +43,44 @@ ok "... with their files" test "$(find "$dir/state/runs" -mindepth 1 -maxdepth 1
 sed -i 's/1ms/1h/' "$UPKEEP_SITE"
 "$upkeep" run --quiet short
 ok "what can still be undone stays" test "$("$upkeep" history --limit 1000 --json short | jq length)" = 102
+# schedules: what list says of them
+graphs <<END
+daily = { schedule = "daily"; tasks = { a = { action = "core.exec"; argv = [ "/bin/true" ]; changes = "none"; }; }; };
+past = { schedule = "2020-01-01 10:00"; tasks = { a = { action = "core.exec"; argv = [ "/bin/true" ]; changes = "none"; }; }; };
+fixed = { schedule = "*-*-1,15 04:00 UTC"; tasks = { a = { action = "core.exec"; argv = [ "/bin/true" ]; changes = "none"; }; }; };
+never = { tasks = { a = { action = "core.exec"; argv = [ "/bin/true" ]; changes = "none"; }; }; };
+END
+ok "list" code 0 "$upkeep" list
+ok "... the next time" test "$(awk '$1 == "daily" { print $3, $4 }' "$dir/out")" = "$(date -d tomorrow +%F) 00:00:00"
+ok "... which systemd calls the same" eval '! command -v systemd-analyze >/dev/null || systemd-analyze calendar --iterations=1 daily | grep -q "$(date -d tomorrow +%F) 00:00:00"'
+ok "list --json" code 0 "$upkeep" list --json
+ok "... in the future" json "(.[] | select(.graph == \"fixed\").next_ms) / 1000 | . > now and . < now + 32 * 86400 and (. % 86400) == 4 * 3600"
+ok "... never again" json '.[] | select(.graph == "past").next_ms == 0'
+ok "... without a schedule" json '.[] | select(.graph == "never") | .schedule == null and .next_ms == 0'
+# the live view: what is drawn on a terminal
+graphs <<END
+show = { tasks = { one = { action = "core.exec"; argv = [ "/bin/sleep", "0.6" ]; changes = "none"; };
+  two = { action = "core.exec"; argv = [ "/bin/true" ]; changes = "none"; after = [ "one" ]; }; }; };
+END
+drawn() { script -qec "stty cols $1 rows 24; $upkeep run show ${*:2}" "$dir/typescript" </dev/null >/dev/null; cp "$dir/typescript" "$dir/out"; }
+drawn 80
+ok "live view" has out "0 of 2 done, 1 running"
+ok "... its task" has out "  one  0."
+ok "... is drawn again" test "$(grep -c '1 running' "$dir/out")" -ge 3
+ok "... erases what it drew" has out $'\e[1A\e[2K'
+ok "... in colors" has out $'\e[32msucceeded'
+ok "... and ends with the verdict" test "$(grep -c "succeeded in" "$dir/out")" = 1
+ok "... no line of the view is left" test "$(awk '/succeeded in/ { seen = 1 } seen && /running/' "$dir/out" | wc -l)" = 0
+drawn 12
+ok "... fits a narrow terminal" hasnt out "0 of 2 done,"
+drawn 80 --color never
+ok "--color never" hasnt out $'\e[32m'
+NO_COLOR=1 drawn 80
+ok "NO_COLOR" hasnt out $'\e[32m'
+drawn 80 --quiet
+ok "--quiet draws nothing" hasnt out "running"
+"$upkeep" run show >"$dir/out"
+ok "elsewhere plain lines" hasnt out $'\e'
+"$upkeep" run show --color always >"$dir/out"
+ok "--color always" has out $'\e[32m'
 echo "1..$n"

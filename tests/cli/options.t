@@ -66,6 +66,13 @@ ok "--version" test "$("$upkeep" --version)" = "upkeep $(sed -n "s/^VERSION = //
 for page in upkeep.conf upkeep-graph; do
 	ok "manual of $page is clean" test -z "$(man --warnings -l "$here/../../docs/$page.5" 2>&1 >/dev/null)"
 done
+# The manual pages say what --help says: the same tables.
+for name in run plan check list history show log plugins doc cancel locks "new plugin" "lint plugin"; do
+	# shellcheck disable=SC2086
+	"$upkeep" $name --help | grep -oE -- '--[a-z-]+' | sort -u >"$dir/said"
+	"$upkeep" --man "${name// /-}" | man -l - 2>/dev/null | col -bx | grep -oE -- '^ +(-[a-z], )?--[a-z-]+' | grep -oE -- '--[a-z-]+' | sort -u >"$dir/printed"
+	ok "manual of $name has the options of --help" diff "$dir/said" "$dir/printed"
+done
 # Completion, as bash calls it.
 eval "$("$upkeep" --completion bash)"
 # complete WORD...: what the last word may become

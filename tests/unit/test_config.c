@@ -214,6 +214,25 @@ static void gives_the_next_time(void **state)
 	(void)state;
 }
 
+/* What systemd takes and this does not, and what nobody takes. */
+static void refuses_the_rest_of_the_syntax(void **state)
+{
+	static const char *const texts[] = { "", " ", "minutely", "Mon..", "..Fri",
+		"Fri..Mon 02:00", "Moonday 02:00", "*-*-32", "*-13-1", "*-0-1", "*-*-0", "1969-1-1",
+		"2226-1-1", "24:00", "00:60", "00:00:60", "00:00:00.5", "*:0/15", "*-*~1", "02:30 CET",
+		"02:30 Europe/Berlin", "02:30 Mon", "UTC 02:30", "daily 02:30", "@0", "10..5:00", "1,,2:00",
+		"1:2:3:4", "*-*-*-*", "-1:00", "+1:00", "0x1:00", "02:30 02:30", "Mon Tue 02:30" };
+
+	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+		struct error CLEANUP_ERROR err = {0};
+		struct calendar calendar;
+		int r = calendar_parse(texts[i], &calendar, &err);
+		if (r != -EINVAL || !err.what || !err.next)
+			fail_msg("\"%s\" is taken", texts[i]);
+	}
+	(void)state;
+}
+
 /* In spring an hour is missing: what would fall into it comes at the same distance later. */
 static void lives_through_a_change_of_clocks(void **state)
 {
@@ -235,6 +254,7 @@ int main(void)
 		cmocka_unit_test(keeps_faults_apart),
 		cmocka_unit_test(knows_plugin_errors),
 		cmocka_unit_test(gives_the_next_time),
+		cmocka_unit_test(refuses_the_rest_of_the_syntax),
 		cmocka_unit_test(lives_through_a_change_of_clocks),
 	};
 
