@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 /* ---- blanking ---- */
@@ -361,6 +362,64 @@ static void test_v2_limits(void **state)
 	cgroups_close(&cgroups);
 }
 
+/* ---- what is in a cgroup ---- */
+
+static int file_of(const char *text)
+{
+	int fd = memfd_create("cgroup", MFD_CLOEXEC);
+
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	return fd;
+}
+
+/* The kernel is asked only after something was started in it, until it is empty again. */
+static void test_cgroup_is_asked_when_used(void **state)
+{
+	CLEANUP_FD int full = file_of("populated 1\nfrozen 0\n");
+	CLEANUP_FD int empty = file_of("populated 0\nfrozen 0\n");
+	struct cgroups cgroups = {.kind = CGROUP_V2, .dir = full};
+	struct cgroup cgroup = {.dir = full, .procs = -1, .events = full};
+	struct process_spec spec = {0};
+
+	(void)state;
+	assert_false(cgroup_is_populated(&cgroup));
+	for (int again = 0; again < 2; again++) {
+		cgroup_join(&cgroups, &cgroup, &spec);
+		cgroup.events = full;
+		assert_true(cgroup_is_populated(&cgroup));
+		assert_true(cgroup_is_populated(&cgroup));
+		cgroup.events = empty;
+		assert_false(cgroup_is_populated(&cgroup));
+		cgroup.events = full;
+		assert_false(cgroup_is_populated(&cgroup));
+	}
+}
+
+static void add_pid(void *data, pid_t pid)
+{
+	*(long *)data += pid;
+}
+
+/* Of every length, also where a number lies across two pieces. */
+static void test_cgroup_of_many_processes(void **state)
+{
+	CLEANUP_TEXT struct text list = {0};
+	long expected = 0;
+
+	(void)state;
+	for (int count = 1; count <= 3000; count++) {
+		text_addf(&list, "%d\n", 100000 + count);
+		expected += 100000 + count;
+		if (count % 97 != 0)
+			continue;
+		CLEANUP_FD int procs = file_of(text_string(&list));
+		struct cgroup cgroup = {.dir = -1, .procs = procs, .events = -1};
+		long found = 0;
+		cgroup_each(&cgroup, add_pid, &found);
+		assert_int_equal(found, expected);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -371,6 +430,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_secrets_of_four_kinds, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(test_secrets_that_are_none, make_dir, remove_dir),
 		cmocka_unit_test_setup_teardown(test_secrets_prepared, make_dir, remove_dir),
+		cmocka_unit_test(test_cgroup_is_asked_when_used),
+		cmocka_unit_test(test_cgroup_of_many_processes),
 		cmocka_unit_test_setup_teardown(test_v2_without_pids, make_dir, pretend_no_more),
 		cmocka_unit_test_setup_teardown(test_v2_limits, make_dir, pretend_no_more),
 	};
