@@ -252,8 +252,6 @@ static int log_write_back(struct head *h)
 
 static int log_restore(struct head *h)
 {
-	if (h->resumed && head_is_there(h))
-		return copy_remove(h);
 	if (h->resumed && room_is_there(h))
 		return log_write_back(h);
 	int r = log_exchange(h);
