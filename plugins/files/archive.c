@@ -72,7 +72,9 @@ static int32_t dir_fail(struct upkeep_ctx *ctx, const char *dir, int code)
 {
 	return upkeep_fail(ctx, UPKEEP_FAILED,
 		code == -ENOENT ? "make the directory that `to` names" : NULL,
-		code == -ELOOP ? "a symbolic link is on the way" : strerror(-code),
+		code == -ELOOP || code == -ENOTDIR
+			? "a symbolic link, or something else that is no directory, is on the way"
+			: strerror(-code),
 		"cannot use the archive directory \"%s\"", dir);
 }
 

@@ -195,7 +195,7 @@ static void test_collapse_undo(void **state)
 	let_write(50);
 	writer_stop(writer);
 	assert_false(tree_has("log.1"));
-	assert_true(lines_check(0) > 3000);
+	assert_true(lines_check(0) > 300);
 	upkeep_test_free(t);
 }
 
