@@ -20,12 +20,12 @@ static const char *action_name(struct attempt *attempt)
 	const struct task *task = attempt->detail->task;
 	const char *of = task->instance ? task->instance->name : "core";
 	const char *action = task->action->decl.name;
-	size_t n = strlen(of);
-	char *name = arena_alloc(&attempt->arena, n + strlen(action) + 2);
+	size_t n = strlen(of), size = strlen(action) + 1;
+	char *name = arena_alloc(&attempt->arena, n + 1 + size);
 
 	memcpy(name, of, n);
 	name[n] = '.';
-	strcpy(name + n + 1, action);
+	memcpy(name + n + 1, action, size);
 	return name;
 }
 
