@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 
+#include <malloc.h>
 #include <string.h>
 
 struct durations {
@@ -71,6 +72,7 @@ int cli_build(const struct cli *cli, struct loaded *loaded, struct plan **ret)
 		.duration_data = &durations };
 	int r = plan_build(loaded->site, graph, &options, ret, &loaded->diagnostics, &err);
 	durations_free(&durations);
+	malloc_trim(0); /* they lay beside the plan, which stays */
 	int code = diagnostics_refuse(loaded, graph->name, o->quiet);
 	if (r == 0)
 		return 0;

@@ -15,7 +15,8 @@ static struct queue_text text_store(struct queue *queue, const char *text, size_
 	stored.at = (uint32_t)queue->bytes.count;
 	stored.size = (uint32_t)size;
 	if (queue->bytes.count + size > queue->bytes.room) {
-		queue->bytes.room = (queue->bytes.count + size) * 2;
+		size_t need = queue->bytes.count + size;
+		queue->bytes.room = need < KEEP_BYTES ? need * 2 : need + need / 8;
 		queue->bytes.items = base_resize(queue->bytes.items, queue->bytes.room, 1);
 	}
 	if (size)

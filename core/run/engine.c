@@ -6,6 +6,7 @@
 #include "base/file.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -16,6 +17,7 @@
 #define LAZY_MS 100           /* results of tasks that change nothing may lag so long */
 #define SIGNALS_ARE_ONE_MS 200
 #define TICK_MS 100
+#define LARGE_BYTES (256 << 10)
 
 void engine_watch(struct engine *engine, struct source *source, uint32_t events)
 {
@@ -474,6 +476,8 @@ enum exit_code engine_main(const struct run_setup *setup, struct error *err)
 	struct engine engine;
 	enum exit_code code = EXIT_JOURNAL;
 
+	/* Large buffers go back to the system when they are freed, whatever came before. */
+	mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
 	if (engine_open(&engine, setup, err) == 0) {
 		begin_run(&engine);
 		engine_loop(&engine);

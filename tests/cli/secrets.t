@@ -72,7 +72,7 @@ ok "... nowhere in answers and state" bare
 ok "... as JSON" code 0 "$upkeep" run programs --json
 ok "... blanked" bare
 
-ok "secrets that fail" code 10 "$upkeep" run fails
+ok "secrets that fail" code 10 "$upkeep" run fails --jobs 1
 ok "... no variable" field missing .message 'secret "env:NOT_THERE": the environment has no NOT_THERE'
 ok "... a command that fails" field refuses .message "secret \"command:$dir/refuses\": $dir/refuses failed (exit code 4)"
 ok "... what a task puts out names no secret" says injected "secret:file:$dir/unnamed"
