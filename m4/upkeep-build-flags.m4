@@ -112,7 +112,7 @@ AC_DEFUN([UPKEEP_BUILD_FLAGS], [
     BUILD_LDFLAGS="$BUILD_LDFLAGS --coverage"
     INSTRUMENTED=--coverage
     # Workers end with _exit, which writes no counters: see tests/coverage-exit.c.
-    PROGRAM_LDFLAGS="$PROGRAM_LDFLAGS -Wl,--wrap=_exit"
+    PROGRAM_LDFLAGS="$PROGRAM_LDFLAGS -Wl,--wrap=_exit -Wl,--wrap=raise"
   ])
 
   AS_IF([test "$enable_fuzzing" != no], [

@@ -49,7 +49,7 @@ struct attempt *attempt_new(struct engine *engine, uint32_t task, uint32_t numbe
 	attempt->exit_code = -1;
 	for (int i = 0; i < STREAM_KINDS; i++)
 		attempt->streams[i].source.fd = -1;
-	attempt->starting.source.fd = -1;
+	attempt->starting.source.fd = attempt->starting_end = -1;
 	log_open(&attempt->log, engine->setup->run_dir, task, number,
 		attempt->options->log_max_bytes);
 	return attempt;
@@ -500,6 +500,20 @@ static void attempt_over(struct attempt *attempt)
 	attempt_free(attempt);
 }
 
+/* Of a program it is the failure; of the programs of an action it stands in the log. */
+static void end_starting(struct attempt *attempt)
+{
+	const struct text *said = &attempt->starting.kept;
+
+	stream_finish(&attempt->starting);
+	if (attempt->starting_end >= 0)
+		close(TAKE_FD(attempt->starting_end));
+	if (!attempt->action || !said->size)
+		return;
+	attempt_log(attempt, said->bytes, said->size, false);
+	attempt_log(attempt, "\n", 1, true);
+}
+
 void attempt_check(struct attempt *attempt)
 {
 	bool runs = (attempt->pid && !attempt->reaped) ||
@@ -524,7 +538,7 @@ void attempt_check(struct attempt *attempt)
 	}
 	for (int i = 0; i < STREAM_KINDS; i++)
 		stream_finish(&attempt->streams[i]);
-	stream_finish(&attempt->starting);
+	end_starting(attempt);
 	if (attempt->pid)
 		program_judge(attempt);
 	judge(attempt);

@@ -89,7 +89,8 @@ struct attempt {
 	int status;
 	struct rusage usage;
 	struct stream streams[STREAM_KINDS];
-	struct stream starting; /* what the start helper has to say */
+	struct stream starting; /* what start helpers have to say: one pipe for all of them */
+	int starting_end;       /* its write end, ours; -1: none yet */
 	struct exec exec;
 	struct cgroup_limit limit;
 	struct action *action;   /* of a plugin */
@@ -282,7 +283,6 @@ struct launch_request {
 	const struct process_fd *fds;
 	size_t fd_count;
 	struct cgroup *cgroup;
-	struct stream *starting; /* hears why the helper could not start it */
 };
 /* Starts a program as the task wants it: user, directory, limits, umask, nice, cgroup;
  * by a helper process where the exec could hang. */

@@ -401,8 +401,7 @@ static int spawn_child(struct worker *worker, struct wire_in *in, struct child *
 		&(struct launch_request){.attempt = attempt, .path = path,
 			.argv = (char *const *)argv, .envp = envp,
 			.cwd = cwd ? cwd : attempt->cwd, .fds = fds,
-			.fd_count = fd_count, .cgroup = &attempt->slot->cgroup,
-			.starting = &attempt->starting},
+			.fd_count = fd_count, .cgroup = &attempt->slot->cgroup},
 		&process, err);
 	child->pid = process.pid;
 	return r;
@@ -539,8 +538,10 @@ static int tell(struct worker *worker, struct wire_in *in)
 
 int host_message(struct worker *worker, struct wire_in *in)
 {
-	if (in->kind == WIRE_LOADED)
+	if (in->kind == WIRE_LOADED) {
+		worker->loaded = true;
 		return 0;
+	}
 	if (in->kind == WIRE_REFUSED) {
 		on_refused(worker, in);
 		return 0;

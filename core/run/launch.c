@@ -215,26 +215,28 @@ static int launch_by_helper(const struct launch_request *request, const struct u
 	struct process_spec *spec, struct process *ret, struct error *err)
 {
 	struct helper helper = {0};
-	int status_fd = 3, write_end;
+	struct attempt *attempt = request->attempt;
+	int status_fd = 3;
 
 	for (size_t i = 0; i < request->fd_count; i++)
 		if (request->fds[i].to >= status_fd)
 			status_fd = request->fds[i].to + 1;
 	if (request->fd_count + 1 > sizeof helper.fds / sizeof helper.fds[0])
 		return error_set(err, -E2BIG, NULL, "too many descriptors for %s", request->path);
-	int r = stream_open(request->attempt, request->starting, STREAM_CAPTURE, &write_end, err);
+	int r = attempt->starting_end >= 0 ? 0
+					   : stream_open(attempt, &attempt->starting,
+						     STREAM_CAPTURE, &attempt->starting_end, err);
 	if (r < 0)
 		return r;
 	fill_helper(&helper, request, user, status_fd);
 	memcpy(helper.fds, request->fds, request->fd_count * sizeof helper.fds[0]);
-	helper.fds[request->fd_count] = (struct process_fd){write_end, status_fd};
-	spec->path = request->attempt->engine->program;
+	helper.fds[request->fd_count] = (struct process_fd){attempt->starting_end, status_fd};
+	spec->path = attempt->engine->program;
 	spec->argv = helper.argv;
 	spec->fds = helper.fds;
 	spec->fd_count = request->fd_count + 1;
 	spec->cwd = NULL;
 	r = process_spawn(spec, ret, err);
-	close(write_end);
 	free(helper.argv);
 	text_free(&helper.groups);
 	return r;

@@ -145,8 +145,7 @@ int program_start(struct attempt *attempt, struct error *err)
 			&(struct launch_request){.attempt = attempt, .path = attempt->exec.path,
 				.argv = (char *const *)attempt->exec.argv, .envp = envp,
 				.cwd = attempt->cwd, .fds = ends.fds,
-				.fd_count = ends.count, .cgroup = &attempt->slot->cgroup,
-				.starting = &attempt->starting},
+				.fd_count = ends.count, .cgroup = &attempt->slot->cgroup},
 			&process, err);
 	ends_close(&ends);
 	if (r == 0)

@@ -67,7 +67,12 @@ static void blame(struct worker *worker)
 	const char *plugin = worker->instance->plugin;
 	int status = worker->status;
 
-	if (WIFSIGNALED(status)) {
+	if (!worker->loaded)
+		stream_finish(&attempt->starting);
+	if (!worker->loaded && attempt->starting.kept.size) {
+		attempt_fail(attempt, REASON_START, NULL, "%s", attempt->starting.kept.bytes);
+		attempt->starting.kept.size = 0;
+	} else if (WIFSIGNALED(status)) {
 		attempt->exit_code = 256 + WTERMSIG(status);
 		attempt_fail(attempt, REASON_SIGNAL, NULL,
 			"the plugin \"%s\" was killed by signal %d (%s)", plugin,
@@ -244,8 +249,7 @@ static int spawn_worker(struct worker *worker, struct attempt *attempt, int sock
 	int r = program_launch(
 		&(struct launch_request){.attempt = attempt, .path = worker->engine->program,
 			.argv = (char *const *)argv, .envp = envp, .cwd = attempt->cwd,
-			.fds = fds, .fd_count = 3, .cgroup = &worker->cgroup,
-			.starting = &attempt->starting},
+			.fds = fds, .fd_count = 3, .cgroup = &worker->cgroup},
 		&process, err);
 	worker->limit = attempt->limit;
 	attempt->limit = (struct cgroup_limit){0};

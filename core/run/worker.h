@@ -15,6 +15,7 @@ struct worker {
 	uint32_t number;
 	pid_t pid;
 	char mark[KEEP_MARK_SIZE]; /* of what its plugin forks */
+	bool loaded;       /* it has its plugin: what the start helper said is over */
 	bool reaped, dead; /* dead: its socket has ended or is not read any more */
 	int status;
 	struct cgroup cgroup;

@@ -3,7 +3,8 @@
 # Each key of a task and of a graph, each option of core.exec and each reference does what it
 # says, through the real command.
 . "${srcdir:-.}/tests/cli/tap.sh"
-says() { local got; got=$("$upkeep" log last "$1"); [ "$got" = "$2" ] || { echo "# $1 says: $got"; return 1; }; }
+# A build that counts coverage complains where its files are another user's.
+says() { local got; got=$("$upkeep" log last "$1" | grep -v '^profiling:'); [ "$got" = "$2" ] || { echo "# $1 says: $got"; return 1; }; }
 field() { local got; got=$("$upkeep" show last --json | jq -r --arg t "$1" ".tasks[] | select(.task == \$t) | $2")
 	[ "$got" = "$3" ] || { echo "# $1 $2: $got"; return 1; }; }
 state() { field "$1" .state "$2"; }
@@ -30,6 +31,9 @@ place = { params = { sub = { type = "string"; default = "sub"; }; }; tasks = {
 		argv = [ "/bin/sh", "-c", "pwd; umask; nice; echo \$COLOUR; echo \$\${UPKEEP_SITE-none}" ]; };
 	there = { action = "core.exec"; changes = "none"; cwd = "$dir/work/\${param.sub}"; argv = [ "/bin/pwd" ]; };
 	lost = { action = "core.exec"; changes = "none"; cwd = "$dir/nowhere"; argv = [ "/bin/pwd" ]; ignore_failure = true; };
+	odd = { action = "core.exec"; changes = "none"; cwd = "/dev/pts"; argv = [ "/bin/pwd" ]; };
+	odder = { action = "core.exec"; changes = "none"; cwd = "/dev/pts/nowhere"; argv = [ "/bin/pwd" ]; ignore_failure = true; };
+	oddest = { action = "core.exec"; changes = "none"; cwd = "/dev/pts"; argv = [ "/nowhere/pwd" ]; ignore_failure = true; };
 }; };
 other = { tasks = {
 	user = { action = "core.exec"; changes = "none"; run_as = "nobody"; argv = [ "/bin/sh", "-c", "id -un; id -gn; echo \$HOME" ]; };
@@ -143,6 +147,9 @@ ok "cwd, umask, nice, env" code 0 "$upkeep" run place
 ok "... all of them, and nothing of the caller's environment" says here "$dir/work"$'\n0037\n5\ndark red\nnone'
 ok "... cwd with a reference" says there "$dir/work/sub"
 ok "... that is not there" field lost .message "cannot enter \"$dir/nowhere\" for /bin/pwd: No such file or directory"
+ok "... by the start helper, where a directory may hang" says odd /dev/pts
+ok "... that is not there" field odder .message "cannot enter /dev/pts/nowhere: No such file or directory"
+ok "... a program that is not there" field oddest .message "cannot execute /nowhere/pwd: No such file or directory"
 ok "... with another value" code 0 "$upkeep" run place --param sub=.
 ok "... there" says there "$dir/work"
 

@@ -34,9 +34,11 @@ programs = { tasks = {
 		env = { D = "secret:command:$dir/teller"; }; };
 	next = { action = "core.exec"; changes = "none"; argv = [ "/bin/sh", "-c", "env | grep -c secret; echo \"\$0\"", "\${told.stdout}" ]; };
 }; };
-fails = { on_failure = "continue"; tasks = {
+loud = { tasks = {
 	shell = { action = "core.exec"; changes = "none"; argv = [ "/bin/sh", "-c", "echo \"\$A\" >&2; exit 3" ];
 		env = { A = "secret:file:$dir/pw"; }; };
+}; };
+fails = { on_failure = "continue"; tasks = {
 	missing = { action = "core.exec"; changes = "none"; argv = [ "/bin/true" ]; env = { A = "secret:env:NOT_THERE"; }; };
 	refuses = { action = "core.exec"; changes = "none"; argv = [ "/bin/true" ]; env = { A = "secret:command:$dir/refuses"; }; };
 	named = { action = "core.exec"; changes = "none"; capture = "text"; argv = [ "/bin/echo", "secret:file:$dir/unnamed" ]; };
@@ -76,7 +78,9 @@ ok "secrets that fail" code 10 "$upkeep" run fails --jobs 1
 ok "... no variable" field missing .message 'secret "env:NOT_THERE": the environment has no NOT_THERE'
 ok "... a command that fails" field refuses .message "secret \"command:$dir/refuses\": $dir/refuses failed (exit code 4)"
 ok "... what a task puts out names no secret" says injected "secret:file:$dir/unnamed"
-ok "... the last lines are blanked" has out "***"
+ok "... nowhere" bare
+ok "the last lines of a failed task" code 10 "$upkeep" run loud
+ok "... blanked" has out "    ***"
 ok "... nowhere else" bare
 
 ok "a plugin gets them" code 10 "$upkeep" run plugin

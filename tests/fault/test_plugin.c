@@ -13,11 +13,13 @@
 #include <unistd.h>
 
 static const char *const names[] = {"segv", "abort", "exit", "hang", "obey", "flood", "garbage",
-	"bomb", "litter", "fine", "spawn", "record"};
+	"bomb", "litter", "fine", "spawn", "record", "serve"};
 #define NAMES (sizeof names / sizeof names[0])
 
 static const struct upkeep_output outputs[] = {
 	UPKEEP_OUT("number", UPKEEP_INT, "a number"),
+	UPKEEP_OUT("dir", UPKEEP_PATH, "a directory that has gone"),
+	UPKEEP_OUT("words", UPKEEP_LIST | UPKEEP_STRING, "some words"),
 };
 static struct action_description actions[NAMES];
 static struct plugin_description description = {.name = "crash", .version = "1.0",
@@ -35,9 +37,10 @@ static int set_up(void **state)
 
 	for (size_t i = 0; i < NAMES; i++)
 		actions[i].decl = (struct upkeep_action){.name = names[i], .about = names[i],
-			.changes = strcmp(names[i], "record") == 0 ? UPKEEP_CHANGES_RECORDED
-								   : UPKEEP_CHANGES_NONE,
-			.outputs = outputs, .output_count = 1};
+			.changes = strcmp(names[i], "record") == 0 ||
+					strcmp(names[i], "serve") == 0
+				? UPKEEP_CHANGES_RECORDED : UPKEEP_CHANGES_NONE,
+			.outputs = outputs, .output_count = 3};
 	c->fixture = fixture_new();
 	c->plugin = fixture_instance(c->fixture, "crash", PLUGIN_BUILT, &description);
 	fixture_graph(c->fixture)->on_failure = ON_FAILURE_CONTINUE;
@@ -81,6 +84,8 @@ static void test_crashes(void **state)
 	assert_int_equal(seen.exit_code, 256 + SIGSEGV);
 	assert_string_equal(seen.message,
 		"the plugin \"crash\" was killed by signal 11 (Segmentation fault)");
+	CLEANUP_FREE char *log = fixture_log(((struct context *)*state)->fixture, 0, 1);
+	assert_non_null(strstr(log, "upkeep: the plugin crashed; backtrace:\n"));
 }
 
 static void test_aborts(void **state)
@@ -200,6 +205,74 @@ static void test_records(void **state)
 	assert_int_equal(count, 1);
 }
 
+struct served {
+	unsigned done, dropped;
+	char cells[128];
+};
+
+static int count_served(void *data, const struct journal_undo *undo)
+{
+	struct served *served = data;
+	bool done = undo->state == JOURNAL_UNDO_DONE;
+
+	served->done += done && undo->files && strcmp(undo->files, "copy") == 0;
+	served->dropped += undo->state == JOURNAL_UNDO_DROPPED && !undo->files;
+	return 0;
+}
+
+static int keep_cells(void *data, uint32_t task, const char *table, const char *cells)
+{
+	struct served *served = data;
+
+	if (task == 0 && strcmp(table, "cells") == 0)
+		snprintf(served->cells, sizeof served->cells, "%s", cells);
+	return 0;
+}
+
+/* What an action can ask of the host, through the real engine. */
+static void test_serves(void **state)
+{
+	struct context *c = *state;
+	struct task_options options = task_options_plain;
+	CLEANUP_TEXT struct text path = {0};
+	struct journal *journal = NULL;
+	struct served served = {0};
+
+	if (geteuid() == 0)
+		options.run_as = "nobody"; /* whose directories they must be */
+	run_beside(c, "serve", &options, EXIT_OK);
+	CLEANUP_FREE char *dir = fixture_output(c->fixture, 0, "dir");
+	assert_true(text_starts(dir, "/tmp/upkeep-"));
+	assert_int_equal(access(dir, F_OK), -1);
+	CLEANUP_FREE char *log = fixture_log(c->fixture, 0, 1);
+	assert_non_null(strstr(log, "told in /usr\n"));
+	assert_non_null(strstr(log, "cannot execute"));
+	assert_int_equal(fixture_alive("77.22"), 0);
+	text_addf(&path, "%s/runs/%s/undo/0.1/copy", fixture_dir(c->fixture),
+		fixture_id(c->fixture));
+	assert_int_equal(access(text_string(&path), F_OK), 0);
+	assert_int_equal(journal_open_readonly(fixture_dir(c->fixture), &journal, NULL), 0);
+	journal_undos(journal, fixture_id(c->fixture), count_served, &served, NULL);
+	journal_rows(journal, fixture_id(c->fixture), keep_cells, &served, NULL);
+	journal_close(journal);
+	assert_int_equal(served.done, 1);
+	assert_int_equal(served.dropped, 1);
+	assert_string_equal(served.cells, "{\"size\":17,\"fine\":true,\"odd\":\"many\"}");
+}
+
+static void test_cannot_start(void **state)
+{
+	struct task_options options = task_options_plain;
+
+	if (geteuid() != 0)
+		skip();
+	options.run_as = "nobody";
+	options.cwd = "/nowhere";
+	struct seen seen = run_beside(*state, "fine", &options, EXIT_FAILED_CLEAN);
+	assert_int_equal(seen.reason, REASON_START);
+	assert_string_equal(seen.message, "cannot enter /nowhere: No such file or directory");
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
@@ -207,6 +280,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_works),
 		TEST(test_records),
+		TEST(test_serves),
+		TEST(test_cannot_start),
 		TEST(test_crashes),
 		TEST(test_aborts),
 		TEST(test_exits),
