@@ -228,7 +228,7 @@ static int send_load(struct worker *worker, struct error *err)
 	wire_value(out, WIRE_SETTINGS, &instance->settings);
 	wire_fd(out, plugin);
 	int r = wire_send(worker->socket.fd, out, MSG_DONTWAIT);
-	if (r < 0) {
+	if (r < 0 && r != -EPIPE) { /* its end says why */
 		errno = -r;
 		return error_set(err, r, NULL, "cannot send the settings of \"%s\": %m",
 			instance->name);
@@ -326,7 +326,7 @@ static int send_start(struct worker *worker, struct attempt *attempt, struct err
 	if (attempt->options->timeout_ms)
 		wire_number(out, WIRE_TIMEOUT, attempt->options->timeout_ms);
 	int r = wire_send(worker->socket.fd, out, MSG_DONTWAIT);
-	if (r < 0) {
+	if (r < 0 && r != -EPIPE) { /* its end says why */
 		errno = -r;
 		return error_set(err, r, NULL, "cannot send the arguments to a worker: %m");
 	}

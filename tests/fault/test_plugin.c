@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "harness.h"
 #include "model/describe.h"
+#include "run/cgroup.h"
 
 #include <signal.h>
 #include <string.h>
@@ -171,6 +172,35 @@ static void test_litters_without_cgroups(void **state)
 	test_litters(state);
 }
 
+/* The v1 freezer, where this machine has it, though a v2 hierarchy may be there too. */
+static void test_litters_with_freezer(void **state)
+{
+	static char path[128];
+	struct cgroups cgroups;
+
+	snprintf(path, sizeof path, "/tmp/upkeep-mounts-%d", (int)getpid());
+	FILE *in = fopen("/proc/self/mountinfo", "re"), *out = fopen(path, "we");
+	char line[4096];
+	assert_non_null(in);
+	assert_non_null(out);
+	while (fgets(line, sizeof line, in))
+		if (!strstr(line, " - cgroup2 "))
+			fputs(line, out);
+	fclose(in);
+	fclose(out);
+	cgroup_mounts_path = path;
+	cgroups_open(&cgroups, "20000101-000000-000000");
+	cgroups_remove(&cgroups);
+	bool there = cgroups.kind == CGROUP_FREEZER;
+	if (there)
+		test_litters(state);
+	cgroups_close(&cgroups);
+	cgroup_mounts_path = "/proc/self/mountinfo";
+	unlink(path);
+	if (!there)
+		skip();
+}
+
 static void test_works(void **state)
 {
 	struct context *c = *state;
@@ -292,6 +322,7 @@ int main(void)
 		TEST(test_fork_bomb),
 		TEST(test_litters),
 		TEST(test_litters_without_cgroups),
+		TEST(test_litters_with_freezer),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,7 +7,6 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "harness.h"
-#include "run/cgroup.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -471,39 +470,6 @@ static void test_nothing_outlives_its_task_without_cgroups(void **state)
 	test_nothing_outlives_its_task(state);
 }
 
-/* The v1 freezer, where this machine has it, though a v2 hierarchy may be there too. */
-static void test_nothing_outlives_its_task_with_freezer(void **state)
-{
-	FIXTURE;
-	static char path[128];
-	struct cgroups cgroups;
-
-	snprintf(path, sizeof path, "/tmp/upkeep-mounts-%d", (int)getpid());
-	FILE *in = fopen("/proc/self/mountinfo", "re"), *out = fopen(path, "we");
-	char line[4096];
-	assert_non_null(in);
-	assert_non_null(out);
-	while (fgets(line, sizeof line, in))
-		if (!strstr(line, " - cgroup2 "))
-			fputs(line, out);
-	fclose(in);
-	fclose(out);
-	cgroup_mounts_path = path;
-	cgroups_open(&cgroups, "20000101-000000-000000");
-	cgroups_remove(&cgroups);
-	if (cgroups.kind == CGROUP_FREEZER) {
-		test_nothing_outlives_its_task(state);
-		assert_int_equal(fixture_alive("77.02"), 0);
-	}
-	bool there = cgroups.kind == CGROUP_FREEZER;
-	cgroups_close(&cgroups);
-	cgroup_mounts_path = "/proc/self/mountinfo";
-	unlink(path);
-	(void)f;
-	if (!there)
-		skip();
-}
-
 static void test_overlap(void **state)
 {
 	FIXTURE;
@@ -616,7 +582,6 @@ int main(void)
 		TEST(test_left_running_on_purpose),
 		TEST(test_left_running_without_cgroups),
 		TEST(test_nothing_outlives_its_task_without_cgroups),
-		TEST(test_nothing_outlives_its_task_with_freezer),
 		TEST(test_overlap),
 		TEST(test_locks_between_runs),
 		cmocka_unit_test(test_syncs_by_class),
