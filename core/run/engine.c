@@ -474,11 +474,12 @@ static void engine_close(struct engine *engine)
 enum exit_code engine_main(const struct run_setup *setup, struct error *err)
 {
 	struct engine engine;
-	enum exit_code code = EXIT_JOURNAL;
 
 	/* Large buffers go back to the system when they are freed, whatever came before. */
 	mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
-	if (engine_open(&engine, setup, err) == 0) {
+	int r = engine_open(&engine, setup, err);
+	enum exit_code code = r == -EACCES || r == -EPERM ? EXIT_NOT_PERMITTED : EXIT_JOURNAL;
+	if (r == 0) {
 		begin_run(&engine);
 		engine_loop(&engine);
 		code = end_run(&engine);

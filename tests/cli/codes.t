@@ -98,6 +98,8 @@ if [ "$(id -u)" = 0 ] && setpriv --reuid=65534 --regid=65534 --clear-groups "$up
 	ok "77: a state directory that cannot be made" code 77 as "$upkeep" run good --state-dir "$dir/closed/state"
 	install -d -o 65534 "$dir/own"
 	ok "0: one of its own" code 0 as "$upkeep" run good --state-dir "$dir/own/state"
+	install -d -o 65534 "$dir/mixed"; cp "$dir/state/journal.db" "$dir/mixed"; chmod 600 "$dir/mixed/journal.db"
+	ok "77: a journal of another user in it" code 77 as "$upkeep" run good --state-dir "$dir/mixed"
 	ok "77: run_as of another" code 77 as "$upkeep" run other --state-dir "$dir/own/state"
 	ok "... what to do" has err "next: start it as root"
 	chmod 600 "$UPKEEP_SITE"

@@ -1,80 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-#include "../unit.h"
+#include "journal_words.h"
 
-#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/text.h"
-#include "journal/journal.h"
-#include "journal/schema.h"
 
 #include <fcntl.h>
 #include <signal.h>
-#include <sqlite3.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
-
-static char dir[64];
-
-static int setup(void **state)
-{
-	(void)state;
-	snprintf(dir, sizeof dir, "/tmp/test-journal-XXXXXX");
-	return mkdtemp(dir) ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	return file_remove_tree(AT_FDCWD, dir, NULL);
-}
-
-static struct journal *open_writer(void)
-{
-	struct journal *journal = NULL;
-	CLEANUP_ERROR struct error err = { 0 };
-
-	if (journal_open(dir, &journal, &err) < 0)
-		fail_msg("%s", error_what(&err));
-	return journal;
-}
-
-static void add_run(struct journal *journal, const char *id, const char *graph, int64_t started_ms)
-{
-	struct journal_run run = { .graph = graph, .site_path = "/etc/upkeep/upkeep.conf",
-		.task_count = 2, .started_ms = started_ms, .exit_code = -1, .uid = 7 };
-
-	snprintf(run.id, sizeof run.id, "%s", id);
-	journal_add_run(journal, &run, "the plan", 8);
-}
-
-static void end_run(struct journal *journal, enum run_state state, int64_t ended_ms)
-{
-	struct journal_run run = { .state = state, .ended_ms = ended_ms, .exit_code = 10,
-		.warnings = 3, .cause = "failed task a: it broke", .next = "upkeep log last a" };
-
-	journal_end_run(journal, &run);
-}
-
-static void put_task(struct journal *journal, uint32_t index, uint32_t attempt,
-	enum task_state state, int64_t duration_ms)
-{
-	struct journal_task task = { .index = index, .attempt = attempt, .name = index ? "b" : "a",
-		.action = "core.exec", .state = state, .started_ms = 1000,
-		.ended_ms = state == TASK_RUNNING ? 0 : 1000 + duration_ms, .exit_code = 256 + 9,
-		.changed = true, .log = "runs/x/0.1.log", .log_bytes = 5, .cpu_ms = 4 };
-
-	journal_put_task(journal, &task);
-}
-
-static void flush(struct journal *journal, enum journal_sync sync)
-{
-	CLEANUP_ERROR struct error err = { 0 };
-
-	if (journal_flush(journal, sync, &err) < 0)
-		fail_msg("%s", error_what(&err));
-}
 
 static int run_into_text(void *data, const struct journal_run *run)
 {
@@ -115,9 +49,6 @@ static int duration_into_text(void *data, const char *task, int64_t duration_ms)
 	text_addf(data, "%s %d|", task, (int)duration_ms);
 	return 0;
 }
-
-#define ID1 "20261123-040000-000001"
-#define ID2 "20261123-040001-000002"
 
 static void test_what_goes_in_comes_out(void **state)
 {
@@ -272,26 +203,6 @@ static void test_durations_are_medians(void **state)
 	journal_close(journal);
 }
 
-/* A journal as version 1 left it: its first step, a run in it. */
-static void make_version_1(const char *application_id, int version)
-{
-	char path[96], pragmas[96];
-	sqlite3 *db;
-
-	snprintf(path, sizeof path, "%s/journal.db", dir);
-	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, journal_steps[0], NULL, NULL, NULL), SQLITE_OK);
-	snprintf(pragmas, sizeof pragmas, "PRAGMA user_version=%d;PRAGMA application_id=%s", version,
-		application_id);
-	assert_int_equal(sqlite3_exec(db, pragmas, NULL, NULL, NULL), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db,
-		"INSERT INTO runs VALUES(1,'" ID1 "','old','/s',1,1,2,1,0,0,0,NULL,NULL)", NULL, NULL,
-		NULL), SQLITE_OK);
-	sqlite3_close(db);
-}
-
-#define APPLICATION "0x75706b6a"
-
 static void test_an_older_schema_migrates(void **state)
 {
 	CLEANUP_TEXT struct text text = { 0 };
@@ -347,195 +258,6 @@ static void test_no_journal_and_garbage(void **state)
 	snprintf(path, sizeof path, "%s/journal.db/below", dir);
 	assert_true(journal_open(path, &journal, &err) < 0);
 	assert_null(journal);
-}
-
-static void test_a_reader_reads_while_a_writer_writes(void **state)
-{
-	CLEANUP_TEXT struct text before = { 0 }, after = { 0 };
-	struct journal *writer = open_writer(), *reader = NULL;
-
-	(void)state;
-	add_run(writer, ID1, "g", 1);
-	flush(writer, JOURNAL_COMMIT);
-	assert_int_equal(journal_open_readonly(dir, &reader, NULL), 0);
-	put_task(writer, 0, 1, TASK_RUNNING, 0);
-	assert_int_equal(journal_tasks(reader, ID1, task_into_text, &before, NULL), 0);
-	assert_string_equal(text_string(&before), "");
-	flush(writer, JOURNAL_COMMIT);
-	assert_int_equal(journal_tasks(reader, ID1, task_into_text, &after, NULL), 0);
-	assert_string_equal(text_string(&after), "0.1 a running 265 5 -|");
-	put_task(reader, 0, 1, TASK_FAILED, 0);
-	assert_int_equal(journal_flush(reader, JOURNAL_COMMIT, NULL), -EROFS);
-	journal_close(reader);
-	journal_close(writer);
-}
-
-static int task_counted(void *data, const struct journal_task *task)
-{
-	unsigned *count = data;
-
-	assert_int_equal(task->index, (*count)++); /* whole transactions, in order, no gap */
-	return 0;
-}
-
-/* Another process that wants to write now, without waiting. */
-static int write_elsewhere(void)
-{
-	char path[96];
-	sqlite3 *db;
-
-	snprintf(path, sizeof path, "%s/journal.db", dir);
-	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	int code = sqlite3_exec(db, "BEGIN IMMEDIATE;UPDATE runs SET warnings=warnings;COMMIT", NULL,
-		NULL, NULL);
-	sqlite3_close(db);
-	return code;
-}
-
-static int write_beside(void *data, const struct journal_run *run)
-{
-	(void)data;
-	(void)run;
-	return write_elsewhere();
-}
-
-static void test_no_transaction_spans_a_wait(void **state)
-{
-	struct journal *journal = open_writer(), *reader = NULL;
-
-	(void)state;
-	add_run(journal, ID1, "g", 1);
-	assert_int_equal(write_elsewhere(), SQLITE_OK); /* queued is not begun */
-	flush(journal, JOURNAL_COMMIT);
-	assert_int_equal(write_elsewhere(), SQLITE_OK);
-	put_task(journal, 0, 1, TASK_RUNNING, 0);
-	flush(journal, JOURNAL_SYNC);
-	assert_int_equal(write_elsewhere(), SQLITE_OK);
-	assert_int_equal(journal_open_readonly(dir, &reader, NULL), 0);
-	assert_int_equal(journal_runs(reader, NULL, 9, write_beside, NULL, NULL), SQLITE_OK);
-	journal_close(reader);
-	journal_close(journal);
-}
-
-static void write_run(unsigned number)
-{
-	CLEANUP_ERROR struct error err = { 0 };
-	struct journal *journal = NULL;
-	char id[RUN_ID_SIZE];
-	int r = journal_open(dir, &journal, &err);
-
-	snprintf(id, sizeof id, "20261123-04000%u-aaaaaa", number);
-	if (r == 0)
-		add_run(journal, id, "g", 1);
-	for (uint32_t i = 0; r == 0 && i < 100; i++) {
-		put_task(journal, i, 1, TASK_SUCCEEDED, 1);
-		r = journal_flush(journal, JOURNAL_COMMIT, &err);
-	}
-	if (r < 0)
-		fprintf(stderr, "%s\n", error_what(&err));
-	journal_close(journal);
-	_exit(r < 0);
-}
-
-static int run_counted(void *data, const struct journal_run *run)
-{
-	(void)run;
-	++*(unsigned *)data;
-	return 0;
-}
-
-/* Runs of one site at once, all of which find a journal of an older version. */
-static void test_many_writers_migrate_and_write(void **state)
-{
-	enum { WRITERS = 4 };
-	unsigned runs = 0;
-
-	(void)state;
-	make_version_1(APPLICATION, 1);
-	for (unsigned i = 0; i < WRITERS; i++)
-		if (fork() == 0)
-			write_run(i);
-	for (unsigned i = 0; i < WRITERS; i++) {
-		int status = -1;
-
-		assert_true(wait(&status) > 0);
-		assert_int_equal(status, 0);
-	}
-	struct journal *journal = open_writer();
-	assert_int_equal(journal_runs(journal, NULL, 99, run_counted, &runs, NULL), 0);
-	assert_int_equal(runs, WRITERS + 1);
-	for (unsigned i = 0; i < WRITERS; i++) {
-		char id[RUN_ID_SIZE];
-		unsigned count = 0;
-
-		snprintf(id, sizeof id, "20261123-04000%u-aaaaaa", i);
-		assert_int_equal(journal_tasks(journal, id, task_counted, &count, NULL), 0);
-		assert_int_equal(count, 100);
-	}
-	assert_int_equal(journal_verify(journal, NULL), 0);
-	journal_close(journal);
-}
-
-static void test_damage_is_found(void **state)
-{
-	CLEANUP_ERROR struct error err = { 0 };
-	struct journal *journal = open_writer();
-	char path[96], garbage[3 * 4096];
-
-	(void)state;
-	add_run(journal, ID1, "g", 1);
-	for (uint32_t i = 0; i < 5000; i++)
-		put_task(journal, i, 1, TASK_SUCCEEDED, 1);
-	flush(journal, JOURNAL_SYNC);
-	assert_int_equal(journal_verify(journal, NULL), 0);
-	journal_close(journal);
-	snprintf(path, sizeof path, "%s/journal.db", dir);
-	CLEANUP_FD int fd = open(path, O_RDWR | O_CLOEXEC);
-	memset(garbage, 0x5a, sizeof garbage);
-	assert_int_equal(pwrite(fd, garbage, sizeof garbage, 30 * 4096), sizeof garbage);
-	assert_int_equal(journal_open_readonly(dir, &journal, &err), 0);
-	assert_int_equal(journal_verify(journal, &err), -EUCLEAN);
-	assert_non_null(strstr(err.next, "move journal.db away"));
-	journal_close(journal);
-}
-
-static void write_until_killed(int ready)
-{
-	struct journal *journal = open_writer();
-
-	add_run(journal, ID1, "g", 1);
-	put_task(journal, 0, 1, TASK_RUNNING, 0);
-	flush(journal, JOURNAL_SYNC);
-	if (write(ready, "x", 1) != 1)
-		_exit(1);
-	for (uint32_t i = 1;; i++) {
-		put_task(journal, i, 1, TASK_RUNNING, 0);
-		flush(journal, JOURNAL_LAZY);
-	}
-}
-
-static void test_a_killed_writer_loses_nothing_committed(void **state)
-{
-	unsigned count = 0;
-	int ready[2];
-	char byte;
-
-	(void)state;
-	assert_int_equal(pipe(ready), 0);
-	pid_t pid = fork();
-	if (pid == 0)
-		write_until_killed(ready[1]);
-	assert_int_equal(read(ready[0], &byte, 1), 1);
-	usleep(50000);
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
-	close(ready[0]);
-	close(ready[1]);
-	struct journal *journal = open_writer();
-	assert_int_equal(journal_tasks(journal, ID1, task_counted, &count, NULL), 0);
-	assert_true(count > 1);
-	assert_int_equal(journal_verify(journal, NULL), 0);
-	journal_close(journal);
 }
 
 static void test_a_full_disk_leaves_the_queue(void **state)
@@ -653,7 +375,6 @@ static void test_cost_of_a_row(void **state)
 
 int main(void)
 {
-#define ONE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 	static const struct CMUnitTest tests[] = {
 		ONE(test_what_goes_in_comes_out),
 		ONE(test_intent_and_result_in_one_flush_are_one_row),
@@ -665,11 +386,6 @@ int main(void)
 		ONE(test_an_older_schema_migrates),
 		ONE(test_newer_and_foreign_files_are_refused),
 		ONE(test_no_journal_and_garbage),
-		ONE(test_a_reader_reads_while_a_writer_writes),
-		ONE(test_no_transaction_spans_a_wait),
-		ONE(test_many_writers_migrate_and_write),
-		ONE(test_damage_is_found),
-		ONE(test_a_killed_writer_loses_nothing_committed),
 		ONE(test_a_full_disk_leaves_the_queue),
 		ONE(test_retention),
 		ONE(test_cost_of_a_row),
