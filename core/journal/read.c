@@ -329,7 +329,7 @@ static int duration_row(void *data, sqlite3_stmt *row)
 	struct memory *memory = data;
 	uint32_t at = map_get(&memory->index, column(row, 0));
 
-	if (at == MAP_NONE) {
+	if (at >= memory->tasks.count) {
 		at = (uint32_t)memory->tasks.count;
 		vec_add(&memory->tasks)->name = base_string(column(row, 0));
 		map_put(&memory->index, memory->tasks.items[at].name, at);
