@@ -91,7 +91,9 @@ int file_sync_parent(const char *path)
 		slash[slash == dir] = 0;
 	CLEANUP_FD int fd = open(slash ? dir : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0 || fsync(fd) < 0)
+		/* cppcheck-suppress memleak ; CLEANUP_FREE frees it */
 		return -errno;
+	/* cppcheck-suppress memleak ; likewise */
 	return 0;
 }
 
@@ -159,6 +161,7 @@ int file_make_dirs(const char *path, mode_t mode, struct error *err)
 	if (!copy)
 		return error_set(err, -ENOMEM, NULL, "out of memory");
 	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+		/* cppcheck-suppress memleak ; CLEANUP_FREE frees it */
 		return 0;
 	for (char *slash = strchr(copy + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
 		*slash = 0;

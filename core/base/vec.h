@@ -26,7 +26,11 @@
 	})
 #define vec_push(v, value) (*vec_add(v) = (value))
 #define vec_free(v) (free((v)->items), (v)->items = NULL, (v)->count = (v)->room = 0)
+#ifdef __CPPCHECK__ /* its parser gives up on a declarator after __typeof__(*...) */
+#define vec_each(v, e) for (__typeof__((v)->items) e = (v)->items; e < (v)->items + (v)->count; e++)
+#else
 #define vec_each(v, e) \
 	for (__typeof__(*(v)->items) *e = (v)->items; (v)->count && e < (v)->items + (v)->count; e++)
+#endif
 
 #endif

@@ -290,6 +290,7 @@ static void check_group(struct check *check, const struct upkeep_param *params, 
 {
 	struct frame frame = {.outer = check->frame};
 
+	/* cppcheck-suppress autoVariables ; taken off again below */
 	check->frame = &frame;
 	for (uint32_t i = 0; i < group->group.count; i++) {
 		const struct value_member *member = &group->group.members[i];

@@ -184,6 +184,7 @@ static int log_append(const struct head *h)
 	if (!buffer)
 		return -ENOMEM;
 	if (ftruncate(h->copy_fd, (off_t)h->record->bytes) < 0)
+		/* cppcheck-suppress memleak ; CLEANUP_FREE frees it */
 		return -errno;
 	for (;;) {
 		ssize_t n = pread(h->log_fd, buffer, BUFFER_BYTES, (off_t)at);

@@ -125,6 +125,7 @@ static int process_name(const char *pid, char name[20])
 	if (!f || !fgets(name, 20, f))
 		return -ENOENT;
 	name[strcspn(name, "\n")] = 0;
+	/* cppcheck-suppress resourceLeak ; CLEANUP_FILE closes it */
 	return 0;
 }
 
