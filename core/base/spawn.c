@@ -51,7 +51,6 @@ static const char *const step_names[] = {
 struct launch {
 	const struct process_spec *spec;
 	pid_t parent;
-	bool signals_clear; /* CLONE_CLEAR_SIGHAND has reset all handlers */
 	volatile enum step step;
 	volatile int code;
 };

@@ -223,6 +223,7 @@ static enum exit_code execute(struct run_setup *setup, struct error *err)
 /* A plan leaves no trace: its journal lives as long as it. */
 static enum exit_code execute_plan(struct run_setup *setup, struct error *err)
 {
+	const char *state_dir = setup->state_dir;
 	char dir[] = "/tmp/upkeep-plan-XXXXXX";
 
 	if (!mkdtemp(dir)) {
@@ -232,6 +233,7 @@ static enum exit_code execute_plan(struct run_setup *setup, struct error *err)
 	setup->state_dir = dir;
 	enum exit_code code = execute(setup, err);
 	file_remove_tree(AT_FDCWD, dir, NULL);
+	setup->state_dir = state_dir;
 	return code;
 }
 

@@ -295,7 +295,7 @@ static int check_actions(struct check *check)
 
 	for (size_t i = 0; i < plugin->action_count; i++) {
 		char table[80];
-		const char *name = plugin->actions[i].decl.name;
+		const char *outer = check->table, *name = plugin->actions[i].decl.name;
 		snprintf(table, sizeof table, "action \"%.63s\"", name ? name : "");
 		check->table = table;
 		check->recorded = plugin->actions[i].decl.changes == UPKEEP_CHANGES_RECORDED;
@@ -303,6 +303,7 @@ static int check_actions(struct check *check)
 		for (size_t j = 0; r == 0 && j < i; j++)
 			if (text_equal(name, plugin->actions[j].decl.name))
 				r = fault(check, name, "is an action twice");
+		check->table = outer;
 		if (r < 0)
 			return r;
 	}

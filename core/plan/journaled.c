@@ -11,8 +11,10 @@
 static json_t *pack_string(const char *text)
 {
 	struct text CLEANUP_TEXT hex = {0};
-	json_t *json = text ? json_string(text) : json_null();
 
+	if (!text)
+		return json_null();
+	json_t *json = json_string(text);
 	if (json)
 		return json;
 	for (const char *s = text; *s; s++)

@@ -15,9 +15,11 @@ static bool follows(const char *text, const char *at, const char *before)
 /* A command to type, not the word in a sentence: "use the newer upkeep that wrote it". */
 static bool is_command(const char *text, const char *at)
 {
+	if (!text_starts(at, COMMAND))
+		return false;
 	char first = at[strlen(COMMAND)];
 
-	return text_starts(at, COMMAND) && first >= 'a' && first <= 'z' &&
+	return first >= 'a' && first <= 'z' &&
 		(at == text || follows(text, at, ": ") || follows(text, at, "see ") ||
 			follows(text, at, "then "));
 }

@@ -239,6 +239,8 @@ static int launch_by_helper(const struct launch_request *request, const struct u
 	r = process_spawn(spec, ret, err);
 	free(helper.argv);
 	text_free(&helper.groups);
+	spec->argv = NULL;
+	spec->fds = NULL;
 	return r;
 }
 

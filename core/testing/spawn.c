@@ -61,14 +61,13 @@ static void __attribute__((noreturn)) watch(struct upkeep_test *test,
 		execute(test, spawn, path, start_fd);
 	}
 	int first = -pid; /* told apart from an errno by its sign */
-	ssize_t n = write(start_fd, &first, sizeof first);
+	bool told = write(start_fd, &first, sizeof first) == sizeof first;
 	close(start_fd);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	int32_t result = WIFSIGNALED(status) ? 256 + WTERMSIG(status) : WEXITSTATUS(status);
-	n = write(exit_fd, &result, sizeof result);
-	(void)n;
-	_exit(0);
+	told = write(exit_fd, &result, sizeof result) == sizeof result && told;
+	_exit(!told);
 }
 
 static int find_program(const char *name, char path[PATH_MAX])

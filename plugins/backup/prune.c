@@ -218,8 +218,10 @@ static int open_record(struct upkeep_ctx *ctx, const struct upkeep_undo *record,
 	char name[ID_ROOM];
 	if (upkeep_kv_get(record->payload, record->payload_size, "store", name, ID_ROOM) < 0 ||
 		upkeep_kv_get(record->payload, record->payload_size, "id", id, ID_ROOM) < 0 ||
-		!store_name_valid(id))
-		return fault_set(fault, -EINVAL, NULL, "the undo record is not readable");
+		!store_name_valid(id)) {
+		fault_set(fault, -EINVAL, NULL, "the undo record is not readable");
+		return -EINVAL;
+	}
 	return vault_open_store(ctx, name, false, ret, fault);
 }
 

@@ -104,7 +104,7 @@ static int check_header(struct archive_entry *tar, const struct reader_item *ite
 	const char *wanted = path[1] ? path + 1 : ".";
 	size_t size = name ? strlen(name) : 0, length = strlen(wanted);
 	/* libarchive ends the names of directories with a slash */
-	if (size == length + 1 && name[length] == '/' && item->entry->type == 'd')
+	if (name && size == length + 1 && name[length] == '/' && item->entry->type == 'd')
 		size--;
 	if (!name || size != length || memcmp(name, wanted, length) != 0)
 		return fault_set(fault, -EBADMSG, NULL, "\"%s\" is not where the manifest says",

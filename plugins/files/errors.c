@@ -117,6 +117,7 @@ static int file_judge(struct findings *f, const struct walk_file *file)
 	f->path = path;
 	f->files++;
 	tail_judge(f, bytes, size);
+	f->path = NULL;
 	return 0;
 }
 

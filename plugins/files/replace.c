@@ -51,7 +51,7 @@ static const char *source_fault(const struct replace *p)
 static int32_t commit_now(struct upkeep_ctx *ctx, const struct replace *p, uint64_t id)
 {
 	char fingerprint[96];
-	struct stat made;
+	struct stat made = { 0 };
 	if (renameat2(p->to.dir_fd, p->made_name, p->to.dir_fd, p->to.name, RENAME_NOREPLACE) < 0) {
 		int code = errno;
 		ctx->host->undo_drop(ctx, id);

@@ -5,7 +5,8 @@ dir=$(mktemp -d) || exit 99
 trap 'chmod -R u+rwx "$dir"; rm -rf "$dir"' EXIT
 export UPKEEP_SITE=$dir/upkeep.conf
 export UPKEEP_PLUGIN_DIR=${UPKEEP_PLUGIN_DIR-$(cd "$top_builddir" && pwd)/plugins/.libs}
-unset UPKEEP_STATE_DIR
+# For root the cache of descriptions is the state directory's, before the site names its own.
+export UPKEEP_STATE_DIR=$dir/state
 n=0
 ok() { n=$((n + 1)); if "${@:2}"; then echo "ok $n - $1"; else echo "not ok $n - $1"; fi; }
 # code N COMMAND...: ends with N; output in $dir/out, messages in $dir/err
