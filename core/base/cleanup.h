@@ -44,7 +44,17 @@ static inline void cleanup_dir(DIR **d)
 #define CLEANUP_DIR __attribute__((cleanup(cleanup_dir)))
 
 /* Hands over what a cleanup variable owns. */
-#define TAKE_PTR(p) ({ __typeof__(p) take_ = (p); (p) = NULL; take_; })
-#define TAKE_FD(fd) ({ int take_ = (fd); (fd) = -1; take_; })
+#define TAKE_PTR(p)                        \
+	({                                 \
+		__typeof__(p) take_ = (p); \
+		(p) = NULL;                \
+		take_;                     \
+	})
+#define TAKE_FD(fd)               \
+	({                        \
+		int take_ = (fd); \
+		(fd) = -1;        \
+		take_;            \
+	})
 
 #endif

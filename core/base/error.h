@@ -17,8 +17,7 @@ int error_set(struct error *err, int code, const char *next, const char *format,
 	__attribute__((format(printf, 4, 5)));
 
 /* Puts "prefix: " before the message. */
-void error_prefix(struct error *err, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
+void error_prefix(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Frees the message; err is empty afterwards. */
 void error_clear(struct error *err);

@@ -55,16 +55,15 @@ static int load_fd(int fd, const char *path, size_t limit, struct text *text, st
 			return error_set(err, (int)n, NULL, "cannot read %s: %m", path);
 		}
 		if (text->size + (size_t)n > limit)
-			return error_set(err, -EFBIG, NULL, "%s is larger than %zu bytes", path,
-				limit);
+			return error_set(
+				err, -EFBIG, NULL, "%s is larger than %zu bytes", path, limit);
 		text_add(text, chunk, (size_t)n);
 		if ((size_t)n < sizeof chunk)
 			return 0;
 	}
 }
 
-int file_load(const char *path, size_t limit, char **ret_bytes, size_t *ret_size,
-	struct error *err)
+int file_load(const char *path, size_t limit, char **ret_bytes, size_t *ret_size, struct error *err)
 {
 	CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	CLEANUP_TEXT struct text text = {0};
@@ -112,8 +111,8 @@ static int store_temporary(const char *temporary, int fd, const void *bytes, siz
 	return error_set(err, r, NULL, "cannot write %s: %m", temporary);
 }
 
-int file_store(const char *path, const void *bytes, size_t size, mode_t mode, bool sync,
-	struct error *err)
+int file_store(
+	const char *path, const void *bytes, size_t size, mode_t mode, bool sync, struct error *err)
 {
 	CLEANUP_FREE char *temporary = NULL;
 
@@ -165,8 +164,7 @@ int file_make_dirs(const char *path, mode_t mode, struct error *err)
 		return 0;
 	for (char *slash = strchr(copy + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
 		*slash = 0;
-		int r = stat(copy, &st) == 0 && S_ISDIR(st.st_mode) ? 0
-								    : make_one(copy, mode, err);
+		int r = stat(copy, &st) == 0 && S_ISDIR(st.st_mode) ? 0 : make_one(copy, mode, err);
 		*slash = '/';
 		if (r < 0)
 			return r;
@@ -282,10 +280,18 @@ bool file_is_safe_dir(const char *path, struct error *err)
 bool file_is_local(const char *path)
 {
 	static const uint32_t remote[] = {
-		0x6969 /* NFS */, 0xff534d42 /* CIFS */, 0xfe534d42 /* SMB2 */,
-		0x65735546 /* FUSE */, 0x01021997 /* 9P */, 0x00c36400 /* CEPH */,
-		0x5346414f /* AFS */, 0x73757245 /* CODA */, 0x0bd00bd0 /* LUSTRE */,
-		0x01161970 /* GFS2 */, 0x7461636f /* OCFS2 */, 0x47504653 /* GPFS */,
+		0x6969 /* NFS */,
+		0xff534d42 /* CIFS */,
+		0xfe534d42 /* SMB2 */,
+		0x65735546 /* FUSE */,
+		0x01021997 /* 9P */,
+		0x00c36400 /* CEPH */,
+		0x5346414f /* AFS */,
+		0x73757245 /* CODA */,
+		0x0bd00bd0 /* LUSTRE */,
+		0x01161970 /* GFS2 */,
+		0x7461636f /* OCFS2 */,
+		0x47504653 /* GPFS */,
 	};
 	struct statfs fs;
 

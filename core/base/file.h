@@ -18,8 +18,8 @@ int file_write(int fd, const void *bytes, size_t size);
 ssize_t file_read(int fd, void *bytes, size_t size);
 /* The whole file, NUL-terminated, at most `limit` bytes (-EFBIG beyond).  The
  * caller frees *ret_bytes. */
-int file_load(const char *path, size_t limit, char **ret_bytes, size_t *ret_size,
-	struct error *err);
+int file_load(
+	const char *path, size_t limit, char **ret_bytes, size_t *ret_size, struct error *err);
 /* Writes `path` whole under a temporary name in its directory, syncs file and
  * directory where `sync`, and renames: readers see the old or the new. */
 int file_store(const char *path, const void *bytes, size_t size, mode_t mode, bool sync,

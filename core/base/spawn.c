@@ -200,18 +200,18 @@ static long clone3_call(struct clone_args *args, struct launch *launch)
 	register int (*entry)(void *) __asm__("r8") = child_main;
 	register void *data __asm__("r9") = launch;
 
-	__asm__ volatile("syscall\n\t"
-			 "test %%rax, %%rax\n\t"
-			 "jnz 1f\n\t"
-			 "xor %%ebp, %%ebp\n\t"
-			 "mov %%r9, %%rdi\n\t"
-			 "call *%%r8\n\t"
-			 "hlt\n"
-			 "1:"
-			 : "=a"(result)
-			 : "0"((long)SYS_clone3), "D"(args), "S"(sizeof *args), "r"(entry),
-			 "r"(data)
-			 : "rcx", "r11", "memory", "cc");
+	__asm__ volatile(
+		"syscall\n\t"
+		"test %%rax, %%rax\n\t"
+		"jnz 1f\n\t"
+		"xor %%ebp, %%ebp\n\t"
+		"mov %%r9, %%rdi\n\t"
+		"call *%%r8\n\t"
+		"hlt\n"
+		"1:"
+		: "=a"(result)
+		: "0"((long)SYS_clone3), "D"(args), "S"(sizeof *args), "r"(entry), "r"(data)
+		: "rcx", "r11", "memory", "cc");
 	return result;
 }
 #else
@@ -276,8 +276,8 @@ int process_spawn(const struct process_spec *spec, struct process *ret_process, 
 
 	for (size_t i = 0; i < spec->fd_count; i++)
 		if (spec->fd_count > FDS_MAX || spec->fds[i].to < 0 || spec->fds[i].to > 63)
-			return error_set(err, -EINVAL, NULL, "too many descriptors for %s",
-				spec->argv[0]);
+			return error_set(
+				err, -EINVAL, NULL, "too many descriptors for %s", spec->argv[0]);
 	/* A handler that ran in the child would change our memory. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -285,8 +285,8 @@ int process_spawn(const struct process_spec *spec, struct process *ret_process, 
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (pid < 0) {
 		errno = (int)-pid;
-		return error_set(err, (int)pid, NULL, "cannot start a process for %s: %m",
-			spec->argv[0]);
+		return error_set(
+			err, (int)pid, NULL, "cannot start a process for %s: %m", spec->argv[0]);
 	}
 	if (launch.step != STEP_NONE) {
 		while (waitpid((pid_t)pid, NULL, 0) < 0 && errno == EINTR)

@@ -28,19 +28,19 @@ struct process_fd {
 
 /* What to start; zero means the plain choice. */
 struct process_spec {
-	const char *path;        /* absolute; or NULL: exec_fd */
-	int exec_fd;             /* used where path is NULL: execveat with AT_EMPTY_PATH */
-	char *const *argv;       /* NULL-terminated */
-	char *const *envp;       /* NULL-terminated, the whole environment */
+	const char *path;             /* absolute; or NULL: exec_fd */
+	int exec_fd;                  /* used where path is NULL: execveat with AT_EMPTY_PATH */
+	char *const *argv;            /* NULL-terminated */
+	char *const *envp;            /* NULL-terminated, the whole environment */
 	const struct process_fd *fds; /* 0, 1, 2 not named here: /dev/null; every
 	                               * descriptor not named is closed (close_range) */
 	size_t fd_count;
-	const char *cwd;         /* NULL: ours */
-	bool new_group;          /* setpgid(0, 0) */
-	bool new_session;        /* setsid() */
-	bool parent_death_kill;  /* PR_SET_PDEATHSIG SIGKILL, and a check of the parent */
-	bool set_user;           /* groups, gid, uid in this order; then no_new_privs is
-	                          * not set, so that su-like programs still work */
+	const char *cwd;        /* NULL: ours */
+	bool new_group;         /* setpgid(0, 0) */
+	bool new_session;       /* setsid() */
+	bool parent_death_kill; /* PR_SET_PDEATHSIG SIGKILL, and a check of the parent */
+	bool set_user;          /* groups, gid, uid in this order; then no_new_privs is
+	                         * not set, so that su-like programs still work */
 	uid_t uid;
 	gid_t gid;
 	const gid_t *groups;
@@ -51,7 +51,7 @@ struct process_spec {
 	int nice;
 	const struct process_limit *limits; /* set after the cgroups are joined */
 	size_t limit_count;
-	const int *cgroup_fds;   /* open descriptors of cgroup.procs files, joined by writing 0 */
+	const int *cgroup_fds; /* open descriptors of cgroup.procs files, joined by writing 0 */
 	size_t cgroup_count;
 	bool into_cgroup; /* CLONE_INTO_CGROUP: -ENOSYS where there is no clone3 */
 	int cgroup_dir;   /* descriptor of a v2 cgroup's directory */

@@ -59,9 +59,11 @@ void text_addf(struct text *text, const char *format, ...)
 /* Bytes of the UTF-8 sequence at `s`, or 0 where it is none (RFC 3629). */
 static size_t utf8_length(const unsigned char *s, size_t size)
 {
-	size_t n = s[0] < 0x80 ? 1 : s[0] >= 0xc2 && s[0] < 0xe0 ? 2 : s[0] >= 0xe0 && s[0] < 0xf0
-			? 3
-			: s[0] >= 0xf0 && s[0] < 0xf5 ? 4 : 0;
+	size_t n = s[0] < 0x80                ? 1
+		: s[0] >= 0xc2 && s[0] < 0xe0 ? 2
+		: s[0] >= 0xe0 && s[0] < 0xf0 ? 3
+		: s[0] >= 0xf0 && s[0] < 0xf5 ? 4
+					      : 0;
 
 	if (!n || n > size)
 		return 0;

@@ -16,8 +16,8 @@ static void add_key(struct text *key, const struct stat *st)
 {
 	text_addf(key, "%llu %llu %lld %lld.%09ld %lld.%09ld\n", (unsigned long long)st->st_dev,
 		(unsigned long long)st->st_ino, (long long)st->st_size,
-		(long long)st->st_mtim.tv_sec, st->st_mtim.tv_nsec,
-		(long long)st->st_ctim.tv_sec, st->st_ctim.tv_nsec);
+		(long long)st->st_mtim.tv_sec, st->st_mtim.tv_nsec, (long long)st->st_ctim.tv_sec,
+		st->st_ctim.tv_nsec);
 }
 
 static bool is_ours(int fd, size_t *ret_size)
@@ -34,12 +34,13 @@ static bool is_ours(int fd, size_t *ret_size)
 int cache_read(const char *dir, const char *name, const struct stat *plugin, struct arena *arena,
 	struct plugin_description *ret)
 {
-	CLEANUP_TEXT struct text path = { 0 }, key = { 0 };
-	CLEANUP_ERROR struct error ignored = { 0 };
+	CLEANUP_TEXT struct text path = {0}, key = {0};
+	CLEANUP_ERROR struct error ignored = {0};
 	size_t size;
 
 	text_addf(&path, "%s/%s.json", dir, name);
-	CLEANUP_FD int fd = open(text_string(&path), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+	CLEANUP_FD int fd =
+		open(text_string(&path), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0 || !is_ours(fd, &size))
 		return -ENOENT;
 	CLEANUP_FREE char *bytes = base_alloc(size + 1);
@@ -48,12 +49,13 @@ int cache_read(const char *dir, const char *name, const struct stat *plugin, str
 		memcmp(bytes, key.bytes, key.size) != 0)
 		return -ENOENT;
 	return description_from_json(bytes + key.size, size - key.size, arena, ret, &ignored) < 0
-		? -ENOENT : 0;
+		? -ENOENT
+		: 0;
 }
 
 void cache_write(const char *dir, const char *name, const struct stat *plugin, const char *json)
 {
-	CLEANUP_TEXT struct text path = { 0 }, bytes = { 0 };
+	CLEANUP_TEXT struct text path = {0}, bytes = {0};
 
 	if (file_make_dirs(dir, 0700, NULL) < 0 || !file_is_safe_dir(dir, NULL))
 		return;

@@ -77,8 +77,8 @@ void catalog_free(struct catalog *catalog)
 int catalog_add_dir(struct catalog *catalog, const char *dir, struct error *err)
 {
 	if (dir[0] != '/')
-		return error_set(err, -EINVAL, NULL, "directory of plugins \"%s\" is not an absolute path",
-			dir);
+		return error_set(err, -EINVAL, NULL,
+			"directory of plugins \"%s\" is not an absolute path", dir);
 	if (!file_is_safe_dir(dir, err)) {
 		error_prefix(err, "directory of plugins");
 		return -EPERM;
@@ -112,8 +112,8 @@ static void list_dir(struct catalog *catalog, const char *path)
 		if (size <= 3 || e->d_name[0] == '.' || !text_ends(e->d_name, ".so") ||
 			has_name(catalog, e->d_name, size - 3))
 			continue;
-		const char **names = arena_array(&catalog->arena, catalog->name_count + 2,
-			sizeof names[0]);
+		const char **names =
+			arena_array(&catalog->arena, catalog->name_count + 2, sizeof names[0]);
 		if (catalog->name_count)
 			memcpy(names, catalog->names, catalog->name_count * sizeof names[0]);
 		names[catalog->name_count++] = arena_copy(&catalog->arena, e->d_name, size - 3);
@@ -139,7 +139,7 @@ const char *const *catalog_names(struct catalog *catalog)
 static int refuse_missing(struct catalog *catalog, const char *name, struct error *err)
 {
 	struct nearest nearest = nearest_start(name);
-	CLEANUP_TEXT struct text where = { 0 };
+	CLEANUP_TEXT struct text where = {0};
 	char question[128];
 
 	for (const char *const *known = catalog_names(catalog); *known; known++)
@@ -147,7 +147,8 @@ static int refuse_missing(struct catalog *catalog, const char *name, struct erro
 	vec_each(&catalog->dirs, dir)
 		text_addf(&where, "%s%s", where.size ? ", " : "", *dir);
 	const char *next = nearest_question(&nearest, question, sizeof question);
-	return error_set(err, -ENOENT, next ? next : "upkeep plugins lists those that are installed",
+	return error_set(err, -ENOENT,
+		next ? next : "upkeep plugins lists those that are installed",
 		"plugin \"%s\" is not installed: there is no %s.so in %s", name, name,
 		text_string(&where));
 }
@@ -163,8 +164,10 @@ static int check_file(const char *path, const struct stat *st, struct error *err
 			(unsigned)st->st_uid, (unsigned)st->st_mode & 07777);
 	/* Workers open it as the users of their tasks. */
 	if (geteuid() == 0 && !(st->st_mode & 0004))
-		return error_set(err, -EPROTO, "chmod a+r it", "plugin %s cannot be read by the users "
-			"that run it (mode %04o)", path, (unsigned)st->st_mode & 07777);
+		return error_set(err, -EPROTO, "chmod a+r it",
+			"plugin %s cannot be read by the users "
+			"that run it (mode %04o)",
+			path, (unsigned)st->st_mode & 07777);
 	return 0;
 }
 
@@ -172,15 +175,16 @@ static int describe(struct catalog *catalog, int fd, struct entry *entry, const 
 {
 	CLEANUP_FREE char *json = NULL;
 
-	if (catalog->cache_dir && cache_read(catalog->cache_dir, entry->name, st, &catalog->arena,
-		&entry->description) == 0)
+	if (catalog->cache_dir &&
+		cache_read(catalog->cache_dir, entry->name, st, &catalog->arena,
+			&entry->description) == 0)
 		return 0;
 	int r = probe_plugin(catalog->program, fd, entry->name, entry->path, catalog->describe_ms,
 		&json, &entry->err);
 	if (r < 0)
 		return r;
-	r = description_from_json(json, strlen(json), &catalog->arena, &entry->description,
-		&entry->err);
+	r = description_from_json(
+		json, strlen(json), &catalog->arena, &entry->description, &entry->err);
 	if (r == 0 && catalog->cache_dir)
 		cache_write(catalog->cache_dir, entry->name, st, json);
 	return r == -EBADMSG ? -EPROTO : r;
@@ -233,7 +237,8 @@ int catalog_find(struct catalog *catalog, const char *name, const char **ret_pat
 	if (!entry)
 		return refuse_missing(catalog, name, err);
 	if (entry->result < 0)
-		return error_set(err, entry->result, entry->err.next, "%s", error_what(&entry->err));
+		return error_set(
+			err, entry->result, entry->err.next, "%s", error_what(&entry->err));
 	if (ret_path)
 		*ret_path = entry->path;
 	if (ret)

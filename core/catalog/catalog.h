@@ -18,9 +18,9 @@ struct catalog;
 struct catalog_options {
 	const char *const *dirs; /* beside the built-in directory, which comes first */
 	size_t dir_count;
-	const char *cache_dir;   /* of the descriptions; made (0700) where missing; NULL: none */
-	const char *program;     /* upkeep itself, to be spawned as a worker; NULL: /proc/self/exe */
-	int64_t describe_ms;     /* how long a plugin may take to be described; 0: 10 s */
+	const char *cache_dir; /* of the descriptions; made (0700) where missing; NULL: none */
+	const char *program;   /* upkeep itself, to be spawned as a worker; NULL: /proc/self/exe */
+	int64_t describe_ms;   /* how long a plugin may take to be described; 0: 10 s */
 };
 
 int catalog_new(const struct catalog_options *options, struct catalog **ret, struct error *err);

@@ -24,7 +24,7 @@ static int read_answer(int fd, int64_t until_ms, struct text *answer)
 
 	for (;;) {
 		int64_t left_ms = until_ms - clock_monotonic_ms();
-		struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
+		struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
 		if (left_ms <= 0)
 			return -ETIME;
 		int ready = poll(&poll_fd, 1, (int)left_ms);
@@ -44,15 +44,24 @@ static int read_answer(int fd, int64_t until_ms, struct text *answer)
 static int start(const char *program, int fd, const char *name, const char *path, int out,
 	struct process *ret, struct error *err)
 {
-	const char *const argv[] = { "upkeep", "--describe-plugin", name, path, NULL };
-	const char *const envp[] = { "PATH=" PROCESS_PATH, "LC_ALL=C.UTF-8", NULL };
-	const struct process_fd fds[] = { { out, 1 }, { fd, 3 } };
-	const struct process_limit limits[] = { { RLIMIT_CORE, { 0, 0 } }, { RLIMIT_CPU, { 5, 5 } },
-		{ RLIMIT_FSIZE, { 0, 0 } } };
-	struct process_spec spec = { .path = program ? program : "/proc/self/exe",
-		.argv = (char *const *)(uintptr_t)argv, .envp = (char *const *)(uintptr_t)envp, .fds = fds, .fd_count = 2,
-		.cwd = "/", .new_group = true, .parent_death_kill = true, .limits = limits,
-		.limit_count = 3, .set_user = geteuid() == 0, .uid = NOBODY, .gid = NOBODY };
+	const char *const argv[] = {"upkeep", "--describe-plugin", name, path, NULL};
+	const char *const envp[] = {"PATH=" PROCESS_PATH, "LC_ALL=C.UTF-8", NULL};
+	const struct process_fd fds[] = {{out, 1}, {fd, 3}};
+	const struct process_limit limits[] = {
+		{RLIMIT_CORE, {0, 0}}, {RLIMIT_CPU, {5, 5}}, {RLIMIT_FSIZE, {0, 0}}};
+	struct process_spec spec = {.path = program ? program : "/proc/self/exe",
+		.argv = (char *const *)(uintptr_t)argv,
+		.envp = (char *const *)(uintptr_t)envp,
+		.fds = fds,
+		.fd_count = 2,
+		.cwd = "/",
+		.new_group = true,
+		.parent_death_kill = true,
+		.limits = limits,
+		.limit_count = 3,
+		.set_user = geteuid() == 0,
+		.uid = NOBODY,
+		.gid = NOBODY};
 
 	return process_spawn(&spec, ret, err);
 }
@@ -61,24 +70,30 @@ static int judge(int r, int status, const char *path, int64_t limit_ms, const st
 	struct error *err)
 {
 	if (r == -ETIME)
-		return error_set(err, -EPROTO, NEXT, "plugin %s did not describe itself within %lld ms: "
-			"its constructors hang", path, (long long)limit_ms);
+		return error_set(err, -EPROTO, NEXT,
+			"plugin %s did not describe itself within %lld ms: "
+			"its constructors hang",
+			path, (long long)limit_ms);
 	if (r < 0)
-		return error_set(err, -EPROTO, NEXT, "plugin %s: its description cannot be read: %s",
-			path, strerror(-r));
+		return error_set(err, -EPROTO, NEXT,
+			"plugin %s: its description cannot be read: %s", path, strerror(-r));
 	if (WIFSIGNALED(status))
-		return error_set(err, -EPROTO, NEXT, "plugin %s crashed while it was loaded: signal %d "
-			"(%s)", path, WTERMSIG(status), strsignal(WTERMSIG(status)));
+		return error_set(err, -EPROTO, NEXT,
+			"plugin %s crashed while it was loaded: signal %d "
+			"(%s)",
+			path, WTERMSIG(status), strsignal(WTERMSIG(status)));
 	if (!answer->size)
-		return error_set(err, -EPROTO, NEXT, "plugin %s ended the process that loaded it (exit "
-			"%d)", path, WEXITSTATUS(status));
+		return error_set(err, -EPROTO, NEXT,
+			"plugin %s ended the process that loaded it (exit "
+			"%d)",
+			path, WEXITSTATUS(status));
 	return 0;
 }
 
-int probe_plugin(const char *program, int fd, const char *name, const char *path,
-	int64_t limit_ms, char **ret_json, struct error *err)
+int probe_plugin(const char *program, int fd, const char *name, const char *path, int64_t limit_ms,
+	char **ret_json, struct error *err)
 {
-	CLEANUP_TEXT struct text answer = { 0 };
+	CLEANUP_TEXT struct text answer = {0};
 	struct process process;
 	int ends[2], status = 0;
 

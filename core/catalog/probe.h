@@ -8,7 +8,7 @@
 
 /* What `program --describe-plugin` printed, on the heap.  -EPROTO: it crashed, hung, or said
  * too much. */
-int probe_plugin(const char *program, int fd, const char *name, const char *path,
-	int64_t limit_ms, char **ret_json, struct error *err);
+int probe_plugin(const char *program, int fd, const char *name, const char *path, int64_t limit_ms,
+	char **ret_json, struct error *err);
 
 #endif

@@ -32,8 +32,8 @@ static int64_t duration_of(void *data, const char *task)
 }
 
 /* What cannot be remembered is no reason not to run. */
-static void durations_load(struct durations *durations, const struct loaded *loaded,
-	const char *graph)
+static void durations_load(
+	struct durations *durations, const struct loaded *loaded, const char *graph)
 {
 	struct journal *journal = NULL;
 
@@ -53,8 +53,8 @@ static void durations_free(struct durations *durations)
 
 int cli_build(const struct cli *cli, struct loaded *loaded, struct plan **ret)
 {
-	CLEANUP_ERROR struct error err = { 0 };
-	struct durations durations = { 0 };
+	CLEANUP_ERROR struct error err = {0};
+	struct durations durations = {0};
 	const struct graph *graph = graph_load(cli, loaded);
 	const struct cli_options *o = &cli->options;
 
@@ -66,10 +66,15 @@ int cli_build(const struct cli *cli, struct loaded *loaded, struct plan **ret)
 		return code ? code : EXIT_CONFIGURATION;
 	}
 	durations_load(&durations, loaded, graph->name);
-	struct plan_options options = { .params = o->params.items, .param_count = o->params.count,
-		.only = o->only.items, .only_count = o->only.count, .skip = o->skip.items,
-		.skip_count = o->skip.count, .start_at = o->start_at, .duration = duration_of,
-		.duration_data = &durations };
+	struct plan_options options = {.params = o->params.items,
+		.param_count = o->params.count,
+		.only = o->only.items,
+		.only_count = o->only.count,
+		.skip = o->skip.items,
+		.skip_count = o->skip.count,
+		.start_at = o->start_at,
+		.duration = duration_of,
+		.duration_data = &durations};
 	int r = plan_build(loaded->site, graph, &options, ret, &loaded->diagnostics, &err);
 	durations_free(&durations);
 	malloc_trim(0); /* they lay beside the plan, which stays */

@@ -6,7 +6,7 @@
 
 int command_cancel(struct cli *cli)
 {
-	CLEANUP_ERROR struct error err = { 0 };
+	CLEANUP_ERROR struct error err = {0};
 	CLEANUP_FREE char *state_dir = NULL;
 	struct journal *journal = NULL;
 	char id[RUN_ID_SIZE];

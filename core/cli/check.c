@@ -6,19 +6,20 @@
 
 static void graphs_check(struct loaded *loaded)
 {
-	struct plan_options options = { .check_only = true };
+	struct plan_options options = {.check_only = true};
 
 	for (uint32_t i = 0; i < loaded->site->graph_count; i++) {
 		const struct graph *graph = &loaded->site->graphs[i];
-		CLEANUP_ERROR struct error err = { 0 };
+		CLEANUP_ERROR struct error err = {0};
 		struct plan *plan = NULL;
 
 		if (graph->faulty)
 			continue;
-		int r = plan_build(loaded->site, graph, &options, &plan, &loaded->diagnostics, &err);
+		int r = plan_build(
+			loaded->site, graph, &options, &plan, &loaded->diagnostics, &err);
 		if (r < 0 && err.what)
-			diagnostics_add(&loaded->diagnostics, graph->at, graph->name, false, err.next, "%s",
-				err.what);
+			diagnostics_add(&loaded->diagnostics, graph->at, graph->name, false,
+				err.next, "%s", err.what);
 		if (plan)
 			plan_free(plan);
 	}
@@ -29,8 +30,9 @@ static json_t *diagnostic_json(const struct site *site, const struct diagnostic 
 	const char *file = one->at.file < site->file_count ? site->files[one->at.file] : site->path;
 
 	return json_pack("{s:s, s:i, s:i, s:b, s:s?, s:s, s:s?}", "file", file, "line",
-		(int)one->at.line, "column", (int)one->at.column, "warning", (int)one->warning, "graph",
-		one->graph && *one->graph ? one->graph : NULL, "what", one->what, "next", one->next);
+		(int)one->at.line, "column", (int)one->at.column, "warning", (int)one->warning,
+		"graph", one->graph && *one->graph ? one->graph : NULL, "what", one->what, "next",
+		one->next);
 }
 
 static void check_json(const struct loaded *loaded, unsigned errors)
@@ -45,8 +47,8 @@ static void check_json(const struct loaded *loaded, unsigned errors)
 
 int command_check(struct cli *cli)
 {
-	CLEANUP_LOADED struct loaded loaded = { 0 };
-	CLEANUP_TEXT struct text text = { 0 };
+	CLEANUP_LOADED struct loaded loaded = {0};
+	CLEANUP_TEXT struct text text = {0};
 	char graphs[32];
 	int code = site_load(cli, &loaded);
 
@@ -55,7 +57,7 @@ int command_check(struct cli *cli)
 	graphs_check(&loaded);
 	unsigned errors = diagnostics_errors(&loaded.diagnostics, NULL);
 	if (cli->options.json && !cgroups_possible())
-		diagnostics_add(&loaded.diagnostics, (struct location){ 0 }, NULL, true, NULL, "%s",
+		diagnostics_add(&loaded.diagnostics, (struct location){0}, NULL, true, NULL, "%s",
 			CGROUPS_NONE);
 	if (cli->options.json) {
 		check_json(&loaded, errors);

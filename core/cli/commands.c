@@ -7,81 +7,105 @@
 #define COUNTED(table) .options = (table), .option_count = sizeof(table) / sizeof((table)[0])
 
 const struct cli_option cli_common_options[] = {
-	{ "--site", 0, OPTION_TEXT, "FILE", "the site file, else $UPKEEP_SITE, else the built-in one",
-		AT(site) },
-	{ "--state-dir", 0, OPTION_TEXT, "DIR",
-		"the state directory where the site file cannot say it", AT(state_dir) },
-	{ "--json", 0, OPTION_FLAG, NULL, "print JSON", AT(json) },
-	{ "--quiet", 'q', OPTION_FLAG, NULL, "print nothing on success, one block on failure",
-		AT(quiet) },
-	{ "--color", 0, OPTION_TEXT, "WHEN", "auto, always or never; NO_COLOR is obeyed", AT(color) },
-	{ "--help", 'h', OPTION_FLAG, NULL, "print this help", AT(help) },
-	{ "--version", 0, OPTION_FLAG, NULL, "print the version", AT(version) },
+	{"--site", 0, OPTION_TEXT, "FILE",
+		"the site file, else $UPKEEP_SITE, else the built-in one", AT(site)},
+	{"--state-dir", 0, OPTION_TEXT, "DIR",
+		"the state directory where the site file cannot say it", AT(state_dir)},
+	{"--json", 0, OPTION_FLAG, NULL, "print JSON", AT(json)},
+	{"--quiet", 'q', OPTION_FLAG, NULL, "print nothing on success, one block on failure",
+		AT(quiet)},
+	{"--color", 0, OPTION_TEXT, "WHEN", "auto, always or never; NO_COLOR is obeyed", AT(color)},
+	{"--help", 'h', OPTION_FLAG, NULL, "print this help", AT(help)},
+	{"--version", 0, OPTION_FLAG, NULL, "print the version", AT(version)},
 };
 const size_t cli_common_option_count = sizeof cli_common_options / sizeof cli_common_options[0];
 
-#define PARAM_OPTION { "--param", 'p', OPTION_LIST, "NAME=VALUE", \
-	"set a parameter of the graph; may be repeated", AT(params) }
-#define SELECT_OPTIONS \
-	{ "--only", 0, OPTION_LIST, "TASK", "run only this task; may be repeated", AT(only) }, \
-	{ "--skip", 0, OPTION_LIST, "TASK", "leave this task out; may be repeated", AT(skip) }, \
-	{ "--start-at", 0, OPTION_TEXT, "TASK", "leave out what comes before this task", AT(start_at) }
+#define PARAM_OPTION                                                                \
+	{                                                                           \
+		"--param", 'p', OPTION_LIST, "NAME=VALUE",                          \
+			"set a parameter of the graph; may be repeated", AT(params) \
+	}
+#define SELECT_OPTIONS                                                                         \
+	{"--only", 0, OPTION_LIST, "TASK", "run only this task; may be repeated", AT(only)},   \
+		{"--skip", 0, OPTION_LIST, "TASK", "leave this task out; may be repeated",     \
+			AT(skip)},                                                             \
+	{                                                                                      \
+		"--start-at", 0, OPTION_TEXT, "TASK", "leave out what comes before this task", \
+			AT(start_at)                                                           \
+	}
 
 static const struct cli_option run_options[] = {
-	{ "--jobs", 'j', OPTION_TEXT, "N", "job slots; 0: as the site file says", AT(jobs) },
+	{"--jobs", 'j', OPTION_TEXT, "N", "job slots; 0: as the site file says", AT(jobs)},
 	PARAM_OPTION,
-	{ "--yes", 'y', OPTION_FLAG, NULL, "answer every confirmation with yes", AT(yes) },
+	{"--yes", 'y', OPTION_FLAG, NULL, "answer every confirmation with yes", AT(yes)},
 	SELECT_OPTIONS,
-	{ "--strict", 0, OPTION_FLAG, NULL, "end with 12 where there are warnings", AT(strict) },
+	{"--strict", 0, OPTION_FLAG, NULL, "end with 12 where there are warnings", AT(strict)},
 };
-static const struct cli_option plan_options[] = { PARAM_OPTION, SELECT_OPTIONS };
+static const struct cli_option plan_options[] = {PARAM_OPTION, SELECT_OPTIONS};
 static const struct cli_option history_options[] = {
-	{ "--limit", 'n', OPTION_TEXT, "N", "at most so many runs; 20 unless told", AT(limit) },
+	{"--limit", 'n', OPTION_TEXT, "N", "at most so many runs; 20 unless told", AT(limit)},
 };
 static const struct cli_option log_options[] = {
-	{ "--follow", 'f', OPTION_FLAG, NULL, "go on while the run lives", AT(follow) },
+	{"--follow", 'f', OPTION_FLAG, NULL, "go on while the run lives", AT(follow)},
 };
 
 static const struct cli_option lint_options[] = {
-	{ "--run", 0, OPTION_FLAG, NULL, "call the actions too, each in a process of its own",
-		AT(calls) },
+	{"--run", 0, OPTION_FLAG, NULL, "call the actions too, each in a process of its own",
+		AT(calls)},
 };
 
 const struct cli_command cli_commands[] = {
-	{ "run", "GRAPH", "run a graph",
-		"Checks the configuration, plans the graph and runs it. Errors elsewhere in the site "
-		"are printed as warnings.", COUNTED(run_options), 1, 1, command_run },
-	{ "plan", "GRAPH", "say what a run would do",
-		"Asks the actions what they would do and changes nothing. Ends with 0 where nothing "
-		"would change, with 2 where something would.", COUNTED(plan_options), 1, 1,
-		command_plan },
-	{ "check", "", "report every error of the site",
+	{"run", "GRAPH", "run a graph",
+		"Checks the configuration, plans the graph and runs it. Errors elsewhere in the "
+                "site "
+		"are printed as warnings.",
+		COUNTED(run_options), 1, 1, command_run},
+	{"plan", "GRAPH", "say what a run would do",
+		"Asks the actions what they would do and changes nothing. Ends with 0 where "
+                "nothing "
+		"would change, with 2 where something would.",
+		COUNTED(plan_options), 1, 1, command_plan},
+	{"check", "", "report every error of the site",
 		"Reads the whole site and plans every graph. Loads no plugin and reads no journal.",
-		NULL, 0, 0, 0, command_check },
-	{ "list", "", "list the graphs", "With what each is about, its schedule, the next time and "
-		"the last run.", NULL, 0, 0, 0, command_list },
-	{ "history", "[GRAPH]", "list earlier runs", "Newest first.", COUNTED(history_options), 0, 1,
-		command_history },
-	{ "show", "RUN", "show one run", "Its tasks, tables, warnings and verdict. RUN is an id, the "
-		"beginning of one, or last.", NULL, 0, 1, 1, command_show },
-	{ "log", "RUN [TASK]", "print the output of a run's tasks",
-		"RUN is an id, the beginning of one, or last.", COUNTED(log_options), 1, 2, command_log },
-	{ "plugins", "", "list the enabled plugins", "With version, ABI and actions.", NULL, 0, 0, 0,
-		command_plugins },
-	{ "doc", "[ACTION]", "explain an action", "Its parameters, outputs and what it changes, from "
-		"the plugin's own description. ACTION is PLUGIN.ACTION, or PLUGIN for its settings and "
-		"the names of its actions; without it the names of all. With --json as a JSON Schema.", NULL, 0, 0, 1, command_doc },
-	{ "cancel", "RUN", "cancel a run", "The run is asked to stop; its verdict says what it left.",
-		NULL, 0, 1, 1, command_cancel },
-	{ "locks", "", "list the locks that are held", "Who holds each, since when and for what.",
-		NULL, 0, 0, 0, command_locks },
-	{ "new plugin", "NAME", "begin a plugin", "Writes a plugin that builds, with its test and its "
-		"Makefile, into a new directory NAME.", NULL, 0, 1, 1, command_new },
-	{ "lint plugin", "FILE [ACTION] [NAME=VALUE...]", "check a plugin",
+		NULL, 0, 0, 0, command_check},
+	{"list", "", "list the graphs",
+		"With what each is about, its schedule, the next time and "
+		"the last run.",
+		NULL, 0, 0, 0, command_list},
+	{"history", "[GRAPH]", "list earlier runs", "Newest first.", COUNTED(history_options), 0, 1,
+		command_history},
+	{"show", "RUN", "show one run",
+		"Its tasks, tables, warnings and verdict. RUN is an id, the "
+		"beginning of one, or last.",
+		NULL, 0, 1, 1, command_show},
+	{"log", "RUN [TASK]", "print the output of a run's tasks",
+		"RUN is an id, the beginning of one, or last.", COUNTED(log_options), 1, 2,
+		command_log},
+	{"plugins", "", "list the enabled plugins", "With version, ABI and actions.", NULL, 0, 0, 0,
+		command_plugins},
+	{"doc", "[ACTION]", "explain an action",
+		"Its parameters, outputs and what it changes, from "
+		"the plugin's own description. ACTION is PLUGIN.ACTION, or PLUGIN for its settings "
+                "and "
+		"the names of its actions; without it the names of all. With --json as a JSON "
+                "Schema.",
+		NULL, 0, 0, 1, command_doc},
+	{"cancel", "RUN", "cancel a run",
+		"The run is asked to stop; its verdict says what it left.", NULL, 0, 1, 1,
+		command_cancel},
+	{"locks", "", "list the locks that are held", "Who holds each, since when and for what.",
+		NULL, 0, 0, 0, command_locks},
+	{"new plugin", "NAME", "begin a plugin",
+		"Writes a plugin that builds, with its test and its "
+		"Makefile, into a new directory NAME.",
+		NULL, 0, 1, 1, command_new},
+	{"lint plugin", "FILE [ACTION] [NAME=VALUE...]", "check a plugin",
 		"Checks what the compiler cannot: descriptor, symbols, tables, bad values for each "
 		"parameter. With --run the actions too: all that need no arguments, or ACTION with "
-		"these; they do what they do, so give them something to spoil. Ends with 69 where it "
-		"finds a fault.", COUNTED(lint_options), 1, UINT_MAX, command_lint },
+		"these; they do what they do, so give them something to spoil. Ends with 69 where "
+                "it "
+		"finds a fault.",
+		COUNTED(lint_options), 1, UINT_MAX, command_lint},
 };
 const size_t cli_command_count = sizeof cli_commands / sizeof cli_commands[0];
 

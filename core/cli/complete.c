@@ -68,13 +68,14 @@ static void all_actions_print(const struct loaded *loaded)
 	actions_print(&core_description, "core");
 	for (uint32_t i = 0; i < loaded->site->instance_count; i++) {
 		puts(loaded->site->instances[i].name);
-		actions_print(loaded->site->instances[i].description, loaded->site->instances[i].name);
+		actions_print(
+			loaded->site->instances[i].description, loaded->site->instances[i].name);
 	}
 }
 
 static int site_print(const struct cli *cli, const char *what)
 {
-	CLEANUP_LOADED struct loaded loaded = { 0 };
+	CLEANUP_LOADED struct loaded loaded = {0};
 	const char *graph = cli->args.count ? cli->args.items[0] : "";
 	int code = site_load(cli, &loaded);
 
@@ -95,7 +96,7 @@ static int site_print(const struct cli *cli, const char *what)
 /* Options that come behind the words are as everywhere: --site FILE. */
 int complete_print(int argc, char *const *argv)
 {
-	struct cli cli = { .command = command_find("log"), .options.help = true };
+	struct cli cli = {.command = command_find("log"), .options.help = true};
 	int code = argc > 2 ? options_parse(&cli, argc - 2, argv + 2) : EXIT_USAGE;
 
 	if (code)

@@ -72,18 +72,17 @@ static void all_valued_print(void)
 	puts(" '");
 }
 
-static const char scan[] =
-	"\tfor ((i = 1; i < COMP_CWORD; i++)); do\n"
-	"\t\tword=${COMP_WORDS[i]}\n"
-	"\t\tif [[ $word == --site || $word == --state-dir ]]; then\n"
-	"\t\t\tsite+=(\"$word\"); [[ ${COMP_WORDS[i+1]} == = ]] && ((i++))\n"
-	"\t\t\tsite+=(\"${COMP_WORDS[++i]}\")\n"
-	"\t\telif [[ $valued == *\" $word \"* ]]; then\n"
-	"\t\t\t[[ ${COMP_WORDS[i+1]} == = ]] && ((i++)); ((i++))\n"
-	"\t\telif [[ $word == -* ]]; then continue\n"
-	"\t\telif [[ -z $command ]]; then command=$word\n"
-	"\t\telse args+=(\"$word\"); fi\n"
-	"\tdone\n";
+static const char scan[] = "\tfor ((i = 1; i < COMP_CWORD; i++)); do\n"
+			   "\t\tword=${COMP_WORDS[i]}\n"
+			   "\t\tif [[ $word == --site || $word == --state-dir ]]; then\n"
+			   "\t\t\tsite+=(\"$word\"); [[ ${COMP_WORDS[i+1]} == = ]] && ((i++))\n"
+			   "\t\t\tsite+=(\"${COMP_WORDS[++i]}\")\n"
+			   "\t\telif [[ $valued == *\" $word \"* ]]; then\n"
+			   "\t\t\t[[ ${COMP_WORDS[i+1]} == = ]] && ((i++)); ((i++))\n"
+			   "\t\telif [[ $word == -* ]]; then continue\n"
+			   "\t\telif [[ -z $command ]]; then command=$word\n"
+			   "\t\telse args+=(\"$word\"); fi\n"
+			   "\tdone\n";
 
 /* Names of graphs, runs, tasks and actions are asked of upkeep itself. */
 static const char body[] =
@@ -118,7 +117,8 @@ void completion_print(void)
 {
 	puts("_upkeep() {\n\tlocal current=${COMP_WORDS[COMP_CWORD]} "
 	     "previous=${COMP_WORDS[COMP_CWORD-1]}\n"
-	     "\tlocal command= second= options= words= word i\n\tlocal -a args=() asked=() site=()");
+	     "\tlocal command= second= options= words= word i\n\tlocal -a args=() asked=() "
+	     "site=()");
 	commands_print();
 	list_print("\tlocal common", cli_common_options, cli_common_option_count);
 	putchar('\n');

@@ -9,7 +9,7 @@
 
 static const char *changes_name(uint32_t changes)
 {
-	static const char *const names[] = { "unknown", "none", "recorded", "irreversible" };
+	static const char *const names[] = {"unknown", "none", "recorded", "irreversible"};
 
 	return changes < 4 ? names[changes] : names[0];
 }
@@ -25,8 +25,8 @@ static json_t *fields_json(const struct upkeep_param *params, size_t count)
 		if (params[i].flags & UPKEEP_REQUIRED)
 			json_array_append_new(required, json_string(params[i].name));
 	}
-	return json_pack("{s:s, s:o, s:o, s:b}", "type", "object", "properties", properties, "required",
-		required, "additionalProperties", 0);
+	return json_pack("{s:s, s:o, s:o, s:b}", "type", "object", "properties", properties,
+		"required", required, "additionalProperties", 0);
 }
 
 static json_t *scalar_json(const struct upkeep_param *param)
@@ -36,8 +36,11 @@ static json_t *scalar_json(const struct upkeep_param *param)
 
 	if (type == UPKEEP_GROUP)
 		return fields_json(param->fields, param->field_count);
-	json = json_pack("{s:s}", "type", type == UPKEEP_INT ? "integer" :
-		type == UPKEEP_FLOAT ? "number" : type == UPKEEP_BOOL ? "boolean" : "string");
+	json = json_pack("{s:s}", "type",
+		type == UPKEEP_INT             ? "integer"
+			: type == UPKEEP_FLOAT ? "number"
+			: type == UPKEEP_BOOL  ? "boolean"
+					       : "string");
 	if (type == UPKEEP_INT && (param->min || param->max)) {
 		json_object_set_new(json, "minimum", json_integer(param->min));
 		json_object_set_new(json, "maximum", json_integer(param->max));
@@ -88,7 +91,7 @@ static void param_print(const struct upkeep_param *param, int depth, struct text
 static void action_print(const char *name, const struct action_description *action)
 {
 	const struct upkeep_action *decl = &action->decl;
-	struct text out = { 0 };
+	struct text out = {0};
 
 	text_addf(&out, "%s: %s\n", name, decl->about ? decl->about : "");
 	text_adds(&out, decl->param_count ? "\nParameters:\n" : "\nNo parameters.\n");
@@ -119,13 +122,13 @@ static void names_print(const struct plugin_description *plugin, const char *ins
 
 static int all_print(const struct cli *cli, const struct loaded *loaded)
 {
-	struct text out = { 0 };
+	struct text out = {0};
 	json_t *list = json_array();
 
 	names_print(&core_description, "core", list, &out);
 	for (uint32_t i = 0; loaded->site && i < loaded->site->instance_count; i++)
-		names_print(loaded->site->instances[i].description, loaded->site->instances[i].name, list,
-			&out);
+		names_print(loaded->site->instances[i].description, loaded->site->instances[i].name,
+			list, &out);
 	if (cli->options.json)
 		cli_print_json(json_incref(list));
 	else
@@ -140,10 +143,12 @@ static int plugin_find(const struct cli *cli, const struct loaded *loaded, const
 	const struct error *no_site, const struct plugin_description **ret)
 {
 	const struct instance *instance = loaded->site ? site_instance(loaded->site, name) : NULL;
-	CLEANUP_ERROR struct error err = { 0 };
+	CLEANUP_ERROR struct error err = {0};
 	const char *path;
 
-	*ret = text_equal(name, "core") ? &core_description : instance ? instance->description : NULL;
+	*ret = text_equal(name, "core") ? &core_description
+		: instance              ? instance->description
+					: NULL;
 	if (*ret)
 		return 0;
 	int r = catalog_find(loaded->catalog, name, &path, ret, &err);
@@ -152,8 +157,8 @@ static int plugin_find(const struct cli *cli, const struct loaded *loaded, const
 	return r < 0 ? cli_fail(cli, r == -ENOENT ? EXIT_USAGE : EXIT_PLUGIN, &err) : 0;
 }
 
-static int action_unknown(const struct cli *cli, const struct plugin_description *plugin, const char *whole,
-	const char *instance)
+static int action_unknown(const struct cli *cli, const struct plugin_description *plugin,
+	const char *whole, const char *instance)
 {
 	const char *action = whole + strlen(instance) + 1;
 	struct nearest nearest = nearest_start(action);
@@ -166,10 +171,10 @@ static int action_unknown(const struct cli *cli, const struct plugin_description
 		instance, action);
 }
 
-static int plugin_print(const struct cli *cli, const struct plugin_description *plugin,
-	const char *instance)
+static int plugin_print(
+	const struct cli *cli, const struct plugin_description *plugin, const char *instance)
 {
-	CLEANUP_TEXT struct text out = { 0 };
+	CLEANUP_TEXT struct text out = {0};
 	json_t *actions = json_array();
 
 	if (cli->options.json) {
@@ -192,9 +197,9 @@ static int plugin_print(const struct cli *cli, const struct plugin_description *
 
 int command_doc(struct cli *cli)
 {
-	CLEANUP_LOADED struct loaded loaded = { 0 };
+	CLEANUP_LOADED struct loaded loaded = {0};
 	const struct plugin_description *plugin = NULL;
-	CLEANUP_ERROR struct error err = { 0 };
+	CLEANUP_ERROR struct error err = {0};
 	int r = site_try(cli, &loaded, &err);
 
 	if (!loaded.catalog)
@@ -219,8 +224,8 @@ int command_doc(struct cli *cli)
 	}
 	json_t *json = fields_json(action->decl.params, action->decl.param_count);
 	json_object_set_new(json, "title", json_string(whole));
-	json_object_set_new(json, "$schema",
-		json_string("https://json-schema.org/draft/2020-12/schema"));
+	json_object_set_new(
+		json, "$schema", json_string("https://json-schema.org/draft/2020-12/schema"));
 	cli_print_json(json);
 	return EXIT_OK;
 }

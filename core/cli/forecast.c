@@ -16,7 +16,7 @@ static int64_t longest_ms(const struct plan *plan)
 {
 	int64_t *start_ms = base_alloc((plan->task_count + 1) * sizeof *start_ms), longest = 0;
 	uint32_t *left = base_alloc((plan->task_count + 1) * sizeof *left);
-	VEC(uint32_t) ready = { 0 };
+	VEC(uint32_t) ready = {0};
 
 	for (uint32_t i = 0; i < plan->task_count; i++) {
 		left[i] = plan->tasks[i].need_count;
@@ -44,7 +44,7 @@ static int64_t longest_ms(const struct plan *plan)
 
 struct forecast plan_forecast(const struct plan *plan, uint32_t jobs)
 {
-	struct forecast forecast = { .wall_ms = longest_ms(plan) };
+	struct forecast forecast = {.wall_ms = longest_ms(plan)};
 
 	for (uint32_t i = 0; i < plan->task_count; i++) {
 		if (!is_expected(&plan->tasks[i]))

@@ -39,7 +39,8 @@ void help_print(const struct cli_command *command)
 	for (size_t i = 0; i < cli_command_count; i++) {
 		char left[64];
 
-		snprintf(left, sizeof left, "%s %s", cli_commands[i].name, cli_commands[i].synopsis);
+		snprintf(
+			left, sizeof left, "%s %s", cli_commands[i].name, cli_commands[i].synopsis);
 		printf("  %-18s%s%s\n", left, strlen(left) > 18 ? "\n                     " : " ",
 			cli_commands[i].about);
 	}

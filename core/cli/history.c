@@ -30,22 +30,22 @@ static int run_read(void *data, const struct journal_run *run)
 static int history_read(const struct cli *cli, uint32_t limit, struct history *history)
 {
 	CLEANUP_FREE char *state_dir = state_dir_find(cli);
-	CLEANUP_ERROR struct error err = { 0 };
+	CLEANUP_ERROR struct error err = {0};
 	struct journal *journal = NULL;
 	int code = journal_load(cli, state_dir, &journal);
 
 	if (code)
 		return code == -ENOENT ? 0 : code;
-	int r = runs_seen(journal, state_dir, cli->args.count ? cli->args.items[0] : NULL,
-		limit, run_read, history, &err);
+	int r = runs_seen(journal, state_dir, cli->args.count ? cli->args.items[0] : NULL, limit,
+		run_read, history, &err);
 	journal_close(journal);
 	return r < 0 ? cli_fail(cli, EXIT_JOURNAL, &err) : 0;
 }
 
 int command_history(struct cli *cli)
 {
-	CLEANUP_TEXT struct text text = { 0 };
-	struct history history = { .cli = cli, .list = json_array() };
+	CLEANUP_TEXT struct text text = {0};
+	struct history history = {.cli = cli, .list = json_array()};
 	const char *limit_text = cli->options.limit ? cli->options.limit : "20";
 	char *end;
 	unsigned long limit = strtoul(limit_text, &end, 10);

@@ -8,7 +8,7 @@
 int new_plugin(const char *name);
 /* The exported symbols of a shared object other than `but`, each on a line printed with `fault`;
  * their count, or -1 where it cannot be read. */
-int symbols_others(const char *file, const char *but, void (*fault)(void *data, const char *name),
-	void *data);
+int symbols_others(
+	const char *file, const char *but, void (*fault)(void *data, const char *name), void *data);
 
 #endif

@@ -47,19 +47,20 @@ static void check_about(struct lint *lint, const char *what, const char *name, c
 	if (!about || !about[0])
 		fault(lint, "%s \"%s\" has no sentence about it; give .about", what, name);
 	else if (text_ends(about, "."))
-		fault(lint, "%s \"%s\": its sentence ends with a full stop; leave it out", what, name);
+		fault(lint, "%s \"%s\": its sentence ends with a full stop; leave it out", what,
+			name);
 }
 
 /* A value that cannot be right for that type, or VALUE_NONE where every text is. */
 static struct value bad_value(const struct upkeep_param *param)
 {
-	struct value value = { .kind = VALUE_STRING, .string = "\x01 not one" };
+	struct value value = {.kind = VALUE_STRING, .string = "\x01 not one"};
 	uint32_t type = param->type;
 
 	if (type & UPKEEP_LIST || type == UPKEEP_GROUP)
-		value = (struct value){ .kind = VALUE_BOOL, .truth = true };
+		value = (struct value){.kind = VALUE_BOOL, .truth = true};
 	else if (type == UPKEEP_STRING)
-		value = (struct value){ .kind = VALUE_LIST };
+		value = (struct value){.kind = VALUE_LIST};
 	return value;
 }
 
@@ -67,14 +68,17 @@ static void check_bad_values(struct lint *lint, const char *what, const struct u
 	size_t count, size_t size)
 {
 	for (size_t i = 0; i < count; i++) {
-		struct value_member member = { .name = params[i].name, .value = bad_value(&params[i]) };
-		struct value group = { .kind = VALUE_GROUP, .group = { &member, 1 } };
-		CLEANUP_ERROR struct error err = { 0 };
+		struct value_member member = {
+			.name = params[i].name, .value = bad_value(&params[i])};
+		struct value group = {.kind = VALUE_GROUP, .group = {&member, 1}};
+		CLEANUP_ERROR struct error err = {0};
 		struct arguments arguments;
 		check_about(lint, what, params[i].name, params[i].about);
-		if (arguments_decode(params, count, size, &group, &lint->arena, &arguments, &err) == 0 ||
+		if (arguments_decode(params, count, size, &group, &lint->arena, &arguments, &err) ==
+				0 ||
 			!strstr(error_what(&err), params[i].name))
-			fault(lint, "%s \"%s\" takes a value of another type", what, params[i].name);
+			fault(lint, "%s \"%s\" takes a value of another type", what,
+				params[i].name);
 	}
 }
 
@@ -83,15 +87,16 @@ static void check_tables(struct lint *lint)
 	const struct plugin_description *plugin = &lint->admitted.description;
 
 	check_about(lint, "plugin", plugin->name, plugin->about);
-	check_bad_values(lint, "setting", plugin->settings, plugin->setting_count,
-		plugin->settings_size);
+	check_bad_values(
+		lint, "setting", plugin->settings, plugin->setting_count, plugin->settings_size);
 	for (size_t i = 0; i < plugin->action_count; i++) {
 		const struct upkeep_action *action = &plugin->actions[i].decl;
 		check_about(lint, "action", action->name, action->about);
 		check_bad_values(lint, action->name, action->params, action->param_count,
 			action->params_size);
 		for (size_t j = 0; j < action->output_count; j++)
-			check_about(lint, "output", action->outputs[j].name, action->outputs[j].about);
+			check_about(
+				lint, "output", action->outputs[j].name, action->outputs[j].about);
 	}
 }
 
@@ -140,7 +145,8 @@ static const char *try_undo_twice(const struct trial *trial)
 		for (int times = 0; times < 2; times++)
 			if (upkeep_test_record_state(test, i) != UPKEEP_TEST_DROPPED &&
 				upkeep_test_undo_record(test, trial->action, i) < 0)
-				wrong = times ? "fails when its undo runs twice" : "cannot undo what it did";
+				wrong = times ? "fails when its undo runs twice"
+					      : "cannot undo what it did";
 	upkeep_test_free(test);
 	return wrong;
 }
@@ -153,8 +159,9 @@ static const char *try_undo_of_nothing(const struct trial *trial)
 	size_t record = upkeep_test_forge(test, "lint-nothing", 999, "");
 	int32_t r = upkeep_test_undo_record(test, trial->action, record);
 	upkeep_test_free(test);
-	return r == UPKEEP_TEST_WRONG ? "returns nonsense for a record that it does not know" :
-		r >= 0 ? "says that it undid a record that it does not know" : NULL;
+	return r == UPKEEP_TEST_WRONG ? "returns nonsense for a record that it does not know"
+		: r >= 0              ? "says that it undid a record that it does not know"
+				      : NULL;
 }
 
 static const char *try_cancel(const struct trial *trial)
@@ -179,8 +186,8 @@ static const char *try_closed(const struct trial *trial)
 }
 
 /* The child's finding comes by a pipe. */
-static pid_t trial_start(const struct trial *trial, const char *(*run)(const struct trial *trial),
-	int *ret_said)
+static pid_t trial_start(
+	const struct trial *trial, const char *(*run)(const struct trial *trial), int *ret_said)
 {
 	int said[2];
 
@@ -227,7 +234,7 @@ static void try_one(struct lint *lint, const struct trial *trial, const char *wh
 
 static void try_action(struct lint *lint, const char *name, char *const *words)
 {
-	struct trial trial = { lint, name, words };
+	struct trial trial = {lint, name, words};
 
 	if (!action_of(&trial)) {
 		fault(lint, "there is no action \"%s\"", name);
@@ -252,7 +259,8 @@ static void skip_action(struct lint *lint, const char *name)
 	json_array_append_new(lint->skipped, json_string(name));
 	if (!lint->json)
 		printf("not called: \"%s\" needs arguments; upkeep lint plugin FILE.so --run %s "
-			"NAME=VALUE ...\n", name, name);
+		       "NAME=VALUE ...\n",
+			name, name);
 }
 
 static void try_actions(struct lint *lint, char *const *words)
@@ -288,11 +296,12 @@ static int load(struct lint *lint, const char *file, struct error *err)
  * need no arguments, or words[0] with words[1...] "name=value". */
 static void lint_plugin(struct lint *lint, const char *file, bool calls, char *const *words)
 {
-	CLEANUP_ERROR struct error err = { 0 };
+	CLEANUP_ERROR struct error err = {0};
 
 	if (load(lint, file, &err) < 0) {
 		lint->plugin = NULL;
-		fault(lint, "%s%s%s", error_what(&err), err.next ? "; " : "", err.next ? err.next : "");
+		fault(lint, "%s%s%s", error_what(&err), err.next ? "; " : "",
+			err.next ? err.next : "");
 		return;
 	}
 	if (symbols_others(file, "upkeep_plugin", report_symbol, lint) < 0)
@@ -308,8 +317,8 @@ static void verdict_print(const struct lint *lint, const char *file)
 	size_t faults = json_array_size(lint->faults);
 
 	if (lint->json)
-		cli_print_json(json_pack("{s:s, s:s?, s:s?, s:i, s:i, s:O, s:O}", "file", file, "plugin",
-			lint->plugin ? plugin->name : NULL, "version",
+		cli_print_json(json_pack("{s:s, s:s?, s:s?, s:i, s:i, s:O, s:O}", "file", file,
+			"plugin", lint->plugin ? plugin->name : NULL, "version",
 			lint->plugin ? plugin->version : NULL, "abi_major", (int)plugin->abi_major,
 			"abi_minor", (int)plugin->abi_minor, "faults", lint->faults, "not_called",
 			lint->skipped));
@@ -322,7 +331,7 @@ static void verdict_print(const struct lint *lint, const char *file)
 int command_lint(struct cli *cli)
 {
 	const char *file = cli->args.items[0];
-	struct lint lint = { .json = cli->options.json };
+	struct lint lint = {.json = cli->options.json};
 
 	if (cli->args.count > 1 && !cli->options.calls)
 		return cli_usage(cli, "add --run", "the action \"%s\" is called only with --run",

@@ -35,19 +35,21 @@ static int64_t next_time_ms(const struct graph *graph)
 static json_t *graph_json(const struct graph *graph, const struct last *last)
 {
 	json_t *json = json_pack("{s:s, s:s?, s:s?, s:I, s:i, s:b}", "graph", graph->name, "about",
-		graph->about, "schedule", graph->schedule, "next_ms", (json_int_t)next_time_ms(graph),
-		"tasks", (int)graph->task_count, "faulty", (int)graph->faulty);
+		graph->about, "schedule", graph->schedule, "next_ms",
+		(json_int_t)next_time_ms(graph), "tasks", (int)graph->task_count, "faulty",
+		(int)graph->faulty);
 
 	if (last->found)
-		json_object_set_new(json, "last", json_pack("{s:s, s:s, s:I}", "run", last->run.id,
-			"state", run_state_name(last->run.state), "started_ms",
-			(json_int_t)last->run.started_ms));
+		json_object_set_new(json, "last",
+			json_pack("{s:s, s:s, s:I}", "run", last->run.id, "state",
+				run_state_name(last->run.state), "started_ms",
+				(json_int_t)last->run.started_ms));
 	return json;
 }
 
 static void graph_row(struct table *table, const struct graph *graph, const struct last *last)
 {
-	CLEANUP_TEXT struct text run = { 0 };
+	CLEANUP_TEXT struct text run = {0};
 	char time[HUMAN_SIZE];
 
 	table_add(table, graph->name);
@@ -62,9 +64,9 @@ static void graph_row(struct table *table, const struct graph *graph, const stru
 
 int command_list(struct cli *cli)
 {
-	CLEANUP_LOADED struct loaded loaded = { 0 };
-	CLEANUP_TABLE struct table table = { 0 };
-	CLEANUP_TEXT struct text text = { 0 };
+	CLEANUP_LOADED struct loaded loaded = {0};
+	CLEANUP_TABLE struct table table = {0};
+	CLEANUP_TEXT struct text text = {0};
 	struct journal *journal = NULL;
 	json_t *list = json_array();
 	int code = site_load(cli, &loaded);
@@ -74,11 +76,11 @@ int command_list(struct cli *cli)
 	table_begin(&table, "graph|schedule|next|last run|about");
 	for (uint32_t i = 0; code <= 0 && i < loaded.site->graph_count; i++) {
 		const struct graph *graph = &loaded.site->graphs[i];
-		struct last last = { 0 };
+		struct last last = {0};
 
 		if (journal)
-			runs_seen(journal, loaded.site->state_dir, graph->name, 1, last_read,
-				&last, NULL);
+			runs_seen(journal, loaded.site->state_dir, graph->name, 1, last_read, &last,
+				NULL);
 		json_array_append_new(list, graph_json(graph, &last));
 		graph_row(&table, graph, &last);
 	}

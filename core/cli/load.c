@@ -36,7 +36,7 @@ static char *cache_dir(const struct cli *cli)
 {
 	const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
 	const char *state = state_dir_given(cli);
-	struct text path = { 0 };
+	struct text path = {0};
 
 	if (state || geteuid() == 0)
 		text_addf(&path, "%s/cache", state ? state : STATE_DIR);
@@ -50,9 +50,8 @@ static char *cache_dir(const struct cli *cli)
 int site_try(const struct cli *cli, struct loaded *ret, struct error *err)
 {
 	CLEANUP_FREE char *cache = cache_dir(cli);
-	struct config_options options = { .path = site_path(cli),
-		.state_dir = state_dir_given(cli) };
-	int r = catalog_new(&(struct catalog_options){ .cache_dir = cache }, &ret->catalog, err);
+	struct config_options options = {.path = site_path(cli), .state_dir = state_dir_given(cli)};
+	int r = catalog_new(&(struct catalog_options){.cache_dir = cache}, &ret->catalog, err);
 
 	if (r == 0)
 		r = config_load(&options, ret->catalog, &ret->site, &ret->diagnostics, err);
@@ -61,7 +60,7 @@ int site_try(const struct cli *cli, struct loaded *ret, struct error *err)
 
 int site_load(const struct cli *cli, struct loaded *ret)
 {
-	CLEANUP_ERROR struct error err = { 0 };
+	CLEANUP_ERROR struct error err = {0};
 	int r = site_try(cli, ret, &err);
 
 	return r < 0 ? cli_fail(cli, errno_exit(r, EXIT_CONFIGURATION), &err) : 0;
@@ -80,8 +79,8 @@ void loaded_free(struct loaded *loaded)
  * unreadable one leaves the built-in directory. */
 char *state_dir_find(const struct cli *cli)
 {
-	struct config_options options = { .path = site_path(cli) };
-	struct diagnostics diagnostics = { 0 };
+	struct config_options options = {.path = site_path(cli)};
+	struct diagnostics diagnostics = {0};
 	const char *given = state_dir_given(cli);
 	struct site *site = NULL;
 	char *found = NULL;
@@ -98,7 +97,7 @@ char *state_dir_find(const struct cli *cli)
 
 int journal_load(const struct cli *cli, const char *state_dir, struct journal **ret)
 {
-	CLEANUP_ERROR struct error err = { 0 };
+	CLEANUP_ERROR struct error err = {0};
 	int r = journal_open_readonly(state_dir, ret, &err);
 
 	if (r == -ESTALE)
@@ -110,20 +109,22 @@ int journal_load(const struct cli *cli, const char *state_dir, struct journal **
 
 int run_load(const struct cli *cli, char **ret_state_dir, struct journal **ret, char id[])
 {
-	CLEANUP_ERROR struct error err = { 0 };
+	CLEANUP_ERROR struct error err = {0};
 
 	*ret_state_dir = state_dir_find(cli);
 	int r = journal_load(cli, *ret_state_dir, ret);
 	if (r == -ENOENT) {
-		error_set(&err, r, "upkeep run GRAPH", "there is no run \"%s\": no journal in \"%s\" yet",
-			cli->args.items[0], *ret_state_dir);
+		error_set(&err, r, "upkeep run GRAPH",
+			"there is no run \"%s\": no journal in \"%s\" yet", cli->args.items[0],
+			*ret_state_dir);
 		return cli_fail(cli, EXIT_USAGE, &err);
 	}
 	if (r)
 		return r;
 	r = journal_find_run(*ret, cli->args.items[0], id, &err);
 	if (r < 0)
-		return cli_fail(cli, r == -ENOENT || r == -EEXIST ? EXIT_USAGE : EXIT_JOURNAL, &err);
+		return cli_fail(
+			cli, r == -ENOENT || r == -EEXIST ? EXIT_USAGE : EXIT_JOURNAL, &err);
 	return 0;
 }
 
@@ -151,7 +152,7 @@ const struct graph *graph_load(const struct cli *cli, const struct loaded *loade
 
 int diagnostics_refuse(const struct loaded *loaded, const char *graph, bool quiet)
 {
-	CLEANUP_TEXT struct text text = { 0 };
+	CLEANUP_TEXT struct text text = {0};
 	unsigned errors = diagnostics_errors(&loaded->diagnostics, graph);
 
 	if (!loaded->diagnostics.list.count || (quiet && !errors))

@@ -41,8 +41,9 @@ json_t *run_json(const struct cli *cli, const struct journal_run *run);
 int errno_exit(int r, int otherwise);
 
 /* What a site without cgroups lacks; the warning of it on standard error. */
-#define CGROUPS_NONE \
-	"no cgroup is writable here: what tasks leave behind is told by a mark in its environment, " \
+#define CGROUPS_NONE                                                                    \
+	"no cgroup is writable here: what tasks leave behind is told by a mark in its " \
+	"environment, "                                                                 \
 	"which a program can remove"
 void cgroups_warn(const struct cli *cli);
 

@@ -11,16 +11,17 @@ struct held {
 	json_t *list;
 };
 
-static int lock_read(void *data, const char *kind, const char *name,
-	const struct lock_holder *holder)
+static int lock_read(
+	void *data, const char *kind, const char *name, const struct lock_holder *holder)
 {
 	struct held *held = data;
-	CLEANUP_TEXT struct text why = { 0 };
+	CLEANUP_TEXT struct text why = {0};
 	char time[HUMAN_SIZE];
 
-	json_array_append_new(held->list, json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:I}", "kind", kind,
-		"name", name, "run", holder->run_id, "graph", holder->graph, "task", holder->task, "pid",
-		(int)holder->keeper, "since_ms", (json_int_t)holder->since_ms));
+	json_array_append_new(held->list,
+		json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:I}", "kind", kind, "name", name, "run",
+			holder->run_id, "graph", holder->graph, "task", holder->task, "pid",
+			(int)holder->keeper, "since_ms", (json_int_t)holder->since_ms));
 	text_addf(&why, "%s%s%s", holder->graph, *holder->task ? " task " : "", holder->task);
 	table_add(&held->table, kind);
 	table_add(&held->table, name);
@@ -32,14 +33,15 @@ static int lock_read(void *data, const char *kind, const char *name,
 
 int command_locks(struct cli *cli)
 {
-	CLEANUP_ERROR struct error err = { 0 };
+	CLEANUP_ERROR struct error err = {0};
 	CLEANUP_FREE char *state_dir = state_dir_find(cli);
-	struct held held = { .list = json_array() };
-	struct text text = { 0 };
+	struct held held = {.list = json_array()};
+	struct text text = {0};
 
 	table_begin(&held.table, "kind|name|run|held for|since");
 	int r = locks_list(state_dir, lock_read, &held, &err);
-	int code = r < 0 && r != -ENOENT ? cli_fail(cli, errno_exit(r, EXIT_INTERNAL), &err) : EXIT_OK;
+	int code =
+		r < 0 && r != -ENOENT ? cli_fail(cli, errno_exit(r, EXIT_INTERNAL), &err) : EXIT_OK;
 	if (!code && cli->options.json)
 		cli_print_json(json_incref(held.list));
 	else if (!code)

@@ -59,10 +59,10 @@ static void bytes_print(struct pieces *pieces, struct piece *piece, const char *
 	fwrite(bytes, 1, size, stdout);
 }
 
-static void piece_print(struct pieces *pieces, struct piece *piece, const char *state_dir,
-	const char *id)
+static void piece_print(
+	struct pieces *pieces, struct piece *piece, const char *state_dir, const char *id)
 {
-	CLEANUP_TEXT struct text path = { 0 };
+	CLEANUP_TEXT struct text path = {0};
 	char below[JOURNAL_PATH_SIZE], bytes[65536];
 	ssize_t size;
 
@@ -75,10 +75,10 @@ static void piece_print(struct pieces *pieces, struct piece *piece, const char *
 	}
 }
 
-static void piece_json(struct pieces *pieces, const struct piece *piece, const char *state_dir,
-	const char *id)
+static void piece_json(
+	struct pieces *pieces, const struct piece *piece, const char *state_dir, const char *id)
 {
-	CLEANUP_TEXT struct text path = { 0 }, visible = { 0 };
+	CLEANUP_TEXT struct text path = {0}, visible = {0};
 	CLEANUP_FREE char *bytes = NULL;
 	char below[JOURNAL_PATH_SIZE];
 	size_t size = 0;
@@ -91,8 +91,9 @@ static void piece_json(struct pieces *pieces, const struct piece *piece, const c
 		text_add_visible(&visible, bytes, size);
 		text = json_string(text_string(&visible));
 	}
-	json_array_append_new(pieces->json, json_pack("{s:s, s:i, s:s, s:o}", "task", piece->name,
-		"attempt", (int)piece->attempt, "file", text_string(&path), "text", text));
+	json_array_append_new(pieces->json,
+		json_pack("{s:s, s:i, s:s, s:o}", "task", piece->name, "attempt",
+			(int)piece->attempt, "file", text_string(&path), "text", text));
 }
 
 static int state_read(void *data, const struct journal_run *run)
@@ -103,7 +104,7 @@ static int state_read(void *data, const struct journal_run *run)
 
 static int task_unknown(const struct cli *cli, const char *id, const char *task)
 {
-	CLEANUP_TEXT struct text next = { 0 };
+	CLEANUP_TEXT struct text next = {0};
 
 	text_addf(&next, "see upkeep show %s", id);
 	return cli_usage(cli, text_string(&next), "run %s has no task \"%s\"", id, task);
@@ -120,7 +121,7 @@ static void silent_tell(const char *task, const char *id)
 static int log_print(const struct cli *cli, struct journal *journal, const char *state_dir,
 	const char *id, struct pieces *pieces)
 {
-	CLEANUP_ERROR struct error err = { 0 };
+	CLEANUP_ERROR struct error err = {0};
 	bool lives = false;
 
 	for (;;) {
@@ -128,8 +129,8 @@ static int log_print(const struct cli *cli, struct journal *journal, const char 
 			journal_tasks(journal, id, piece_read, pieces, &err) < 0)
 			return cli_fail(cli, EXIT_JOURNAL, &err);
 		vec_each(&pieces->list, piece)
-			pieces->json ? piece_json(pieces, piece, state_dir, id) :
-				       piece_print(pieces, piece, state_dir, id);
+			pieces->json ? piece_json(pieces, piece, state_dir, id)
+				     : piece_print(pieces, piece, state_dir, id);
 		fflush(stdout);
 		if (!cli->options.follow || !lives || pieces->json)
 			break;
@@ -146,7 +147,7 @@ int command_log(struct cli *cli)
 {
 	CLEANUP_FREE char *state_dir = NULL;
 	struct journal *journal = NULL;
-	struct pieces pieces = { .only = cli->args.count > 1 ? cli->args.items[1] : NULL };
+	struct pieces pieces = {.only = cli->args.count > 1 ? cli->args.items[1] : NULL};
 	char id[RUN_ID_SIZE];
 	int code = run_load(cli, &state_dir, &journal, id);
 

@@ -47,7 +47,7 @@ static int cli_run(struct cli *cli, int argc, char *const *argv)
 
 int main(int argc, char **argv)
 {
-	struct cli cli = { 0 };
+	struct cli cli = {0};
 	int code = internal_entry(argc, argv);
 
 	if (code >= 0)

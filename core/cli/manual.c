@@ -3,23 +3,22 @@
 
 #include <string.h>
 
-static const char exits[] =
-	".Sh EXIT STATUS\n.Bl -tag -width 3n -compact\n"
-	".It 0\nsucceeded, or nothing to do\n"
-	".It 2\n.Cm plan :\nsomething would change\n"
-	".It 10\nfailed, nothing was changed\n"
-	".It 11\nfailed, everything was put back\n"
-	".It 12\nfailed, changes remain; also warnings with\n.Fl -strict\n"
-	".It 13\nfailed, and a person is needed\n"
-	".It 14\nan unresolved run stands in the way\n"
-	".It 15\nnot confirmed in time, put back\n"
-	".It 64\nwrong usage\n"
-	".It 69\na plugin is missing or of another ABI\n"
-	".It 70\ninternal error\n"
-	".It 74\nthe journal cannot be written\n"
-	".It 75\nanother run holds the lock\n"
-	".It 77\nnot permitted\n"
-	".It 78\nerrors in the configuration\n.El\n";
+static const char exits[] = ".Sh EXIT STATUS\n.Bl -tag -width 3n -compact\n"
+			    ".It 0\nsucceeded, or nothing to do\n"
+			    ".It 2\n.Cm plan :\nsomething would change\n"
+			    ".It 10\nfailed, nothing was changed\n"
+			    ".It 11\nfailed, everything was put back\n"
+			    ".It 12\nfailed, changes remain; also warnings with\n.Fl -strict\n"
+			    ".It 13\nfailed, and a person is needed\n"
+			    ".It 14\nan unresolved run stands in the way\n"
+			    ".It 15\nnot confirmed in time, put back\n"
+			    ".It 64\nwrong usage\n"
+			    ".It 69\na plugin is missing or of another ABI\n"
+			    ".It 70\ninternal error\n"
+			    ".It 74\nthe journal cannot be written\n"
+			    ".It 75\nanother run holds the lock\n"
+			    ".It 77\nnot permitted\n"
+			    ".It 78\nerrors in the configuration\n.El\n";
 
 /* A full stop or an apostrophe at the start of a line would be a request. */
 static void line_print(const char *text)
@@ -27,7 +26,7 @@ static void line_print(const char *text)
 	if (*text == '.' || *text == '\'')
 		fputs("\\&", stdout);
 	for (; *text; text++)
-		fputs(*text == '\\' ? "\\e" : (char[]){ *text, 0 }, stdout);
+		fputs(*text == '\\' ? "\\e" : (char[]){*text, 0}, stdout);
 	putchar('\n');
 }
 
@@ -53,7 +52,9 @@ static void head_print(const char *title, const char *about)
 {
 	printf(".Dd November 23, 2026\n.Dt ");
 	for (; *title; title++)
-		putchar(*title == ' ' ? '-' : *title >= 'a' && *title <= 'z' ? *title - 32 : *title);
+		putchar(*title == ' '                            ? '-'
+				: *title >= 'a' && *title <= 'z' ? *title - 32
+								 : *title);
 	puts(" 1\n.Os\n.Sh NAME");
 	printf(".Nm upkeep\n.Nd %s\n", about);
 }
@@ -67,7 +68,8 @@ static void arguments_print(const char *synopsis)
 		bool optional = word[0] == '[', many = strstr(word, "...");
 
 		word[strcspn(word, "].")] = 0;
-		printf("%s %s%s\n", optional ? ".Op Ar" : ".Ar", word + optional, many ? " ..." : "");
+		printf("%s %s%s\n", optional ? ".Op Ar" : ".Ar", word + optional,
+			many ? " ..." : "");
 		synopsis += used;
 	}
 }

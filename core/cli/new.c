@@ -25,7 +25,7 @@ static void put_name(struct text *out, const char *text, const char *name)
 static int write_file(const char *name, const char *from, const char *to, struct error *err)
 {
 	const char *dir = secure_getenv("UPKEEP_TEMPLATE_DIR");
-	CLEANUP_TEXT struct text source = { 0 }, target = { 0 }, whole = { 0 };
+	CLEANUP_TEXT struct text source = {0}, target = {0}, whole = {0};
 	CLEANUP_FREE char *bytes = NULL;
 	size_t size;
 
@@ -49,19 +49,23 @@ static bool is_name(const char *name)
 
 int new_plugin(const char *name)
 {
-	static const char *const files[][2] = { { "plugin.c", MARK "/" MARK ".c" },
-		{ "test.c", MARK "/test_" MARK ".c" }, { "Makefile", MARK "/Makefile" } };
-	CLEANUP_ERROR struct error err = { 0 };
+	static const char *const files[][2] = {{"plugin.c", MARK "/" MARK ".c"},
+		{"test.c", MARK "/test_" MARK ".c"}, {"Makefile", MARK "/Makefile"}};
+	CLEANUP_ERROR struct error err = {0};
 	int r = 0;
 
 	if (!is_name(name)) {
-		fprintf(stderr, "upkeep: \"%s\" is not a name for a plugin; use [a-z][a-z0-9-]*, up to "
-			"63 characters\n", name);
+		fprintf(stderr,
+			"upkeep: \"%s\" is not a name for a plugin; use [a-z][a-z0-9-]*, up to "
+			"63 characters\n",
+			name);
 		return EXIT_USAGE;
 	}
 	if (mkdir(name, 0777) < 0)
-		r = error_set(&err, -errno, "choose another name, or remove it", "cannot make the "
-			"directory \"%s\": %m", name);
+		r = error_set(&err, -errno, "choose another name, or remove it",
+			"cannot make the "
+			"directory \"%s\": %m",
+			name);
 	for (size_t i = 0; r == 0 && i < 3; i++)
 		r = write_file(name, files[i][0], files[i][1], &err);
 	if (r < 0) {

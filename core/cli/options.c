@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-static const struct cli_option *table_find(const struct cli_option *table, size_t count,
-	const char *name, size_t size)
+static const struct cli_option *table_find(
+	const struct cli_option *table, size_t count, const char *name, size_t size)
 {
 	for (size_t i = 0; i < count; i++) {
 		if (strlen(table[i].name) == size && memcmp(table[i].name, name, size) == 0)
@@ -68,7 +68,8 @@ static int option_parse(struct cli *cli, int argc, char *const *argv, int *i)
 		return 0;
 	}
 	if (*i + 1 >= argc)
-		return cli_usage(cli, NULL, "option %s needs a value: %s", option->name, option->value);
+		return cli_usage(
+			cli, NULL, "option %s needs a value: %s", option->name, option->value);
 	option_set(cli, option, argv[++*i]);
 	return 0;
 }
@@ -86,8 +87,8 @@ static int command_unknown(const struct cli *cli, const char *name)
 
 static int usage_print(const struct cli *cli, const struct cli_command *command)
 {
-	return cli_usage(cli, NULL, "usage: upkeep %s%s%s", command->name, *command->synopsis ? " " : "",
-		command->synopsis);
+	return cli_usage(cli, NULL, "usage: upkeep %s%s%s", command->name,
+		*command->synopsis ? " " : "", command->synopsis);
 }
 
 /* Reads a command's name, of one word or two; *i is left at its last word. */

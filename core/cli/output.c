@@ -29,7 +29,7 @@ static void option_add(struct text *out, const char *option, const char *value)
 
 char *cli_given(const struct cli *cli)
 {
-	struct text text = { 0 };
+	struct text text = {0};
 
 	option_add(&text, "--site", cli->options.site);
 	option_add(&text, "--state-dir", cli->options.state_dir);

@@ -21,8 +21,8 @@ static void name_print(struct planned *planned, const struct plan *plan, uint32_
 	if (planned->last == task)
 		return;
 	const char *when = detail->task->options->when;
-	text_addf(&planned->text, "%s%s%s\n", detail->name, when ? ", where " : "",
-		when ? when : "");
+	text_addf(
+		&planned->text, "%s%s%s\n", detail->name, when ? ", where " : "", when ? when : "");
 	planned->last = task;
 }
 
@@ -32,13 +32,14 @@ static bool cannot_be_undone(const struct plan_task *task, const struct run_even
 		(!event->unknown || !(task->flags & PLAN_CAN_UNDO));
 }
 
-static void would_told(struct planned *planned, const struct plan *plan,
-	const struct run_event *event)
+static void would_told(
+	struct planned *planned, const struct plan *plan, const struct run_event *event)
 {
 	json_t *task = json_array_get(planned->tasks, event->task);
 
-	json_array_append_new(json_object_get(task, "would"), json_pack("{s:s, s:s?, s:s?}", "do",
-		event->text, "undo", event->next, "known_after", event->unknown));
+	json_array_append_new(json_object_get(task, "would"),
+		json_pack("{s:s, s:s?, s:s?}", "do", event->text, "undo", event->next,
+			"known_after", event->unknown));
 	name_print(planned, plan, event->task);
 	text_addf(&planned->text, "    %s\n", event->text);
 	if (event->next)
@@ -49,8 +50,8 @@ static void would_told(struct planned *planned, const struct plan *plan,
 		text_adds(&planned->text, "        changes nothing\n");
 }
 
-static void task_told(struct planned *planned, const struct plan *plan,
-	const struct run_event *event)
+static void task_told(
+	struct planned *planned, const struct plan *plan, const struct run_event *event)
 {
 	json_t *task = json_array_get(planned->tasks, event->task);
 
@@ -98,13 +99,13 @@ static void end_print(struct printing *printing, const struct plan *plan, enum e
 	struct planned *planned = &printing->planned;
 
 	if (printing->json) {
-		cli_print_json(json_pack("{s:s, s:i, s:I, s:I, s:i, s:O}", "graph", plan->graph->name,
-			"exit_code", (int)code, "expected_ms", (json_int_t)printing->forecast.wall_ms,
-			"work_ms", (json_int_t)printing->forecast.work_ms, "never_ran",
+		cli_print_json(json_pack("{s:s, s:i, s:I, s:I, s:i, s:O}", "graph",
+			plan->graph->name, "exit_code", (int)code, "expected_ms",
+			(json_int_t)printing->forecast.wall_ms, "work_ms",
+			(json_int_t)printing->forecast.work_ms, "never_ran",
 			(int)printing->forecast.unknown, "tasks", planned->tasks));
 	} else if (!printing->quiet) {
-		text_addf(&planned->text, "%s",
-			code == EXIT_OK ? "nothing would change\n" : "");
+		text_addf(&planned->text, "%s", code == EXIT_OK ? "nothing would change\n" : "");
 		forecast_print(&printing->forecast, &planned->text);
 		cli_print_text(&planned->text);
 	}
@@ -123,18 +124,19 @@ static void event_all(void *data, const struct plan *plan, const struct run_even
 
 static int plan_execute(const struct cli *cli, const struct plan *plan)
 {
-	CLEANUP_ERROR struct error err = { 0 };
-	struct printing printing = { .planned = { .tasks = json_array(), .last = PLAN_NONE },
-		.json = cli->options.json, .quiet = cli->options.quiet,
-		.forecast = plan_forecast(plan, plan->site->jobs) };
-	struct run_watcher watcher = { .event = event_all, .data = &printing };
+	CLEANUP_ERROR struct error err = {0};
+	struct printing printing = {.planned = {.tasks = json_array(), .last = PLAN_NONE},
+		.json = cli->options.json,
+		.quiet = cli->options.quiet,
+		.forecast = plan_forecast(plan, plan->site->jobs)};
+	struct run_watcher watcher = {.event = event_all, .data = &printing};
 
 	for (uint32_t i = 0; i < plan->task_count; i++)
 		json_array_append_new(printing.planned.tasks,
 			json_pack("{s:s, s:[]}", "task", task_name(plan, i), "would"));
 	fflush(stdout);
-	int code = run_execute(plan, &(struct run_options){ .plan_only = true, .watcher = &watcher },
-		&err);
+	int code = run_execute(
+		plan, &(struct run_options){.plan_only = true, .watcher = &watcher}, &err);
 	if (err.what)
 		cli_fail(cli, code, &err);
 	json_decref(printing.planned.tasks);
@@ -144,7 +146,7 @@ static int plan_execute(const struct cli *cli, const struct plan *plan)
 
 int command_plan(struct cli *cli)
 {
-	CLEANUP_LOADED struct loaded loaded = { 0 };
+	CLEANUP_LOADED struct loaded loaded = {0};
 	struct plan *plan = NULL;
 	int code = site_load(cli, &loaded);
 

@@ -14,16 +14,17 @@ static json_t *instance_json(const struct instance *instance)
 		json_array_append_new(actions, json_string(d->actions[i].decl.name));
 	json_object_set_new(json, "actions", actions);
 	if (d)
-		json_object_update_new(json, json_pack("{s:s?, s:s?, s:i, s:i}", "version", d->version,
-			"about", d->about, "abi_major", (int)d->abi_major, "abi_minor",
-			(int)d->abi_minor));
+		json_object_update_new(json,
+			json_pack("{s:s?, s:s?, s:i, s:i}", "version", d->version, "about",
+				d->about, "abi_major", (int)d->abi_major, "abi_minor",
+				(int)d->abi_minor));
 	return json;
 }
 
 static void instance_row(struct table *table, const struct instance *instance)
 {
 	const struct plugin_description *d = instance->description;
-	CLEANUP_TEXT struct text abi = { 0 }, actions = { 0 };
+	CLEANUP_TEXT struct text abi = {0}, actions = {0};
 
 	for (size_t i = 0; d && i < d->action_count; i++)
 		text_addf(&actions, "%s%s", i ? " " : "", d->actions[i].decl.name);
@@ -38,9 +39,9 @@ static void instance_row(struct table *table, const struct instance *instance)
 
 int command_plugins(struct cli *cli)
 {
-	CLEANUP_LOADED struct loaded loaded = { 0 };
-	CLEANUP_TABLE struct table table = { 0 };
-	struct text text = { 0 };
+	CLEANUP_LOADED struct loaded loaded = {0};
+	CLEANUP_TABLE struct table table = {0};
+	struct text text = {0};
 	int code = site_load(cli, &loaded);
 
 	if (code)

@@ -15,10 +15,11 @@ static bool jobs_parse(const char *text, uint32_t *ret)
 
 int command_run(struct cli *cli)
 {
-	CLEANUP_ERROR struct error err = { 0 };
-	CLEANUP_LOADED struct loaded loaded = { 0 };
-	struct run_options options = { .yes = cli->options.yes, .strict = cli->options.strict,
-		.cause = isatty(STDIN_FILENO) ? "terminal" : "background" };
+	CLEANUP_ERROR struct error err = {0};
+	CLEANUP_LOADED struct loaded loaded = {0};
+	struct run_options options = {.yes = cli->options.yes,
+		.strict = cli->options.strict,
+		.cause = isatty(STDIN_FILENO) ? "terminal" : "background"};
 	struct plan *plan = NULL;
 	struct watch watch;
 

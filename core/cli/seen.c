@@ -48,7 +48,7 @@ static int run_tell(void *data, const struct journal_run *run)
 int runs_seen(struct journal *journal, const char *state_dir, const char *graph, uint32_t limit,
 	journal_run_reader *reader, void *data, struct error *err)
 {
-	struct seen seen = { state_dir, reader, data, { 0 } };
+	struct seen seen = {state_dir, reader, data, {0}};
 	int r = journal_runs(journal, graph, limit, lock_look, &seen, err);
 
 	if (r == 0)
@@ -60,7 +60,7 @@ int runs_seen(struct journal *journal, const char *state_dir, const char *graph,
 int run_seen(struct journal *journal, const char *state_dir, const char *id,
 	journal_run_reader *reader, void *data, struct error *err)
 {
-	struct seen seen = { state_dir, reader, data, { 0 } };
+	struct seen seen = {state_dir, reader, data, {0}};
 	int r = journal_read_run(journal, id, lock_look, &seen, err);
 
 	if (r == 0)

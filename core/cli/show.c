@@ -20,11 +20,11 @@ json_t *run_json(const struct cli *cli, const struct journal_run *run)
 {
 	CLEANUP_FREE char *next = cli_next(cli, run->next, run->id);
 
-	return json_pack("{s:s, s:s, s:s, s:i, s:I, s:I, s:i, s:i, s:i, s:s?, s:s?}", "run", run->id,
-		"graph", run->graph, "state", run_state_name(run->state), "exit_code", run->exit_code,
-		"started_ms", (json_int_t)run->started_ms, "ended_ms", (json_int_t)run->ended_ms,
-		"task_count", (int)run->task_count, "warning_count", (int)run->warnings, "uid",
-		(int)run->uid, "cause", run->cause, "next", next);
+	return json_pack("{s:s, s:s, s:s, s:i, s:I, s:I, s:i, s:i, s:i, s:s?, s:s?}", "run",
+		run->id, "graph", run->graph, "state", run_state_name(run->state), "exit_code",
+		run->exit_code, "started_ms", (json_int_t)run->started_ms, "ended_ms",
+		(json_int_t)run->ended_ms, "task_count", (int)run->task_count, "warning_count",
+		(int)run->warnings, "uid", (int)run->uid, "cause", run->cause, "next", next);
 }
 
 static int run_read(void *data, const struct journal_run *run)
@@ -53,12 +53,13 @@ static json_t *task_json(const struct shown *shown, const struct journal_task *t
 {
 	CLEANUP_FREE char *next = cli_next(shown->cli, task->next, shown->id);
 
-	return json_pack("{s:s, s:s, s:i, s:s, s:s, s:s, s:I, s:I, s:i, s:b, s:I, s:I, s:s?, s:s?, s:s?}",
+	return json_pack(
+		"{s:s, s:s, s:i, s:s, s:s, s:s, s:I, s:I, s:i, s:b, s:I, s:I, s:s?, s:s?, s:s?}",
 		"task", task->name, "action", task->action, "attempt", (int)task->attempt, "state",
 		task_state_name(task->state), "reason", task_reason_name(task->reason), "undo",
 		undo_state_name(task->undo), "started_ms", (json_int_t)task->started_ms, "ended_ms",
-		(json_int_t)task->ended_ms, "exit_code", task->exit_code, "changed", (int)task->changed,
-		"cpu_ms", (json_int_t)task->cpu_ms, "peak_memory_bytes",
+		(json_int_t)task->ended_ms, "exit_code", task->exit_code, "changed",
+		(int)task->changed, "cpu_ms", (json_int_t)task->cpu_ms, "peak_memory_bytes",
 		(json_int_t)task->peak_memory_bytes, "message", task->message, "next", next, "log",
 		task->log);
 }
@@ -77,7 +78,9 @@ static int task_read(void *data, const struct journal_task *read)
 	snprintf(buffer, sizeof buffer, "%u", task->attempt);
 	table_add(&shown->table, buffer);
 	table_add(&shown->table,
-		task->started_ms && task->ended_ms ? human_duration(buffer, task->ended_ms - task->started_ms) : NULL);
+		task->started_ms && task->ended_ms
+			? human_duration(buffer, task->ended_ms - task->started_ms)
+			: NULL);
 	table_add(&shown->table, task->log_bytes ? human_bytes(buffer, task->log_bytes) : NULL);
 	table_add(&shown->table, task->message ? task->message : task_reason_name(task->reason));
 	return 0;
@@ -110,8 +113,8 @@ static int warning_read(void *data, uint32_t task, const char *text)
 	return 0;
 }
 
-static int shown_read(struct journal *journal, const char *state_dir, const char *id, struct shown *shown,
-	struct error *err)
+static int shown_read(struct journal *journal, const char *state_dir, const char *id,
+	struct shown *shown, struct error *err)
 {
 	int r = run_seen(journal, state_dir, id, run_read, shown, err);
 
@@ -131,7 +134,7 @@ static int shown_read(struct journal *journal, const char *state_dir, const char
 
 static void shown_print(const struct shown *shown)
 {
-	struct text text = { 0 };
+	struct text text = {0};
 	json_t *warning;
 	size_t i;
 
@@ -145,10 +148,10 @@ static void shown_print(const struct shown *shown)
 
 int command_show(struct cli *cli)
 {
-	CLEANUP_ERROR struct error err = { 0 };
+	CLEANUP_ERROR struct error err = {0};
 	CLEANUP_FREE char *state_dir = NULL;
 	struct journal *journal = NULL;
-	struct shown shown = { .cli = cli };
+	struct shown shown = {.cli = cli};
 	char id[RUN_ID_SIZE];
 	int code = run_load(cli, &state_dir, &journal, id);
 

@@ -18,10 +18,11 @@ struct object {
 
 static const void *at(const struct object *object, uint64_t offset, uint64_t size)
 {
-	return offset <= object->size && size <= object->size - offset ? object->bytes + offset : NULL;
+	return offset <= object->size && size <= object->size - offset ? object->bytes + offset
+								       : NULL;
 }
 
-static int list(const struct object *object, const ElfW(Shdr) *symbols, const ElfW(Shdr) *names,
+static int list(const struct object *object, const ElfW(Shdr) * symbols, const ElfW(Shdr) * names,
 	const char *but, void (*fault)(void *data, const char *name), void *data)
 {
 	const ElfW(Sym) *symbol = at(object, symbols->sh_offset, symbols->sh_size);
@@ -42,8 +43,8 @@ static int list(const struct object *object, const ElfW(Shdr) *symbols, const El
 	return others;
 }
 
-int symbols_others(const char *file, const char *but, void (*fault)(void *data, const char *name),
-	void *data)
+int symbols_others(
+	const char *file, const char *but, void (*fault)(void *data, const char *name), void *data)
 {
 	CLEANUP_FREE char *bytes = NULL;
 	struct object object;
@@ -55,11 +56,11 @@ int symbols_others(const char *file, const char *but, void (*fault)(void *data, 
 	if (!head || memcmp(head->e_ident, ELFMAG, SELFMAG) != 0 ||
 		head->e_shentsize != sizeof(ElfW(Shdr)))
 		return -1;
-	const ElfW(Shdr) *sections = at(&object, head->e_shoff,
-		(uint64_t)head->e_shnum * sizeof(ElfW(Shdr)));
+	const ElfW(Shdr) *sections =
+		at(&object, head->e_shoff, (uint64_t)head->e_shnum * sizeof(ElfW(Shdr)));
 	for (unsigned i = 0; sections && i < head->e_shnum; i++)
 		if (sections[i].sh_type == SHT_DYNSYM && sections[i].sh_link < head->e_shnum)
-			return list(&object, &sections[i], &sections[sections[i].sh_link], but, fault,
-				data);
+			return list(&object, &sections[i], &sections[sections[i].sh_link], but,
+				fault, data);
 	return -1;
 }

@@ -7,9 +7,14 @@
 
 static void task_told(struct report *report, const struct run_event *event)
 {
-	struct report_task task = { .index = event->task, .attempt = event->attempt,
-		.state = event->state, .reason = event->reason, .exit_code = event->exit_code,
-		.duration_ms = event->duration_ms, .message = event->text, .next = event->next };
+	struct report_task task = {.index = event->task,
+		.attempt = event->attempt,
+		.state = event->state,
+		.reason = event->reason,
+		.exit_code = event->exit_code,
+		.duration_ms = event->duration_ms,
+		.message = event->text,
+		.next = event->next};
 
 	report_task(report, &task, clock_monotonic_ms());
 }
@@ -61,13 +66,18 @@ void watch_begin(struct watch *watch, const struct cli *cli, const struct plan *
 	for (uint32_t i = 0; i < plan->task_count; i++)
 		watch->names[i] = plan->details[plan->tasks[i].detail].name;
 	watch->given = cli_given(cli);
-	watch->report = report_new(&(struct report_options){ .fd = STDOUT_FILENO,
-		.terminal = terminal, .color = cli_colors(cli, STDOUT_FILENO),
-		.json = cli->options.json, .quiet = cli->options.quiet, .graph = plan->graph->name,
-		.state_dir = plan->site->state_dir, .given = watch->given, .task_count = plan->task_count,
-		.names = watch->names });
-	watch->watcher = (struct run_watcher){ .event = event_told, .data = watch,
-		.wants_ticks = terminal };
+	watch->report = report_new(&(struct report_options){.fd = STDOUT_FILENO,
+		.terminal = terminal,
+		.color = cli_colors(cli, STDOUT_FILENO),
+		.json = cli->options.json,
+		.quiet = cli->options.quiet,
+		.graph = plan->graph->name,
+		.state_dir = plan->site->state_dir,
+		.given = watch->given,
+		.task_count = plan->task_count,
+		.names = watch->names});
+	watch->watcher =
+		(struct run_watcher){.event = event_told, .data = watch, .wants_ticks = terminal};
 }
 
 void watch_end(struct watch *watch)

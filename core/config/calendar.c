@@ -9,17 +9,21 @@
 #include <string.h>
 #include <time.h>
 
-#define ACCEPTED \
-	"write hourly, daily, weekly, monthly, quarterly, semiannually, yearly, or " \
+#define ACCEPTED                                                                            \
+	"write hourly, daily, weekly, monthly, quarterly, semiannually, yearly, or "        \
 	"[WEEKDAYS] [[YEAR-]MONTH-DAY] [HH:MM[:SS]] [UTC] with *, lists (1,15) and ranges " \
 	"(Mon..Fri), such as \"Mon..Fri 02:30\" or \"*-*-1,15 04:00\""
 
 static const struct {
 	const char *name, *text;
 } shorthands[] = {
-	{"hourly", "*-*-* *:00:00"}, {"daily", "*-*-* 00:00:00"}, {"weekly", "Mon *-*-* 00:00:00"},
-	{"monthly", "*-*-1 00:00:00"}, {"quarterly", "*-1,4,7,10-1 00:00:00"},
-	{"semiannually", "*-1,7-1 00:00:00"}, {"yearly", "*-1-1 00:00:00"},
+	{"hourly", "*-*-* *:00:00"},
+	{"daily", "*-*-* 00:00:00"},
+	{"weekly", "Mon *-*-* 00:00:00"},
+	{"monthly", "*-*-1 00:00:00"},
+	{"quarterly", "*-1,4,7,10-1 00:00:00"},
+	{"semiannually", "*-1,7-1 00:00:00"},
+	{"yearly", "*-1-1 00:00:00"},
 	{"annually", "*-1-1 00:00:00"},
 };
 
@@ -63,8 +67,8 @@ static bool read_number(const char **text, long *ret)
 
 static bool read_weekday(const char **text, long *ret)
 {
-	static const char *const names[] = {"monday", "tuesday", "wednesday", "thursday", "friday",
-		"saturday", "sunday"};
+	static const char *const names[] = {
+		"monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"};
 	size_t n = 0;
 
 	while (isalpha((unsigned char)(*text)[n]))
@@ -79,8 +83,8 @@ static bool read_weekday(const char **text, long *ret)
 }
 
 /* One component: "*", or elements "A" and "A..B" joined by commas.  The whole of `text`. */
-static bool read_component(const char *text, read_element *read, long low, long high, long base,
-	uint64_t *bits)
+static bool read_component(
+	const char *text, read_element *read, long low, long high, long base, uint64_t *bits)
 {
 	if (strcmp(text, "*") == 0)
 		return set_range(bits, low, high, low, high, base);
@@ -255,7 +259,8 @@ static int64_t first_of_day(const struct calendar *calendar, const struct tm *da
 		if (to_seconds(calendar, tm) <= after_s)
 			continue;
 		for (tm.tm_min = 0; tm.tm_min < 60; tm.tm_min++) {
-			for (tm.tm_sec = 0; calendar->minutes >> tm.tm_min & 1 && tm.tm_sec < 60; tm.tm_sec++) {
+			for (tm.tm_sec = 0; calendar->minutes >> tm.tm_min & 1 && tm.tm_sec < 60;
+				tm.tm_sec++) {
 				if (!(calendar->seconds >> tm.tm_sec & 1))
 					continue;
 				int64_t at = to_seconds(calendar, tm);

@@ -14,10 +14,15 @@ static const struct upkeep_param keys[] = {
 	{.name = "jobs", .type = UPKEEP_INT, .min = 0, .max = 4096},
 	{.name = "undo_keep", .type = UPKEEP_DURATION},
 	{.name = "undo_space", .type = UPKEEP_SIZE},
-	{.name = "graphs", .about = "write [ \"graphs/*.conf\" ]", .type = UPKEEP_LIST | UPKEEP_STRING},
-	{.name = "plugins", .about = "write { NAME = { ... }; }", .type = UPKEEP_GROUP,
+	{.name = "graphs",
+		.about = "write [ \"graphs/*.conf\" ]",
+		.type = UPKEEP_LIST | UPKEEP_STRING},
+	{.name = "plugins",
+		.about = "write { NAME = { ... }; }",
+		.type = UPKEEP_GROUP,
 		.flags = KEY_REFS},
-	{.name = "plugin_dirs", .about = "write a list of directories",
+	{.name = "plugin_dirs",
+		.about = "write a list of directories",
 		.type = UPKEEP_LIST | UPKEEP_PATH},
 	{.name = "locks", .about = "write a list of names", .type = UPKEEP_LIST | UPKEEP_STRING},
 	{.name = "pools", .about = "write { NAME = 2; }", .type = UPKEEP_GROUP},
@@ -154,8 +159,8 @@ static int compare_names(const void *a, const void *b)
 }
 
 /* Relative patterns begin at the site file's directory, whose own name is no pattern. */
-static void load_pattern(struct loader *loader, const struct value *pattern,
-	struct graph_list *graphs)
+static void load_pattern(
+	struct loader *loader, const struct value *pattern, struct graph_list *graphs)
 {
 	struct site *site = loader->site;
 	struct text CLEANUP_TEXT whole = {0};
@@ -237,7 +242,9 @@ int config_load(const struct config_options *options, struct catalog *catalog,
 	site->path = absolute_path(&site->arena, path);
 	site->state_dir = STATE_DIR;
 	site->jobs = 1;
-	struct loader loader = {.site = site, .diagnostics = diagnostics, .catalog = catalog,
+	struct loader loader = {.site = site,
+		.diagnostics = diagnostics,
+		.catalog = catalog,
 		.faulty = &site->faulty};
 	reader_add_file(site, site->path);
 	if (reader_load(&loader, 0, &root)) {

@@ -16,8 +16,8 @@ struct diagnostics {
 };
 
 struct config_options {
-	const char *path;           /* --site, else $UPKEEP_SITE, else the built-in one */
-	const char *state_dir;      /* --state-dir or $UPKEEP_STATE_DIR; NULL: the file's */
+	const char *path;      /* --site, else $UPKEEP_SITE, else the built-in one */
+	const char *state_dir; /* --state-dir or $UPKEEP_STATE_DIR; NULL: the file's */
 };
 
 /* What lies in a graph file but in no graph has this as its diagnostic.graph: it does
@@ -42,8 +42,8 @@ void diagnostics_add(struct diagnostics *diagnostics, struct location at, const 
  *	   14 |     jobs = 500;
  *	      |            ^~~
  * and "2 errors, 1 warning" as the last line. */
-void diagnostics_print(const struct diagnostics *diagnostics, const struct site *site,
-	struct text *out);
+void diagnostics_print(
+	const struct diagnostics *diagnostics, const struct site *site, struct text *out);
 /* The same for a run of `graph`: errors that do not concern it (nor the settings, nor the
  * graphs that it uses) are printed as warnings. */
 void diagnostics_print_for(const struct diagnostics *diagnostics, const struct site *site,

@@ -25,8 +25,12 @@ void diagnostics_add(struct diagnostics *diagnostics, struct location at, const 
 	if (vasprintf(&what, format, ap) < 0)
 		what = NULL;
 	va_end(ap);
-	vec_push(&diagnostics->list, ((struct diagnostic){.at = at, .warning = warning, .graph = graph,
-		.what = what ? what : base_string("out of memory"), .next = base_string(next)}));
+	vec_push(&diagnostics->list,
+		((struct diagnostic){.at = at,
+			.warning = warning,
+			.graph = graph,
+			.what = what ? what : base_string("out of memory"),
+			.next = base_string(next)}));
 }
 
 void diagnostics_free(struct diagnostics *diagnostics)
@@ -119,8 +123,9 @@ static size_t token_length(const char *s, const char *end)
 			t += *t == '\\' && t + 1 < end;
 		return (size_t)((t < end ? t + 1 : end) - s);
 	}
-	while (t < end && (strchr("-_*.+/%'", *t) || (*t >= '0' && *t <= '9') ||
-				  (*t >= 'A' && *t <= 'Z') || (*t >= 'a' && *t <= 'z')))
+	while (t < end &&
+		(strchr("-_*.+/%'", *t) || (*t >= '0' && *t <= '9') || (*t >= 'A' && *t <= 'Z') ||
+			(*t >= 'a' && *t <= 'z')))
 		t++;
 	return t > s ? (size_t)(t - s) : 1;
 }
@@ -179,7 +184,8 @@ static void print_counts(struct text *out, unsigned errors, unsigned warnings)
 	if (errors)
 		text_adds(out, text_count(a, sizeof a, errors, "error"));
 	if (warnings)
-		text_addf(out, "%s%s", errors ? ", " : "", text_count(b, sizeof b, warnings, "warning"));
+		text_addf(out, "%s%s", errors ? ", " : "",
+			text_count(b, sizeof b, warnings, "warning"));
 	if (errors || warnings)
 		text_addc(out, '\n');
 }
@@ -214,8 +220,8 @@ void diagnostics_print_for(const struct diagnostics *diagnostics, const struct s
 	free(sorted);
 }
 
-void diagnostics_print(const struct diagnostics *diagnostics, const struct site *site,
-	struct text *out)
+void diagnostics_print(
+	const struct diagnostics *diagnostics, const struct site *site, struct text *out)
 {
 	diagnostics_print_for(diagnostics, site, NULL, out);
 }

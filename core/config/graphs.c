@@ -11,13 +11,17 @@ static const struct upkeep_param keys[] = {
 	{.name = "schedule", .type = UPKEEP_STRING},
 	{.name = "overlap", .type = UPKEEP_CHOICE, .choices = "skip|wait|fail"},
 	{.name = "wait_max", .type = UPKEEP_DURATION},
-	{.name = "params", .about = "write { NAME = { type = \"...\"; }; }", .type = 0,
+	{.name = "params",
+		.about = "write { NAME = { type = \"...\"; }; }",
+		.type = 0,
 		.flags = KEY_REFS},
 	{.name = "timeout", .type = UPKEEP_DURATION, .min = 1},
 	{.name = "on_failure", .type = UPKEEP_CHOICE, .choices = "undo|stop|continue"},
 	{.name = "running", .type = UPKEEP_CHOICE, .choices = "cancel|finish"},
 	{.name = "on_interrupt", .type = UPKEEP_CHOICE, .choices = "undo|hold|resume"},
-	{.name = "tasks", .about = "add tasks = { NAME = { action = \"...\"; }; }", .type = 0,
+	{.name = "tasks",
+		.about = "add tasks = { NAME = { action = \"...\"; }; }",
+		.type = 0,
 		.flags = UPKEEP_REQUIRED | KEY_REFS},
 };
 
@@ -53,7 +57,8 @@ static void load_parts(struct loader *loader, struct value *group, struct graph 
 	if (tasks && (tasks->kind == VALUE_GROUP || tasks->kind == VALUE_LIST))
 		tasks_load(loader, tasks, graph);
 	else if (tasks)
-		loader_error(loader, tasks->at, "write { NAME = { ... }; } or ( { task = \"NAME\"; ... } )",
+		loader_error(loader, tasks->at,
+			"write { NAME = { ... }; } or ( { task = \"NAME\"; ... } )",
 			"key \"tasks\" must be a group, or a list of groups");
 	if (tasks && !graph->task_count && !graph->faulty)
 		loader_error(loader, graph->at, "add one to \"tasks\"", "has no task");
@@ -74,7 +79,8 @@ static void load_graph(struct loader *loader, struct value *group, struct graph 
 	graph->on_failure = group_choice(keys, count, group, "on_failure", ON_FAILURE_UNDO);
 	graph->running = group_choice(keys, count, group, "running", RUNNING_CANCEL);
 	/* The words begin one behind ON_INTERRUPT_AUTO. */
-	graph->on_interrupt = (uint8_t)(group_choice(keys, count, group, "on_interrupt", UINT8_MAX) + 1);
+	graph->on_interrupt =
+		(uint8_t)(group_choice(keys, count, group, "on_interrupt", UINT8_MAX) + 1);
 	graph->wait_max_ms = group_number(keys, count, group, "wait_max", 0);
 	graph->timeout_ms = group_number(keys, count, group, "timeout", 0);
 	load_schedule(loader, group, graph);
@@ -82,8 +88,8 @@ static void load_graph(struct loader *loader, struct value *group, struct graph 
 }
 
 /* Where the graph of that name is to be; NULL where the name cannot be used. */
-static struct graph *enter(struct loader *loader, struct graph_list *graphs,
-	const struct value_member *member)
+static struct graph *enter(
+	struct loader *loader, struct graph_list *graphs, const struct value_member *member)
 {
 	const char *name = member->name;
 

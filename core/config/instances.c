@@ -50,17 +50,19 @@ static void check_settings(struct loader *loader, struct instance *instance)
 	loader->key_noun = "setting";
 	params_check(description->settings, description->setting_count, &instance->settings,
 		instance->at, NULL, loader_report, loader);
-	secrets_check(loader, description->settings, description->setting_count, &instance->settings,
-		any_undo(description));
+	secrets_check(loader, description->settings, description->setting_count,
+		&instance->settings, any_undo(description));
 }
 
-static void load_one(struct loader *loader, const struct value_member *member,
-	struct instance *instance)
+static void load_one(
+	struct loader *loader, const struct value_member *member, struct instance *instance)
 {
 	struct value store;
 	struct location at = member->at;
 
-	*instance = (struct instance){.name = member->name, .at = member->at, .plugin = member->name,
+	*instance = (struct instance){.name = member->name,
+		.at = member->at,
+		.plugin = member->name,
 		.settings = member->value};
 	loader->name = member->name;
 	if (member->value.kind != VALUE_GROUP) {
@@ -71,7 +73,8 @@ static void load_one(struct loader *loader, const struct value_member *member,
 	}
 	const struct value *plugin = take_plugin(&instance->settings, &store);
 	if (plugin && plugin->kind != VALUE_STRING) {
-		loader_error(loader, plugin->at, NULL, "key \"plugin\" must be the name of a plugin");
+		loader_error(
+			loader, plugin->at, NULL, "key \"plugin\" must be the name of a plugin");
 		return;
 	}
 	if (plugin) {
@@ -126,20 +129,20 @@ static void report_disabled(struct loader *loader, const struct value *name, con
 		nearest_try(&nearest, loader->site->instances[i].name);
 	if (is_installed(loader, plugin))
 		loader_plugin_error(loader, name->at,
-			arena_printf(&loader->site->arena, "add %s = { }; to \"plugins\" in %s", plugin,
-				loader->site->path),
+			arena_printf(&loader->site->arena, "add %s = { }; to \"plugins\" in %s",
+				plugin, loader->site->path),
 			"plugin \"%s\" is installed, but not enabled", plugin);
 	else if (nearest.best)
-		loader_error(loader, name->at, nearest_question(&nearest, question, sizeof question),
+		loader_error(loader, name->at,
+			nearest_question(&nearest, question, sizeof question),
 			"there is no plugin \"%s\"", plugin);
 	else
 		loader_plugin_error(loader, name->at, "upkeep plugins lists those that are there",
 			"there is no plugin \"%s\"", plugin);
 }
 
-static const struct action_description *find_action(struct loader *loader,
-	const struct value *name, const char *plugin, const struct plugin_description *description,
-	const char *action)
+static const struct action_description *find_action(struct loader *loader, const struct value *name,
+	const char *plugin, const struct plugin_description *description, const char *action)
 {
 	const struct action_description *found = description_action(description, action);
 	struct nearest nearest = nearest_start(action);
@@ -153,7 +156,8 @@ static const struct action_description *find_action(struct loader *loader,
 		nearest.best = arena_printf(&loader->site->arena, "%s.%s", plugin, nearest.best);
 	const char *next = nearest_question(&nearest, question, sizeof question);
 	loader_error(loader, name->at,
-		next ? next : arena_printf(&loader->site->arena, "upkeep doc %s lists them", plugin),
+		next ? next
+		     : arena_printf(&loader->site->arena, "upkeep doc %s lists them", plugin),
 		"there is no action \"%s\"", name->string);
 	return NULL;
 }
@@ -166,7 +170,8 @@ bool instances_action(struct loader *loader, const struct value *name,
 
 	if (!dot || dot == name->string || !dot[1] || dot - name->string >= (int)sizeof plugin) {
 		loader_error(loader, name->at, "write \"PLUGIN.ACTION\"",
-			"key \"action\" must name a plugin and its action, got \"%s\"", name->string);
+			"key \"action\" must name a plugin and its action, got \"%s\"",
+			name->string);
 		return false;
 	}
 	memcpy(plugin, name->string, (size_t)(dot - name->string));

@@ -16,7 +16,7 @@ struct walk {
 	bool find_duplicates;
 	unsigned depth;
 	struct lint_place long_string; /* the last string over several lines; line 0: none */
-	struct arena arena; /* names, where duplicates are looked for */
+	struct arena arena;            /* names, where duplicates are looked for */
 };
 
 static void advance(struct walk *walk)
@@ -81,8 +81,8 @@ static void close_bracket(struct walk *walk, char bracket, struct lint_place ope
 		scanner_fault(&walk->scanner, opened, next, "a bracket that is never closed");
 		walk->stopped = true;
 	} else {
-		snprintf(next, sizeof next, "the bracket to close is at line %u, column %u", opened.line,
-			opened.column);
+		snprintf(next, sizeof next, "the bracket to close is at line %u, column %u",
+			opened.line, opened.column);
 		snprintf(expected, sizeof expected, "\"%c\"", bracket);
 		stop(walk, next, expected);
 	}
@@ -148,7 +148,8 @@ static bool walk_comma(struct walk *walk, char bracket)
 	advance(walk);
 	if (!is_sign(walk, bracket))
 		return true;
-	scanner_fault(&walk->scanner, at, "leave it out", "a comma before the closing \"%c\"", bracket);
+	scanner_fault(
+		&walk->scanner, at, "leave it out", "a comma before the closing \"%c\"", bracket);
 	return false;
 }
 
@@ -167,8 +168,10 @@ static void walk_list(struct walk *walk)
 
 static const char *kind_name(uint8_t kind)
 {
-	static const char *const names[] = {[TOKEN_STRING] = "a string", [TOKEN_INT] = "a whole number",
-		[TOKEN_INT64] = "a whole number with L", [TOKEN_FLOAT] = "a number with a point",
+	static const char *const names[] = {[TOKEN_STRING] = "a string",
+		[TOKEN_INT] = "a whole number",
+		[TOKEN_INT64] = "a whole number with L",
+		[TOKEN_FLOAT] = "a number with a point",
 		[TOKEN_BOOL] = "true or false"};
 
 	return names[kind];
@@ -187,9 +190,10 @@ static void check_kind(struct walk *walk, uint8_t *first)
 	if (*first == TOKEN_END)
 		*first = kind;
 	else if (is_scalar(kind) && kind != *first)
-		scanner_fault(&walk->scanner, walk->token.at, "use ( ) for a list of different kinds",
-			"[ ] holds values of one kind: this is %s, the first is %s", kind_name(kind),
-			kind_name(*first));
+		scanner_fault(&walk->scanner, walk->token.at,
+			"use ( ) for a list of different kinds",
+			"[ ] holds values of one kind: this is %s, the first is %s",
+			kind_name(kind), kind_name(*first));
 }
 
 static void walk_array(struct walk *walk)
@@ -298,8 +302,11 @@ static void walk_setting(struct walk *walk, struct names *names)
 	if (!is_sign(walk, '=') && !is_sign(walk, ':')) {
 		snprintf(expected, sizeof expected, "\"=\" after \"%.*s\"",
 			(int)(name.size < 64 ? name.size : 64), name.text);
-		stop(walk, walk->token.unquoted || walk->token.kind == TOKEN_GARBAGE
-				? "names are made of letters, digits, - and _" : NULL, expected);
+		stop(walk,
+			walk->token.unquoted || walk->token.kind == TOKEN_GARBAGE
+				? "names are made of letters, digits, - and _"
+				: NULL,
+			expected);
 		return;
 	}
 	advance(walk);

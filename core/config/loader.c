@@ -14,16 +14,16 @@ static void add(struct loader *loader, struct location at, bool warning, const c
 
 	vsnprintf(what, sizeof what, format, ap);
 	if (loader->noun)
-		diagnostics_add(loader->diagnostics, at, loader->graph, warning, next, "%s \"%s\": %s",
-			loader->noun, loader->name, what);
+		diagnostics_add(loader->diagnostics, at, loader->graph, warning, next,
+			"%s \"%s\": %s", loader->noun, loader->name, what);
 	else
 		diagnostics_add(loader->diagnostics, at, loader->graph, warning, next, "%s", what);
 	if (!warning && loader->faulty)
 		*loader->faulty = true;
 }
 
-void loader_error(struct loader *loader, struct location at, const char *next, const char *format,
-	...)
+void loader_error(
+	struct loader *loader, struct location at, const char *next, const char *format, ...)
 {
 	va_list ap;
 
@@ -32,8 +32,8 @@ void loader_error(struct loader *loader, struct location at, const char *next, c
 	va_end(ap);
 }
 
-void loader_warn(struct loader *loader, struct location at, const char *next, const char *format,
-	...)
+void loader_warn(
+	struct loader *loader, struct location at, const char *next, const char *format, ...)
 {
 	va_list ap;
 
@@ -42,8 +42,8 @@ void loader_warn(struct loader *loader, struct location at, const char *next, co
 	va_end(ap);
 }
 
-void loader_plugin_error(struct loader *loader, struct location at, const char *next,
-	const char *format, ...)
+void loader_plugin_error(
+	struct loader *loader, struct location at, const char *next, const char *format, ...)
 {
 	va_list ap;
 
@@ -62,8 +62,8 @@ void loader_report(void *data, struct location at, const char *what, const char 
 
 const char *loader_place(struct loader *loader, struct location at)
 {
-	return arena_printf(&loader->site->arena, "%s:%u:%u", loader->site->files[at.file], at.line,
-		at.column);
+	return arena_printf(
+		&loader->site->arena, "%s:%u:%u", loader->site->files[at.file], at.line, at.column);
 }
 
 bool loader_name(struct loader *loader, struct location at, const char *what, const char *name,
@@ -71,8 +71,8 @@ bool loader_name(struct loader *loader, struct location at, const char *what, co
 {
 	const char *letters = "abcdefghijklmnopqrstuvwxyz0123456789-_";
 	size_t n = strspn(name, letters);
-	bool right = name[0] >= 'a' && name[0] <= 'z' && !name[n] &&
-		(underscores || !strchr(name, '_'));
+	bool right =
+		name[0] >= 'a' && name[0] <= 'z' && !name[n] && (underscores || !strchr(name, '_'));
 
 	if (!right)
 		loader_error(loader, at,
@@ -146,8 +146,8 @@ void loader_keys(struct loader *loader, const struct upkeep_param *keys, size_t 
 	}
 	for (size_t i = 0; i < count; i++)
 		if (keys[i].flags & UPKEEP_REQUIRED && !value_get(group, keys[i].name))
-			loader_error(loader, at, keys[i].about, "%s \"%s\" is missing", loader->key_noun,
-				keys[i].name);
+			loader_error(loader, at, keys[i].about, "%s \"%s\" is missing",
+				loader->key_noun, keys[i].name);
 }
 
 int64_t key_number(const struct upkeep_param *key, const struct value *value)

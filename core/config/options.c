@@ -10,8 +10,12 @@
 #include <string.h>
 
 static const struct upkeep_param retry_keys[] = {
-	{.name = "attempts", .about = "add attempts = 3", .type = UPKEEP_INT,
-		.flags = UPKEEP_REQUIRED, .min = 1, .max = 1000},
+	{.name = "attempts",
+		.about = "add attempts = 3",
+		.type = UPKEEP_INT,
+		.flags = UPKEEP_REQUIRED,
+		.min = 1,
+		.max = 1000},
 	{.name = "delay", .type = UPKEEP_DURATION},
 	{.name = "backoff", .type = UPKEEP_FLOAT, .min = 1, .max = 100},
 	{.name = "max_delay", .type = UPKEEP_DURATION},
@@ -53,32 +57,48 @@ enum option {
 /* Type 0: checked by its own function. */
 static const struct upkeep_param keys[] = {
 	[OPTION_ABOUT] = {.name = "about", .type = UPKEEP_STRING, .flags = KEY_REFS},
-	[OPTION_RUN_IF] = {.name = "run_if", .type = UPKEEP_CHOICE, .choices = "success|failure|done"},
-	[OPTION_WHEN] = {.name = "when", .about = "write a condition such as \"${param.x} == 1\"",
-		.type = UPKEEP_STRING, .flags = KEY_REFS | UPKEEP_NONEMPTY},
+	[OPTION_RUN_IF] = {.name = "run_if",
+		.type = UPKEEP_CHOICE,
+		.choices = "success|failure|done"},
+	[OPTION_WHEN] = {.name = "when",
+		.about = "write a condition such as \"${param.x} == 1\"",
+		.type = UPKEEP_STRING,
+		.flags = KEY_REFS | UPKEEP_NONEMPTY},
 	[OPTION_EACH] = {.name = "each", .flags = KEY_REFS},
-	[OPTION_RETRY] = {.name = "retry", .about = "write { attempts = 3; delay = \"10s\"; }",
+	[OPTION_RETRY] = {.name = "retry",
+		.about = "write { attempts = 3; delay = \"10s\"; }",
 		.type = UPKEEP_GROUP},
 	[OPTION_TIMEOUT] = {.name = "timeout", .type = UPKEEP_DURATION, .min = 1},
 	[OPTION_KILL_AFTER] = {.name = "kill_after", .type = UPKEEP_DURATION},
 	[OPTION_IGNORE_FAILURE] = {.name = "ignore_failure", .type = UPKEEP_BOOL},
-	[OPTION_LOCK] = {.name = "lock", .about = "write the name of a lock, or a list of names",
+	[OPTION_LOCK] = {.name = "lock",
+		.about = "write the name of a lock, or a list of names",
 		.type = UPKEEP_LIST | UPKEEP_STRING},
-	[OPTION_POOL] = {.name = "pool", .about = "write the name of a pool, or a list of names",
+	[OPTION_POOL] = {.name = "pool",
+		.about = "write the name of a pool, or a list of names",
 		.type = UPKEEP_LIST | UPKEEP_STRING},
-	[OPTION_RUN_AS] = {.name = "run_as", .about = "write the name of a user", .type = UPKEEP_STRING,
+	[OPTION_RUN_AS] = {.name = "run_as",
+		.about = "write the name of a user",
+		.type = UPKEEP_STRING,
 		.flags = UPKEEP_NONEMPTY},
-	[OPTION_RUN_AS_GROUP] = {.name = "run_as_group", .about = "write the name of a group",
-		.type = UPKEEP_STRING, .flags = UPKEEP_NONEMPTY},
+	[OPTION_RUN_AS_GROUP] = {.name = "run_as_group",
+		.about = "write the name of a group",
+		.type = UPKEEP_STRING,
+		.flags = UPKEEP_NONEMPTY},
 	[OPTION_UMASK] = {.name = "umask"},
-	[OPTION_ENV] = {.name = "env", .about = "write { NAME = \"value\"; }", .type = UPKEEP_GROUP,
+	[OPTION_ENV] = {.name = "env",
+		.about = "write { NAME = \"value\"; }",
+		.type = UPKEEP_GROUP,
 		.flags = KEY_REFS},
 	[OPTION_CWD] = {.name = "cwd", .type = UPKEEP_PATH, .flags = KEY_REFS},
 	[OPTION_NICE] = {.name = "nice", .type = UPKEEP_INT, .min = -20, .max = 19},
-	[OPTION_LIMITS] = {.name = "limits", .about = "write { memory = \"1GiB\"; }",
+	[OPTION_LIMITS] = {.name = "limits",
+		.about = "write { memory = \"1GiB\"; }",
 		.type = UPKEEP_GROUP},
-	[OPTION_ROLLBACK] = {.name = "rollback", .about = "write { action = \"...\"; }",
-		.type = UPKEEP_GROUP, .flags = KEY_REFS},
+	[OPTION_ROLLBACK] = {.name = "rollback",
+		.about = "write { action = \"...\"; }",
+		.type = UPKEEP_GROUP,
+		.flags = KEY_REFS},
 	[OPTION_PIVOT] = {.name = "pivot", .type = UPKEEP_BOOL},
 	[OPTION_CONFIRM_WITHIN] = {.name = "confirm_within", .type = UPKEEP_DURATION, .min = 1000},
 	[OPTION_LEAVES_RUNNING] = {.name = "leaves_running", .type = UPKEEP_BOOL},
@@ -89,8 +109,8 @@ static enum option find(const char *name)
 {
 	enum option option = 0;
 
-	while (option < OPTION_COUNT && (keys[option].name[0] != name[0] ||
-						strcmp(keys[option].name, name) != 0))
+	while (option < OPTION_COUNT &&
+		(keys[option].name[0] != name[0] || strcmp(keys[option].name, name) != 0))
 		option++;
 	return option;
 }
@@ -154,7 +174,8 @@ static void set_each(struct loader *loader, const struct value *value, struct va
 	bool absolute = value->kind != VALUE_STRING || reference || value->string[0] == '/';
 	if (!plain)
 		loader_error(loader, value->at, NULL,
-			"key \"each\" must be a list of plain values, \"${param.NAME}\", or a pattern of "
+			"key \"each\" must be a list of plain values, \"${param.NAME}\", or a "
+		        "pattern of "
 			"absolute paths");
 	else if (!absolute)
 		loader_error(loader, value->at, "begin it with /, or write a list [ ... ]",
@@ -163,8 +184,8 @@ static void set_each(struct loader *loader, const struct value *value, struct va
 		*each = *value;
 }
 
-static void set_umask(struct loader *loader, const struct value *value,
-	struct task_options *options)
+static void set_umask(
+	struct loader *loader, const struct value *value, struct task_options *options)
 {
 	const char *digits = value->kind == VALUE_STRING ? value->string : "";
 	size_t n = strspn(digits, "01234567");
@@ -181,16 +202,17 @@ static void set_umask(struct loader *loader, const struct value *value,
 /* A variable "secret:NAME" is checked like a parameter that is a secret. */
 static void check_env_secret(struct loader *loader, const struct value_member *variable)
 {
-	const struct upkeep_param param = { .name = variable->name, .type = UPKEEP_SECRET };
+	const struct upkeep_param param = {.name = variable->name, .type = UPKEEP_SECRET};
 	struct value_member member = *variable;
-	const struct value group = { .kind = VALUE_GROUP, .group = { &member, 1 } };
-	CLEANUP_ERROR struct error err = { 0 };
+	const struct value group = {.kind = VALUE_GROUP, .group = {&member, 1}};
+	CLEANUP_ERROR struct error err = {0};
 	const char *noun = loader->key_noun;
 	union scalar scalar;
 
 	member.value.string += strlen("secret:");
 	if (variable->value.has_refs)
-		loader_error(loader, variable->value.at, "write file:, env:, credential: or command:",
+		loader_error(loader, variable->value.at,
+			"write file:, env:, credential: or command:",
 			"env: \"%s\" names a secret and takes no ${...}", variable->name);
 	else if (scalar_parse(UPKEEP_SECRET, &member.value, &scalar, &err) < 0)
 		loader_error(loader, variable->value.at, err.next, "env: \"%s\" %s", variable->name,
@@ -220,12 +242,13 @@ static const char *set_user(struct loader *loader, const struct value *value)
 {
 	if (map_get(&loader->users, value->string) == MAP_NONE) {
 		errno = 0;
-		bool known = getpwnam(value->string) || (errno && errno != ENOENT && errno != ESRCH);
+		bool known =
+			getpwnam(value->string) || (errno && errno != ENOENT && errno != ESRCH);
 		map_put(&loader->users, value->string, known);
 	}
 	if (!map_get(&loader->users, value->string))
-		loader_error(loader, value->at, "getent passwd lists them", "there is no user \"%s\"",
-			value->string);
+		loader_error(loader, value->at, "getent passwd lists them",
+			"there is no user \"%s\"", value->string);
 	return value->string;
 }
 
@@ -233,12 +256,13 @@ static const char *set_group(struct loader *loader, const struct value *value)
 {
 	if (map_get(&loader->groups, value->string) == MAP_NONE) {
 		errno = 0;
-		bool known = getgrnam(value->string) || (errno && errno != ENOENT && errno != ESRCH);
+		bool known =
+			getgrnam(value->string) || (errno && errno != ENOENT && errno != ESRCH);
 		map_put(&loader->groups, value->string, known);
 	}
 	if (!map_get(&loader->groups, value->string))
-		loader_error(loader, value->at, "getent group lists them", "there is no group \"%s\"",
-			value->string);
+		loader_error(loader, value->at, "getent group lists them",
+			"there is no group \"%s\"", value->string);
 	return value->string;
 }
 
@@ -286,7 +310,8 @@ static struct name_list set_names(struct loader *loader, const struct value *val
 		for (uint32_t j = 0; j < i; j++)
 			if (strcmp(names.items[j], name) == 0)
 				loader_error(loader, names.at[i], "leave one out",
-					"the %s \"%s\" is named twice", pool ? "pool" : "lock", name);
+					"the %s \"%s\" is named twice", pool ? "pool" : "lock",
+					name);
 	}
 	return names;
 }
@@ -301,13 +326,14 @@ static void set_rollback(struct loader *loader, struct value *group, struct task
 			"rollback: key \"action\" is missing");
 		return;
 	}
-	if (!instances_action(loader, action, &options->rollback_instance, &options->rollback_action))
+	if (!instances_action(
+		    loader, action, &options->rollback_instance, &options->rollback_action))
 		return;
 	const struct upkeep_action *decl = &options->rollback_action->decl;
 	const char *before = loader->key_noun;
 	loader->key_noun = "rollback: parameter";
-	params_check(decl->params, decl->param_count, &args, group->at, "action", loader_report,
-		loader);
+	params_check(
+		decl->params, decl->param_count, &args, group->at, "action", loader_report, loader);
 	secrets_check(loader, decl->params, decl->param_count, &args, true);
 	loader->key_noun = before;
 	options->rollback = args;

@@ -4,13 +4,17 @@
 #include <string.h>
 
 static const struct upkeep_param keys[] = {
-	{.name = "type", .about = "add its type, such as \"string\", \"int\" or \"list of path\"",
-		.type = UPKEEP_STRING, .flags = UPKEEP_REQUIRED},
+	{.name = "type",
+		.about = "add its type, such as \"string\", \"int\" or \"list of path\"",
+		.type = UPKEEP_STRING,
+		.flags = UPKEEP_REQUIRED},
 	{.name = "about", .about = "what it is", .type = UPKEEP_STRING},
 	{.name = "default", .type = 0},
 	{.name = "min", .type = 0},
 	{.name = "max", .type = 0},
-	{.name = "choices", .about = "write a list of words", .type = UPKEEP_LIST | UPKEEP_STRING,
+	{.name = "choices",
+		.about = "write a list of words",
+		.type = UPKEEP_LIST | UPKEEP_STRING,
 		.flags = UPKEEP_NONEMPTY},
 };
 
@@ -40,8 +44,8 @@ static int64_t read_bound(struct loader *loader, uint32_t type, const struct val
 	if (!value)
 		return otherwise;
 	if (!bound.type) {
-		loader_error(loader, value->at, "leave it out", "key \"%s\" means nothing for a %s", name,
-			type_name(type));
+		loader_error(loader, value->at, "leave it out", "key \"%s\" means nothing for a %s",
+			name, type_name(type));
 		return otherwise;
 	}
 	if (param_check(&bound, value, loader_report, loader))
@@ -53,15 +57,16 @@ static void read_bounds(struct loader *loader, const struct value *group, struct
 {
 	bool has_max = value_get(group, "max") != NULL;
 
-	param->decl.min = read_bound(loader, param->decl.type, group, "min", has_max ? INT64_MIN : 0);
+	param->decl.min =
+		read_bound(loader, param->decl.type, group, "min", has_max ? INT64_MIN : 0);
 	param->decl.max = read_bound(loader, param->decl.type, group, "max", 0);
 	if (has_max && param->decl.min > param->decl.max)
 		loader_error(loader, value_get(group, "max")->at, NULL,
 			"key \"max\" must not be less than \"min\"");
 }
 
-static void read_choices(struct loader *loader, const struct value *group,
-	struct graph_param *param)
+static void read_choices(
+	struct loader *loader, const struct value *group, struct graph_param *param)
 {
 	const struct value *choices = value_get(group, "choices");
 	bool wanted = (param->decl.type & ~UPKEEP_LIST) == UPKEEP_CHOICE;
@@ -84,8 +89,7 @@ static void read_choices(struct loader *loader, const struct value *group,
 	param->decl.choices = arena_string(&loader->site->arena, text_string(&words));
 }
 
-static void read_preset(struct loader *loader, const struct value *group,
-	struct graph_param *param)
+static void read_preset(struct loader *loader, const struct value *group, struct graph_param *param)
 {
 	const struct value *preset = value_get(group, "default");
 	struct upkeep_param decl = param->decl;
@@ -122,7 +126,8 @@ static void load_one(struct loader *loader, struct value_member *member, struct 
 	param->decl.name = member->name;
 	param->decl.type = UPKEEP_STRING;
 	if (member->value.kind != VALUE_GROUP) {
-		loader_error(loader, member->value.at, "write { type = \"string\"; default = ...; }",
+		loader_error(loader, member->value.at,
+			"write { type = \"string\"; default = ...; }",
 			"must be a group that says its type");
 		return;
 	}

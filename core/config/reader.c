@@ -170,8 +170,8 @@ static void explain_parse_error(struct loader *loader, const config_t *config, c
 {
 	if (lint_duplicates(text, size, report_lint, listener))
 		return;
-	struct location at = {.file = listener->file, .line = (uint32_t)config_error_line(config),
-		.column = 1};
+	struct location at = {
+		.file = listener->file, .line = (uint32_t)config_error_line(config), .column = 1};
 	loader_error(loader, at, NULL, "libconfig: %s", config_error_text(config));
 }
 
@@ -194,7 +194,9 @@ static int parse(config_t *config, char *text, size_t size)
 static void convert_root(struct loader *loader, uint32_t file, const struct lint *lint,
 	config_t *config, struct value *ret)
 {
-	struct reader reader = {.arena = &loader->site->arena, .file = file, .lint = lint,
+	struct reader reader = {.arena = &loader->site->arena,
+		.file = file,
+		.lint = lint,
 		.places_left = lint->places.count};
 
 	*ret = (struct value){.at = {.file = file}};
@@ -202,8 +204,8 @@ static void convert_root(struct loader *loader, uint32_t file, const struct lint
 }
 
 /* Frees the text as soon as it is not needed. */
-static bool read_text(struct loader *loader, uint32_t file, char *text, size_t size,
-	struct value *ret)
+static bool read_text(
+	struct loader *loader, uint32_t file, char *text, size_t size, struct value *ret)
 {
 	struct lint_listener listener = {.loader = loader, .file = file};
 	struct lint lint;
@@ -256,8 +258,8 @@ static char *load_fd(struct loader *loader, int fd, const char *path, size_t *re
 	struct stat st;
 
 	if (fstat(fd, &st) < 0 || st.st_size > FILE_MAX_BYTES) {
-		loader_error(loader, (struct location){0}, "split it", "%s is larger than %u MiB", path,
-			FILE_MAX_BYTES >> 20);
+		loader_error(loader, (struct location){0}, "split it", "%s is larger than %u MiB",
+			path, FILE_MAX_BYTES >> 20);
 		return NULL;
 	}
 	char *text = base_alloc((size_t)st.st_size + 2);

@@ -14,8 +14,8 @@ static void check_file(struct loader *loader, const char *key, const struct valu
 	if (stat(path, &st) < 0) {
 		/* What the caller may not see is the run's to find out. */
 		if (errno == ENOENT)
-			loader_warn(loader, value->at, "make it before the run", "%s \"%s\": there is no %s",
-				loader->key_noun, key, path);
+			loader_warn(loader, value->at, "make it before the run",
+				"%s \"%s\": there is no %s", loader->key_noun, key, path);
 		return;
 	}
 	const char *reason = reader_unsafe(&st);
@@ -24,19 +24,20 @@ static void check_file(struct loader *loader, const char *key, const struct valu
 	if (!S_ISREG(st.st_mode))
 		reason = "is not a regular file";
 	if (reason)
-		loader_error(loader, value->at, program ? "chmod go-w" : "chmod 600", "%s \"%s\": %s %s",
-			loader->key_noun, key, path, reason);
+		loader_error(loader, value->at, program ? "chmod go-w" : "chmod 600",
+			"%s \"%s\": %s %s", loader->key_noun, key, path, reason);
 }
 
-static void check_secret(struct loader *loader, const char *key, const struct value *value,
-	bool has_undo)
+static void check_secret(
+	struct loader *loader, const char *key, const struct value *value, bool has_undo)
 {
 	union scalar scalar;
 
 	if (value->kind != VALUE_STRING || value->has_refs ||
 		scalar_parse(UPKEEP_SECRET, value, &scalar, NULL) < 0)
 		return;
-	bool fleeting = text_starts(value->string, "env:") || text_starts(value->string, "credential:");
+	bool fleeting =
+		text_starts(value->string, "env:") || text_starts(value->string, "credential:");
 	if (!fleeting)
 		check_file(loader, key, value);
 	else if (has_undo)

@@ -7,12 +7,15 @@
 
 #define RESERVED_NAMES "param run graph host env each"
 
-static const struct upkeep_param action_key = {.name = "action",
-	.about = "write \"PLUGIN.ACTION\"", .type = UPKEEP_STRING};
+static const struct upkeep_param action_key = {
+	.name = "action", .about = "write \"PLUGIN.ACTION\"", .type = UPKEEP_STRING};
 static const struct upkeep_param after_key = {.name = "after",
-	.about = "write the name of a task, or a list of names", .type = UPKEEP_LIST | UPKEEP_STRING};
+	.about = "write the name of a task, or a list of names",
+	.type = UPKEEP_LIST | UPKEEP_STRING};
 static const struct upkeep_param from_key = {.name = "from",
-	.about = "write the name of a task", .type = UPKEEP_STRING, .flags = UPKEEP_NONEMPTY};
+	.about = "write the name of a task",
+	.type = UPKEEP_STRING,
+	.flags = UPKEEP_NONEMPTY};
 
 /* One task while it is read. */
 struct reading {
@@ -95,8 +98,8 @@ static void find_action(struct loader *loader, struct reading *reading)
 	task->action = reading->last_description;
 }
 
-static void report_unknown(struct loader *loader, const struct task *task,
-	const struct value_member *member)
+static void report_unknown(
+	struct loader *loader, const struct task *task, const struct value_member *member)
 {
 	const struct upkeep_action *decl = &task->action->decl;
 	struct nearest nearest = nearest_start(member->name);
@@ -170,8 +173,8 @@ static void load_task(struct loader *loader, struct value *group, struct reading
 }
 
 /* Enters a task's name; false where it has none that can be used. */
-static bool enter_name(struct loader *loader, struct graph *graph, const char *name,
-	struct location at)
+static bool enter_name(
+	struct loader *loader, struct graph *graph, const char *name, struct location at)
 {
 	if (!loader_name(loader, at, "a task", name, false))
 		return false;
@@ -209,8 +212,8 @@ static void add_task(struct loader *loader, struct graph *graph, const char *nam
 	loader->name = outer;
 }
 
-static void load_group(struct loader *loader, struct value *tasks, struct graph *graph,
-	struct reading *reading)
+static void load_group(
+	struct loader *loader, struct value *tasks, struct graph *graph, struct reading *reading)
 {
 	for (uint32_t i = 0; i < tasks->group.count; i++) {
 		struct value_member *member = &tasks->group.members[i];
@@ -218,8 +221,8 @@ static void load_group(struct loader *loader, struct value *tasks, struct graph 
 	}
 }
 
-static void load_list(struct loader *loader, struct value *tasks, struct graph *graph,
-	struct reading *reading)
+static void load_list(
+	struct loader *loader, struct value *tasks, struct graph *graph, struct reading *reading)
 {
 	reading->in_list = true;
 	for (uint32_t i = 0; i < tasks->list.count; i++) {
@@ -238,8 +241,8 @@ void tasks_load(struct loader *loader, struct value *tasks, struct graph *graph)
 	struct reading reading = {0};
 	bool list = tasks->kind == VALUE_LIST;
 
-	graph->tasks = arena_news(&loader->site->arena, struct task,
-		list ? tasks->list.count : tasks->group.count);
+	graph->tasks = arena_news(
+		&loader->site->arena, struct task, list ? tasks->list.count : tasks->group.count);
 	if (list)
 		load_list(loader, tasks, graph, &reading);
 	else

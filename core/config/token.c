@@ -12,10 +12,24 @@
 
 enum { BLANK = 1, LETTER = 2, DIGIT = 4, SIGN = 8 };
 static const uint8_t classes[256] = {
-	[' '] = BLANK, ['\t'] = BLANK, ['\r'] = BLANK, ['\f'] = BLANK,
-	['='] = SIGN, [':'] = SIGN, [','] = SIGN, [';'] = SIGN, ['{'] = SIGN, ['}'] = SIGN,
-	['['] = SIGN, [']'] = SIGN, ['('] = SIGN, [')'] = SIGN,
-	['0' ... '9'] = DIGIT, ['A' ... 'Z'] = LETTER, ['a' ... 'z'] = LETTER, ['*'] = LETTER,
+	[' '] = BLANK,
+	['\t'] = BLANK,
+	['\r'] = BLANK,
+	['\f'] = BLANK,
+	['='] = SIGN,
+	[':'] = SIGN,
+	[','] = SIGN,
+	[';'] = SIGN,
+	['{'] = SIGN,
+	['}'] = SIGN,
+	['['] = SIGN,
+	[']'] = SIGN,
+	['('] = SIGN,
+	[')'] = SIGN,
+	['0' ... '9'] = DIGIT,
+	['A' ... 'Z'] = LETTER,
+	['a' ... 'z'] = LETTER,
+	['*'] = LETTER,
 };
 
 static bool is_class(char c, uint8_t class)
@@ -33,8 +47,8 @@ static struct lint_place place_of(const struct scanner *scanner, const char *at)
 	return (struct lint_place){scanner->line, (uint32_t)(at - scanner->line_start) + 1};
 }
 
-void scanner_fault(struct scanner *scanner, struct lint_place at, const char *next,
-	const char *format, ...)
+void scanner_fault(
+	struct scanner *scanner, struct lint_place at, const char *next, const char *format, ...)
 {
 	char raw[512];
 	struct text CLEANUP_TEXT what = {0};
@@ -48,13 +62,17 @@ void scanner_fault(struct scanner *scanner, struct lint_place at, const char *ne
 	scanner->report(scanner->data, at, text_string(&what), next);
 }
 
-void scanner_start(struct scanner *scanner, const char *text, size_t size, lint_report *report,
-	void *data)
+void scanner_start(
+	struct scanner *scanner, const char *text, size_t size, lint_report *report, void *data)
 {
 	const char *nul = memchr(text, 0, size);
 
-	*scanner = (struct scanner){.at = text, .end = text + size, .line_start = text, .line = 1,
-		.report = report, .data = data};
+	*scanner = (struct scanner){.at = text,
+		.end = text + size,
+		.line_start = text,
+		.line = 1,
+		.report = report,
+		.data = data};
 	if (size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) {
 		scanner_fault(scanner, (struct lint_place){1, 1}, "save it as UTF-8 without one",
 			"the file begins with a byte order mark");
@@ -117,7 +135,8 @@ static void skip_blanks(struct scanner *scanner)
 			skip_comment(scanner);
 		} else if (c == '@' && strncmp(scanner->at, "@include", 8) == 0) {
 			scanner_fault(scanner, place_of(scanner, scanner->at),
-				"name the file in \"graphs\" of the site file", "@include is not allowed");
+				"name the file in \"graphs\" of the site file",
+				"@include is not allowed");
 			skip_line(scanner);
 		} else {
 			return;
@@ -207,7 +226,8 @@ static void check_range(struct scanner *scanner, const struct token *token, bool
 	if (fits && (large || (n >= INT32_MIN && n <= INT32_MAX)))
 		return;
 	scanner_fault(scanner, token->at, fits ? "write an L behind it" : NULL,
-		fits ? "the number %s does not fit into 32 bits" : "the number %s does not fit into 64 bits",
+		fits ? "the number %s does not fit into 32 bits"
+		     : "the number %s does not fit into 64 bits",
 		buffer);
 }
 

@@ -48,8 +48,8 @@ struct scanner {
 };
 
 /* `text` must be NUL-terminated at text[size]. */
-void scanner_start(struct scanner *scanner, const char *text, size_t size, lint_report *report,
-	void *data);
+void scanner_start(
+	struct scanner *scanner, const char *text, size_t size, lint_report *report, void *data);
 /* The next token; single quotes, bad escapes and numbers out of range are
  * reported and then taken for what was meant. */
 void scanner_next(struct scanner *scanner, struct token *ret);

@@ -131,7 +131,7 @@ static void take_time(struct decide *d)
 	if (d->phase == PHASE_FORWARD && d->forward_left && d->now_ms >= d->deadline_ms)
 		stop_on_timeout(d);
 	while (d->timers.list.count && !d->draining &&
-	        UINT64_MAX - d->timers.list.items[0].key <= (uint64_t)d->now_ms)
+		UINT64_MAX - d->timers.list.items[0].key <= (uint64_t)d->now_ms)
 		gang_make_ready(d, heap_pop(&d->timers).gang);
 }
 
@@ -194,13 +194,13 @@ static void finish_run(struct decide *d)
 		queue_push(d, DECISION_RELEASE);
 	struct decision *decision = queue_push(d, DECISION_FINISH);
 	bool partial = d->verdict != RUN_SUCCEEDED && d->changed_count;
-	decision->run_state = partial                       ? RUN_FAILED_PARTIAL
-	                      : d->verdict == RUN_SUCCEEDED ? RUN_SUCCEEDED
-	                                                    : RUN_FAILED_CLEAN;
-	decision->exit_code = d->refused                    ? EXIT_BUSY
-	                      : partial                     ? EXIT_FAILED_PARTIAL
-	                      : d->verdict == RUN_SUCCEEDED ? EXIT_OK
-	                                                    : EXIT_FAILED_CLEAN;
+	decision->run_state = partial         ? RUN_FAILED_PARTIAL
+		: d->verdict == RUN_SUCCEEDED ? RUN_SUCCEEDED
+					      : RUN_FAILED_CLEAN;
+	decision->exit_code = d->refused      ? EXIT_BUSY
+		: partial                     ? EXIT_FAILED_PARTIAL
+		: d->verdict == RUN_SUCCEEDED ? EXIT_OK
+					      : EXIT_FAILED_CLEAN;
 }
 
 /* One step towards the next decision; false: an event is needed. */
@@ -259,7 +259,7 @@ enum undo_state decide_undo_state(const struct decide *d, uint32_t task)
 
 const char *decide_verdict(const struct decide *d)
 {
-	return d->verdict == RUN_SUCCEEDED     ? "succeeded"
-	       : d->verdict == RUN_INTERRUPTED ? "cancelled"
-	                                       : "failed";
+	return d->verdict == RUN_SUCCEEDED      ? "succeeded"
+		: d->verdict == RUN_INTERRUPTED ? "cancelled"
+						: "failed";
 }

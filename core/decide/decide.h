@@ -60,8 +60,8 @@ struct event {
 	enum task_state result; /* EVENT_ENDED: TASK_SUCCEEDED, _FAILED or _CANCELLED */
 	enum task_reason reason;
 	bool truth;
-	bool transient; /* EVENT_ENDED, failed: worth a retry */
-	bool changed;   /* EVENT_ENDED: the site may be other than before (unknown or said so) */
+	bool transient;    /* EVENT_ENDED, failed: worth a retry */
+	bool changed;      /* EVENT_ENDED: the site may be other than before (unknown or said so) */
 	bool irreversible; /* EVENT_ENDED: its arguments were such that this cannot be undone */
 };
 
@@ -90,7 +90,7 @@ struct decision {
 	enum task_state state;
 	enum task_reason reason;
 	uint32_t
-	        upstream; /* DECISION_SETTLED with REASON_UPSTREAM: the task that did not succeed */
+		upstream; /* DECISION_SETTLED with REASON_UPSTREAM: the task that did not succeed */
 	enum run_state run_state;
 	enum exit_code exit_code;
 };

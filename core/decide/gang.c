@@ -20,8 +20,9 @@ static void gang_advance(struct decide *d, uint32_t gang, uint32_t blame)
 	struct unit *unit = &d->units[gang];
 
 	if (blame != PLAN_NONE &&
-	        (unit->upstream == PLAN_NONE || (d->tracks[unit->upstream].state != TASK_FAILED &&
-	                                                d->tracks[blame].state == TASK_FAILED)))
+		(unit->upstream == PLAN_NONE ||
+			(d->tracks[unit->upstream].state != TASK_FAILED &&
+				d->tracks[blame].state == TASK_FAILED)))
 		unit->upstream = blame;
 	if (--unit->waiting == 0 && (!unit->final || d->phase == PHASE_FINAL))
 		arrival_push(d, gang);
@@ -63,7 +64,7 @@ static void gang_close(struct decide *d, uint32_t gang, uint32_t upstream, uint3
 }
 
 static void set_tracks(
-        struct decide *d, uint32_t gang, enum task_state state, enum task_reason reason)
+	struct decide *d, uint32_t gang, enum task_state state, enum task_reason reason)
 {
 	for (uint32_t i = 0; i < d->plan->gangs[gang].member_count; i++) {
 		struct track *track = &d->tracks[gang_members(d, gang)[i]];
@@ -76,7 +77,7 @@ static bool failure_is_ignored(const struct decide *d, uint32_t gang)
 {
 	for (uint32_t i = 0; i < d->plan->gangs[gang].member_count; i++)
 		if (d->tracks[gang_members(d, gang)[i]].state == TASK_FAILED &&
-		        !(member_task(d, gang, i)->flags & PLAN_IGNORE_FAILURE))
+			!(member_task(d, gang, i)->flags & PLAN_IGNORE_FAILURE))
 			return false;
 	return true;
 }
@@ -132,10 +133,10 @@ static bool gang_pass_over(struct decide *d, uint32_t gang)
 	if (task->flags & (PLAN_LEFT_OUT | PLAN_EMPTY_EACH))
 		gang_settle(d, gang, TASK_SKIPPED, REASON_LEFT_OUT);
 	else if (unit->final && !d->draining && task->run_if == RUN_IF_FAILURE &&
-	         d->verdict == RUN_SUCCEEDED)
+		d->verdict == RUN_SUCCEEDED)
 		gang_settle(d, gang, TASK_SKIPPED, REASON_CONDITION);
 	else if (!unit->final && unit->upstream != PLAN_NONE &&
-	         (!d->draining || d->tracks[unit->upstream].state == TASK_FAILED))
+		(!d->draining || d->tracks[unit->upstream].state == TASK_FAILED))
 		gang_settle(d, gang, TASK_SKIPPED, REASON_UPSTREAM);
 	else if (d->draining)
 		gang_settle(d, gang, TASK_CANCELLED, d->stop_reason);
@@ -222,7 +223,7 @@ static void mark_dragged(struct decide *d, uint32_t gang)
 		if (track->state == TASK_FAILED)
 			continue;
 		if (track->state == TASK_SUCCEEDED ||
-		        find_member(d, gang, TASK_FAILED) != PLAN_NONE)
+			find_member(d, gang, TASK_FAILED) != PLAN_NONE)
 			track->reason = REASON_GANG;
 		track->state = TASK_CANCELLED;
 	}
@@ -292,7 +293,8 @@ static void note_change(struct decide *d, uint32_t task, bool irreversible)
 
 	if (d->units[planned->gang].final || track->undo != UNDO_NOTHING)
 		return; /* run_if tasks are never undone */
-	track->undo = planned->flags & PLAN_CAN_UNDO && !irreversible ? UNDO_TODO : UNDO_IRREVERSIBLE;
+	track->undo =
+		planned->flags & PLAN_CAN_UNDO && !irreversible ? UNDO_TODO : UNDO_IRREVERSIBLE;
 	d->changed_count++;
 }
 

@@ -87,7 +87,7 @@ uint32_t arrival_pop(struct decide *decide); /* PLAN_NONE: there is none */
 
 /* gang.c: what happens to one gang */
 void gang_settle(
-        struct decide *decide, uint32_t gang, enum task_state state, enum task_reason reason);
+	struct decide *decide, uint32_t gang, enum task_state state, enum task_reason reason);
 void gang_arrive(struct decide *decide, uint32_t gang);
 void gang_make_ready(struct decide *decide, uint32_t gang);
 void gang_block(struct decide *decide, uint32_t gang);

@@ -34,7 +34,7 @@ static uint32_t count_edges(const struct plan *plan, uint32_t gang, bool back)
 
 	for (uint32_t i = 0; i < plan->gangs[gang].member_count; i++) {
 		const struct plan_task *task =
-		        &plan->tasks[plan->members[plan->gangs[gang].members + i]];
+			&plan->tasks[plan->members[plan->gangs[gang].members + i]];
 		uint32_t n = back ? task->need_count : task->next_count;
 		const uint32_t *edges = plan->edges + (back ? task->needs : task->nexts);
 		if (plan->gangs[gang].member_count == 1)

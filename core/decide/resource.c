@@ -65,5 +65,5 @@ bool resource_is_shared(const struct decide *d, uint32_t gang)
 
 	/* pools sort last */
 	return count &&
-	       (!d->holds_locks || d->plan->resources[taken_by(d->plan, gang)[count - 1]].is_pool);
+		(!d->holds_locks || d->plan->resources[taken_by(d->plan, gang)[count - 1]].is_pool);
 }

@@ -86,7 +86,7 @@ bool stop_drain(struct decide *d)
 		gang_give_up(d, heap_pop(&d->timers).gang);
 	} else if (d->acquired.list.count || d->acquiring.count) {
 		gang = d->acquired.list.count ? heap_pop(&d->acquired).gang
-		                              : d->acquiring.items[--d->acquiring.count];
+					      : d->acquiring.items[--d->acquiring.count];
 		resource_give(d, gang);
 		gang_give_up(d, gang);
 	} else {

@@ -131,8 +131,8 @@ static int schema_check(struct journal *journal, int64_t *ret_version, struct er
 	*ret_version = sqlite3_column_int64(statement, 0);
 	bool used = *ret_version || store_number(journal, "SELECT count(*) FROM sqlite_schema");
 	if (used && store_number(journal, "PRAGMA application_id") != JOURNAL_APPLICATION_ID)
-		return error_set(err, -EPROTO, "move it away",
-			"\"%s\" is not a journal of upkeep", journal->path);
+		return error_set(err, -EPROTO, "move it away", "\"%s\" is not a journal of upkeep",
+			journal->path);
 	if (*ret_version > (int64_t)journal_step_count)
 		return version_refuse(journal, *ret_version, err);
 	return 0;
@@ -210,8 +210,8 @@ static int writer_open(struct journal *journal, const char *state_dir, struct er
 			"the state directory \"%s\" is not on a local file system", state_dir);
 	journal->dir_fd = open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (journal->dir_fd < 0)
-		return error_set(err, -errno, NULL, "cannot open the state directory \"%s\": %m",
-			state_dir);
+		return error_set(
+			err, -errno, NULL, "cannot open the state directory \"%s\": %m", state_dir);
 	file_make(journal->path);
 	r = db_open(journal, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, err);
 	if (r == 0)
@@ -226,7 +226,7 @@ static int writer_open(struct journal *journal, const char *state_dir, struct er
 static struct journal *journal_new(const char *state_dir)
 {
 	struct journal *journal = base_alloc(sizeof *journal);
-	struct text path = { 0 };
+	struct text path = {0};
 
 	text_addf(&path, "%s/journal.db", state_dir);
 	journal->path = text_take(&path);
@@ -257,8 +257,8 @@ static int reader_open(struct journal *journal, const char *state_dir, struct er
 		if (errno == ENOENT)
 			return error_set(err, -ENOENT, "upkeep run GRAPH",
 				"there is no journal in \"%s\" yet", state_dir);
-		return error_set(err, -errno, error_next(-errno), "cannot open the journal \"%s\": %m",
-			journal->path);
+		return error_set(err, -errno, error_next(-errno),
+			"cannot open the journal \"%s\": %m", journal->path);
 	}
 	int r = db_open(journal, SQLITE_OPEN_READONLY, err);
 	if (r == 0)

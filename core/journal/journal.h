@@ -31,9 +31,9 @@ int journal_verify(struct journal *journal, struct error *err);
 /* Where the files of a run lie, below the state directory; retention removes the
  * first with all it holds.  Buffers of JOURNAL_PATH_SIZE. */
 #define JOURNAL_PATH_SIZE 96
-void journal_run_dir(char path[], const char *id);                       /* runs/ID */
+void journal_run_dir(char path[], const char *id); /* runs/ID */
 void journal_log_path(char path[], const char *id, uint32_t task, uint32_t attempt);
-								 /* runs/ID/TASK.ATTEMPT.log */
+/* runs/ID/TASK.ATTEMPT.log */
 
 /* How durable a flush must be. */
 enum journal_sync {
@@ -52,7 +52,7 @@ struct journal_run {
 	uint32_t task_count;
 	int64_t started_ms, ended_ms; /* wall; 0: not yet */
 	enum run_state state;
-	int exit_code;   /* -1: not yet */
+	int exit_code; /* -1: not yet */
 	uint32_t warnings;
 	uid_t uid;
 	const char *cause; /* "failed task X: why", one line; NULL */
@@ -76,10 +76,10 @@ struct journal_task {
 	enum undo_state undo;
 	uint32_t attempt;
 	int64_t started_ms, ended_ms;
-	int exit_code;   /* of the attempt; signal: 256 + N; -1: none */
+	int exit_code; /* of the attempt; signal: 256 + N; -1: none */
 	bool changed;
 	const char *message, *next; /* of a failure; NULL */
-	const char *log;   /* path below the state directory, NULL: no output */
+	const char *log;            /* path below the state directory, NULL: no output */
 	uint64_t log_bytes, log_dropped_bytes;
 	int64_t cpu_ms;
 	uint64_t peak_memory_bytes;
@@ -87,11 +87,10 @@ struct journal_task {
 /* An attempt starts (the intent) or ends (the result), or a task is settled
  * without one.  Keyed by run, index and attempt; later calls replace. */
 void journal_put_task(struct journal *journal, const struct journal_task *task);
-void journal_add_output(struct journal *journal, uint32_t task, const char *name,
-	const char *value);
+void journal_add_output(
+	struct journal *journal, uint32_t task, const char *name, const char *value);
 /* A row of a table made by the action; `cells` is a JSON object. */
-void journal_add_row(struct journal *journal, uint32_t task, const char *table,
-	const char *cells);
+void journal_add_row(struct journal *journal, uint32_t task, const char *table, const char *cells);
 void journal_add_warning(struct journal *journal, uint32_t task, const char *text);
 /* Who confirmed what, when (core.confirm). */
 void journal_add_confirmation(struct journal *journal, uint32_t task, const char *item,
@@ -139,12 +138,12 @@ typedef int journal_task_reader(void *data, const struct journal_task *task);
 int journal_runs(struct journal *journal, const char *graph, uint32_t limit,
 	journal_run_reader *reader, void *data, struct error *err);
 /* `run` is an id, an unambiguous beginning of one, or "last". */
-int journal_find_run(struct journal *journal, const char *run, char ret_id[RUN_ID_SIZE],
-	struct error *err);
+int journal_find_run(
+	struct journal *journal, const char *run, char ret_id[RUN_ID_SIZE], struct error *err);
 int journal_read_run(struct journal *journal, const char *id, journal_run_reader *reader,
 	void *data, struct error *err);
-int journal_tasks(struct journal *journal, const char *id, journal_task_reader *reader,
-	void *data, struct error *err);
+int journal_tasks(struct journal *journal, const char *id, journal_task_reader *reader, void *data,
+	struct error *err);
 int journal_outputs(struct journal *journal, const char *id,
 	int (*reader)(void *data, uint32_t task, const char *name, const char *value), void *data,
 	struct error *err);

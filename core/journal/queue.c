@@ -8,7 +8,7 @@
 
 static struct queue_text text_store(struct queue *queue, const char *text, size_t size)
 {
-	struct queue_text stored = { QUEUE_NO_TEXT, 0 };
+	struct queue_text stored = {QUEUE_NO_TEXT, 0};
 
 	if (!text)
 		return stored;

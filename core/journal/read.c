@@ -7,7 +7,8 @@
 
 #include <string.h>
 
-#define RUN_COLUMNS "id, graph, site, task_count, started_ms, ended_ms, state, exit_code," \
+#define RUN_COLUMNS                                                            \
+	"id, graph, site, task_count, started_ms, ended_ms, state, exit_code," \
 	" warnings, uid, cause, next"
 #define OF_RUN " WHERE run=(SELECT run FROM runs WHERE id=?1)"
 /* Runs that durations are remembered from, and so the values per task. */
@@ -79,10 +80,10 @@ int journal_runs(struct journal *journal, const char *graph, uint32_t limit,
 	journal_run_reader *reader, void *data, struct error *err)
 {
 	CLEANUP_STATEMENT sqlite3_stmt *statement = NULL;
-	struct run_call call = { reader, data };
+	struct run_call call = {reader, data};
 	int r = store_prepare(journal,
-		graph ? "SELECT " RUN_COLUMNS " FROM runs WHERE graph=?2 ORDER BY run DESC LIMIT ?1" :
-			"SELECT " RUN_COLUMNS " FROM runs ORDER BY run DESC LIMIT ?1",
+		graph ? "SELECT " RUN_COLUMNS " FROM runs WHERE graph=?2 ORDER BY run DESC LIMIT ?1"
+		      : "SELECT " RUN_COLUMNS " FROM runs ORDER BY run DESC LIMIT ?1",
 		&statement, err);
 
 	if (r < 0)
@@ -106,14 +107,14 @@ static int found_row(void *data, sqlite3_stmt *row)
 	return 0;
 }
 
-int journal_find_run(struct journal *journal, const char *run, char ret_id[RUN_ID_SIZE],
-	struct error *err)
+int journal_find_run(
+	struct journal *journal, const char *run, char ret_id[RUN_ID_SIZE], struct error *err)
 {
-	struct found found = { .count = 0 };
-	const char *sql = text_equal(run, "last") ?
-		"SELECT id FROM runs WHERE ?1 NOTNULL ORDER BY run DESC LIMIT 1" :
-		"SELECT id FROM runs WHERE substr(id, 1, length(?1)) = ?1 AND id >= ?1"
-		" ORDER BY id LIMIT 2";
+	struct found found = {.count = 0};
+	const char *sql = text_equal(run, "last")
+		? "SELECT id FROM runs WHERE ?1 NOTNULL ORDER BY run DESC LIMIT 1"
+		: "SELECT id FROM runs WHERE substr(id, 1, length(?1)) = ?1 AND id >= ?1"
+		  " ORDER BY id LIMIT 2";
 	int r = store_each(journal, sql, run, found_row, &found, err);
 
 	if (r < 0)
@@ -121,8 +122,8 @@ int journal_find_run(struct journal *journal, const char *run, char ret_id[RUN_I
 	if (!*run || !found.count)
 		return error_set(err, -ENOENT, "upkeep history", "there is no run \"%s\"", run);
 	if (found.count > 1)
-		return error_set(err, -EEXIST, "give more of its id",
-			"\"%s\" may be run %s or %s", run, found.id, found.other);
+		return error_set(err, -EEXIST, "give more of its id", "\"%s\" may be run %s or %s",
+			run, found.id, found.other);
 	memcpy(ret_id, found.id, RUN_ID_SIZE);
 	return 0;
 }
@@ -130,10 +131,10 @@ int journal_find_run(struct journal *journal, const char *run, char ret_id[RUN_I
 int journal_read_run(struct journal *journal, const char *id, journal_run_reader *reader,
 	void *data, struct error *err)
 {
-	struct run_call call = { reader, data };
+	struct run_call call = {reader, data};
 
-	return store_each(journal, "SELECT " RUN_COLUMNS " FROM runs WHERE id=?1", id, run_row, &call,
-		err);
+	return store_each(
+		journal, "SELECT " RUN_COLUMNS " FROM runs WHERE id=?1", id, run_row, &call, err);
 }
 
 struct task_call {
@@ -171,7 +172,7 @@ static int task_row(void *data, sqlite3_stmt *row)
 int journal_tasks(struct journal *journal, const char *id, journal_task_reader *reader, void *data,
 	struct error *err)
 {
-	struct task_call call = { reader, data };
+	struct task_call call = {reader, data};
 
 	return store_each(journal, "SELECT * FROM tasks" OF_RUN " ORDER BY task, attempt", id,
 		task_row, &call, err);
@@ -193,20 +194,21 @@ int journal_outputs(struct journal *journal, const char *id,
 	int (*reader)(void *data, uint32_t task, const char *name, const char *value), void *data,
 	struct error *err)
 {
-	struct pair_call call = { reader, data };
+	struct pair_call call = {reader, data};
 
-	return store_each(journal, "SELECT task, name, value FROM outputs" OF_RUN " ORDER BY number",
-		id, pair_row, &call, err);
+	return store_each(journal,
+		"SELECT task, name, value FROM outputs" OF_RUN " ORDER BY number", id, pair_row,
+		&call, err);
 }
 
 int journal_rows(struct journal *journal, const char *id,
 	int (*reader)(void *data, uint32_t task, const char *table, const char *cells), void *data,
 	struct error *err)
 {
-	struct pair_call call = { reader, data };
+	struct pair_call call = {reader, data};
 
-	return store_each(journal, "SELECT task, name, cells FROM rows" OF_RUN " ORDER BY number", id,
-		pair_row, &call, err);
+	return store_each(journal, "SELECT task, name, cells FROM rows" OF_RUN " ORDER BY number",
+		id, pair_row, &call, err);
 }
 
 struct warning_call {
@@ -224,7 +226,7 @@ static int warning_row(void *data, sqlite3_stmt *row)
 int journal_warnings(struct journal *journal, const char *id,
 	int (*reader)(void *data, uint32_t task, const char *text), void *data, struct error *err)
 {
-	struct warning_call call = { reader, data };
+	struct warning_call call = {reader, data};
 
 	return store_each(journal, "SELECT task, text FROM warnings" OF_RUN " ORDER BY number", id,
 		warning_row, &call, err);
@@ -257,10 +259,11 @@ static int undo_row(void *data, sqlite3_stmt *row)
 int journal_undos(struct journal *journal, const char *id,
 	int (*reader)(void *data, const struct journal_undo *undo), void *data, struct error *err)
 {
-	struct undo_call call = { reader, data };
+	struct undo_call call = {reader, data};
 
 	return store_each(journal,
-		"SELECT number, task, attempt, version, state, kind, about, payload, files, fingerprint"
+		"SELECT number, task, attempt, version, state, kind, about, payload, files, "
+	        "fingerprint"
 		" FROM undo_records" OF_RUN " ORDER BY number DESC",
 		id, undo_row, &call, err);
 }
@@ -276,7 +279,7 @@ static int plan_row(void *data, sqlite3_stmt *row)
 int journal_read_plan(struct journal *journal, const char *id, char **ret_text, size_t *ret_size,
 	struct error *err)
 {
-	struct text text = { 0 };
+	struct text text = {0};
 	int r = store_each(journal, "SELECT text FROM plans" OF_RUN, id, plan_row, &text, err);
 
 	if (r < 0)
@@ -299,14 +302,24 @@ static int use_row(void *data, sqlite3_stmt *row)
 	return 1;
 }
 
-#define LAST_OF(table) \
-	"coalesce((SELECT max(number) FROM " table " AS t WHERE t.run=runs.run), 0)"
+#define LAST_OF(table) "coalesce((SELECT max(number) FROM " table " AS t WHERE t.run=runs.run), 0)"
 
 int journal_use_run(struct journal *journal, const char *id, struct error *err)
 {
 	int r = store_each(journal,
-		"SELECT run, max(" LAST_OF("outputs") ", " LAST_OF("rows") ", " LAST_OF("warnings")
-		", " LAST_OF("confirmations") "), " LAST_OF("undo_records") " FROM runs WHERE id=?1",
+		"SELECT run, max(" LAST_OF("outputs") ", " LAST_OF("rows") ", " LAST_OF(
+			"warnings") ", " LAST_OF("confirmations") "), " LAST_OF("undo_records") " F"
+	                                                                                        "RO"
+	                                                                                        "M "
+	                                                                                        "ru"
+	                                                                                        "ns"
+	                                                                                        " W"
+	                                                                                        "HE"
+	                                                                                        "RE"
+	                                                                                        " i"
+	                                                                                        "d="
+	                                                                                        "?"
+	                                                                                        "1",
 		id, use_row, journal, err);
 
 	if (r < 0)
@@ -355,7 +368,7 @@ int journal_durations(struct journal *journal, const char *graph,
 	int (*reader)(void *data, const char *task, int64_t duration_ms), void *data,
 	struct error *err)
 {
-	struct memory memory = { 0 };
+	struct memory memory = {0};
 	int r = store_each(journal,
 		"SELECT name, ended_ms - started_ms FROM tasks WHERE state=4 AND run IN"
 		" (SELECT run FROM runs WHERE graph=?1 ORDER BY run DESC LIMIT 5)"

@@ -96,7 +96,7 @@ static int run_remove(struct journal *journal, const struct candidate *one, stru
 int journal_retain(struct journal *journal, int64_t now_ms, int64_t keep_ms, uint32_t keep_runs,
 	uint32_t *ret_removed, struct error *err)
 {
-	struct candidates found = { 0 };
+	struct candidates found = {0};
 	int r = candidates_find(journal, now_ms, keep_ms, keep_runs, &found, err);
 
 	*ret_removed = 0;

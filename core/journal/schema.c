@@ -43,5 +43,5 @@ static const char step_undo[] =
 	"CREATE TABLE resolved(run INTEGER PRIMARY KEY, uid INTEGER NOT NULL,"
 	" at_ms INTEGER NOT NULL, why TEXT NOT NULL);";
 
-const char *const journal_steps[] = { step_base, step_undo };
+const char *const journal_steps[] = {step_base, step_undo};
 const size_t journal_step_count = sizeof journal_steps / sizeof journal_steps[0];

@@ -28,8 +28,8 @@ struct journal {
 	int dir_fd; /* of the state directory; -1 for readers */
 	sqlite3_stmt *kinds[STORE_KINDS], *begin, *commit, *rollback;
 	struct queue queue;
-	VEC(uint32_t) places; /* task → its newest entry in the queue, plus one */
-	int64_t run;          /* number of the current run; 0: none, or still queued */
+	VEC(uint32_t) places;         /* task → its newest entry in the queue, plus one */
+	int64_t run;                  /* number of the current run; 0: none, or still queued */
 	uint64_t number, undo_number; /* the last ones given out in this run */
 	struct journal_counts counts;
 	bool unsynced; /* something was committed and not yet synced */

@@ -6,51 +6,56 @@
 
 /* ?1 is the run's number; then the entry's numbers, then its texts. */
 static const char *const kind_sql[STORE_KINDS] = {
-	[STORE_RUN] = "INSERT INTO runs(task_count, started_ms, ended_ms, state, exit_code, warnings,"
-		      " uid, id, graph, site, cause, next)"
-		      " VALUES(?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)",
+	[STORE_RUN] =
+		"INSERT INTO runs(task_count, started_ms, ended_ms, state, exit_code, warnings,"
+		" uid, id, graph, site, cause, next)"
+		" VALUES(?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)",
 	[STORE_PLAN] = "INSERT OR REPLACE INTO plans VALUES(?1,CAST(?2 AS BLOB))",
 	[STORE_RUN_END] = "UPDATE runs SET ended_ms=?2, state=?3, exit_code=?4, warnings=?5,"
 			  " cause=?6, next=?7 WHERE run=?1",
-	[STORE_TASK] = "INSERT OR REPLACE INTO tasks"
-		       " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19)",
+	[STORE_TASK] =
+		"INSERT OR REPLACE INTO tasks"
+		" VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19)",
 	[STORE_OUTPUT] = "INSERT INTO outputs VALUES(?1,?2,?3,?4,?5)",
 	[STORE_ROW] = "INSERT INTO rows VALUES(?1,?2,?3,?4,?5)",
 	[STORE_WARNING] = "INSERT INTO warnings VALUES(?1,?2,?3,?4)",
 	[STORE_CONFIRMATION] = "INSERT INTO confirmations VALUES(?1,?2,?3,?4,?5,?6,?7)",
 	[STORE_UNDO] = "INSERT INTO undo_records VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)",
-	[STORE_UNDO_STATE] = "UPDATE undo_records SET state=?3, fingerprint=coalesce(?4, fingerprint)"
-			     " WHERE run=?1 AND number=?2",
+	[STORE_UNDO_STATE] =
+		"UPDATE undo_records SET state=?3, fingerprint=coalesce(?4, fingerprint)"
+		" WHERE run=?1 AND number=?2",
 };
 
-#define ROW(row_kind, row_numbers, row_texts) \
-	((struct queue_row){ .kind = (row_kind), .numbers = (row_numbers), \
-		.number_count = sizeof(row_numbers) / sizeof(int64_t), .texts = (row_texts), \
-		.text_count = sizeof(row_texts) / sizeof(char *) })
+#define ROW(row_kind, row_numbers, row_texts)                          \
+	((struct queue_row){.kind = (row_kind),                        \
+		.numbers = (row_numbers),                              \
+		.number_count = sizeof(row_numbers) / sizeof(int64_t), \
+		.texts = (row_texts),                                  \
+		.text_count = sizeof(row_texts) / sizeof(char *)})
 
 void journal_add_run(struct journal *journal, const struct journal_run *run, const char *resolved,
 	size_t resolved_size)
 {
-	const int64_t numbers[] = { run->task_count, run->started_ms, run->ended_ms, run->state,
-		run->exit_code, run->warnings, run->uid };
-	const char *const texts[] = { run->id, run->graph, run->site_path ? run->site_path : "",
-		run->cause, run->next };
+	const int64_t numbers[] = {run->task_count, run->started_ms, run->ended_ms, run->state,
+		run->exit_code, run->warnings, run->uid};
+	const char *const texts[] = {
+		run->id, run->graph, run->site_path ? run->site_path : "", run->cause, run->next};
 	struct queue_row row = ROW(STORE_RUN, numbers, texts);
 
 	journal->run = 0;
 	journal->number = journal->undo_number = 0;
 	journal->places.count = 0;
 	queue_add(&journal->queue, &row);
-	row = (struct queue_row){ .kind = STORE_PLAN, .texts = &resolved, .sizes = &resolved_size,
-		.text_count = 1 };
+	row = (struct queue_row){
+		.kind = STORE_PLAN, .texts = &resolved, .sizes = &resolved_size, .text_count = 1};
 	if (resolved)
 		queue_add(&journal->queue, &row);
 }
 
 void journal_end_run(struct journal *journal, const struct journal_run *run)
 {
-	const int64_t numbers[] = { run->ended_ms, run->state, run->exit_code, run->warnings };
-	const char *const texts[] = { run->cause, run->next };
+	const int64_t numbers[] = {run->ended_ms, run->state, run->exit_code, run->warnings};
+	const char *const texts[] = {run->cause, run->next};
 	struct queue_row row = ROW(STORE_RUN_END, numbers, texts);
 
 	queue_add(&journal->queue, &row);
@@ -80,11 +85,12 @@ static void task_remember(struct journal *journal, uint32_t task, uint32_t place
 /* An attempt that starts and ends between two flushes becomes one row. */
 void journal_put_task(struct journal *journal, const struct journal_task *task)
 {
-	const int64_t numbers[] = { task->index, task->attempt, task->state, task->reason, task->undo,
-		task->started_ms, task->ended_ms, task->exit_code, task->changed,
+	const int64_t numbers[] = {task->index, task->attempt, task->state, task->reason,
+		task->undo, task->started_ms, task->ended_ms, task->exit_code, task->changed,
 		(int64_t)task->log_bytes, (int64_t)task->log_dropped_bytes, task->cpu_ms,
-		(int64_t)task->peak_memory_bytes };
-	const char *const texts[] = { task->name, task->action, task->message, task->next, task->log };
+		(int64_t)task->peak_memory_bytes};
+	const char *const texts[] = {
+		task->name, task->action, task->message, task->next, task->log};
 	struct queue_row row = ROW(STORE_TASK, numbers, texts);
 	uint32_t place = task_place(journal, task);
 
@@ -96,8 +102,8 @@ void journal_put_task(struct journal *journal, const struct journal_task *task)
 
 void journal_add_output(struct journal *journal, uint32_t task, const char *name, const char *value)
 {
-	const int64_t numbers[] = { (int64_t)++journal->number, task };
-	const char *const texts[] = { name, value };
+	const int64_t numbers[] = {(int64_t)++journal->number, task};
+	const char *const texts[] = {name, value};
 	struct queue_row row = ROW(STORE_OUTPUT, numbers, texts);
 
 	queue_add(&journal->queue, &row);
@@ -105,8 +111,8 @@ void journal_add_output(struct journal *journal, uint32_t task, const char *name
 
 void journal_add_row(struct journal *journal, uint32_t task, const char *table, const char *cells)
 {
-	const int64_t numbers[] = { (int64_t)++journal->number, task };
-	const char *const texts[] = { table, cells };
+	const int64_t numbers[] = {(int64_t)++journal->number, task};
+	const char *const texts[] = {table, cells};
 	struct queue_row row = ROW(STORE_ROW, numbers, texts);
 
 	queue_add(&journal->queue, &row);
@@ -114,8 +120,8 @@ void journal_add_row(struct journal *journal, uint32_t task, const char *table, 
 
 void journal_add_warning(struct journal *journal, uint32_t task, const char *text)
 {
-	const int64_t numbers[] = { (int64_t)++journal->number, task };
-	const char *const texts[] = { text };
+	const int64_t numbers[] = {(int64_t)++journal->number, task};
+	const char *const texts[] = {text};
 	struct queue_row row = ROW(STORE_WARNING, numbers, texts);
 
 	queue_add(&journal->queue, &row);
@@ -124,8 +130,8 @@ void journal_add_warning(struct journal *journal, uint32_t task, const char *tex
 void journal_add_confirmation(struct journal *journal, uint32_t task, const char *item,
 	const char *answer, uid_t uid, int64_t at_ms)
 {
-	const int64_t numbers[] = { (int64_t)++journal->number, task, uid, at_ms };
-	const char *const texts[] = { item, answer };
+	const int64_t numbers[] = {(int64_t)++journal->number, task, uid, at_ms};
+	const char *const texts[] = {item, answer};
 	struct queue_row row = ROW(STORE_CONFIRMATION, numbers, texts);
 
 	queue_add(&journal->queue, &row);
@@ -133,10 +139,10 @@ void journal_add_confirmation(struct journal *journal, uint32_t task, const char
 
 uint64_t journal_add_undo(struct journal *journal, const struct journal_undo *undo)
 {
-	const int64_t numbers[] = { (int64_t)++journal->undo_number, undo->task, undo->attempt,
-		undo->version, undo->state };
-	const char *const texts[] = { undo->kind, undo->about, undo->payload ? undo->payload : "",
-		undo->files, undo->fingerprint };
+	const int64_t numbers[] = {(int64_t)++journal->undo_number, undo->task, undo->attempt,
+		undo->version, undo->state};
+	const char *const texts[] = {undo->kind, undo->about, undo->payload ? undo->payload : "",
+		undo->files, undo->fingerprint};
 	struct queue_row row = ROW(STORE_UNDO, numbers, texts);
 
 	queue_add(&journal->queue, &row);
@@ -146,8 +152,8 @@ uint64_t journal_add_undo(struct journal *journal, const struct journal_undo *un
 void journal_set_undo(struct journal *journal, uint64_t id, enum journal_undo_state state,
 	const char *fingerprint)
 {
-	const int64_t numbers[] = { (int64_t)id, state };
-	const char *const texts[] = { fingerprint };
+	const int64_t numbers[] = {(int64_t)id, state};
+	const char *const texts[] = {fingerprint};
 	struct queue_row row = ROW(STORE_UNDO_STATE, numbers, texts);
 
 	queue_add(&journal->queue, &row);
@@ -159,13 +165,14 @@ static int entry_bind(const struct queue *queue, const struct queue_entry *entry
 	int at = 1, code = sqlite3_bind_int64(statement, at++, run);
 
 	for (unsigned i = 0; i < entry->number_count && code == SQLITE_OK; i++)
-		code = sqlite3_bind_int64(statement, at++, queue->numbers.items[entry->numbers + i]);
+		code = sqlite3_bind_int64(
+			statement, at++, queue->numbers.items[entry->numbers + i]);
 	for (unsigned i = 0; i < entry->text_count && code == SQLITE_OK; i++, at++) {
 		const char *text = queue_text(queue, entry->texts + i);
 		int size = (int)queue->texts.items[entry->texts + i].size;
 
-		code = text ? sqlite3_bind_text(statement, at, text, size, SQLITE_STATIC) :
-			      sqlite3_bind_null(statement, at);
+		code = text ? sqlite3_bind_text(statement, at, text, size, SQLITE_STATIC)
+			    : sqlite3_bind_null(statement, at);
 	}
 	return code;
 }
@@ -193,8 +200,8 @@ static int statement_step(struct journal *journal, sqlite3_stmt **statement, con
 	int code = SQLITE_OK;
 
 	if (!*statement)
-		code = sqlite3_prepare_v3(journal->db, sql, -1, SQLITE_PREPARE_PERSISTENT, statement,
-			NULL);
+		code = sqlite3_prepare_v3(
+			journal->db, sql, -1, SQLITE_PREPARE_PERSISTENT, statement, NULL);
 	if (code != SQLITE_OK)
 		return code;
 	code = sqlite3_step(*statement);

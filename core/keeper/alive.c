@@ -29,10 +29,11 @@ static unsigned long long start_of(int pid)
 		return 0;
 	text[n] = 0;
 	const char *rest = strrchr(text, ')');
-	if (!rest || sscanf(rest + 1,
-			     " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d "
-			     "%*d %llu",
-			     &start) != 1)
+	if (!rest ||
+		sscanf(rest + 1,
+			" %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d "
+			"%*d %llu",
+			&start) != 1)
 		return 0;
 	return start;
 }
@@ -42,8 +43,9 @@ static int flock_exclusive(int fd)
 {
 	int r;
 
-	for (int i = 0; (r = flock(fd, LOCK_EX | LOCK_NB)) < 0 && errno == EWOULDBLOCK && i < LOOKS; i++)
-		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+	for (int i = 0; (r = flock(fd, LOCK_EX | LOCK_NB)) < 0 && errno == EWOULDBLOCK && i < LOOKS;
+		i++)
+		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
 	return r;
 }
 
@@ -99,8 +101,8 @@ int run_cancel(const char *state_dir, const char *id, struct error *err)
 	if (fd == -ESRCH)
 		return not_alive(id, err);
 	if (fd < 0)
-		return error_set(err, fd, NULL, "cannot open %s: %s", text_string(&path),
-			strerror(-fd));
+		return error_set(
+			err, fd, NULL, "cannot open %s: %s", text_string(&path), strerror(-fd));
 	ssize_t n = file_read(fd, text, sizeof text - 1);
 	text[n < 0 ? 0 : n] = 0;
 	if (sscanf(text, "%d %llu", &pid, &start) != 2)

@@ -32,8 +32,9 @@ static enum exit_code check_task(const struct plan_detail *detail, struct error 
 		return EXIT_CONFIGURATION;
 	}
 	if (other && geteuid() != 0) {
-		error_set(err, -EPERM, "start it as root", "task \"%s\" has run_as%s: only root may",
-			detail->name, options->run_as ? "" : "_group");
+		error_set(err, -EPERM, "start it as root",
+			"task \"%s\" has run_as%s: only root may", detail->name,
+			options->run_as ? "" : "_group");
 		return EXIT_NOT_PERMITTED;
 	}
 	return EXIT_OK;
@@ -82,14 +83,17 @@ static enum exit_code journal_code(int r, struct error *err)
 
 /* ---- overlap ---- */
 
-static enum exit_code take_graph(const struct plan *plan, const struct run_setup *setup, int *ret_fd,
-	struct error *err)
+static enum exit_code take_graph(
+	const struct plan *plan, const struct run_setup *setup, int *ret_fd, struct error *err)
 {
 	const struct graph *graph = plan->graph;
-	struct lock_holder holder = {.run_id = setup->id, .graph = graph->name, .task = "",
-		.keeper = getpid(), .since_ms = setup->started_ms};
-	int64_t until_ms = graph->wait_max_ms ? clock_monotonic_ms() + graph->wait_max_ms
-					      : INT64_MAX;
+	struct lock_holder holder = {.run_id = setup->id,
+		.graph = graph->name,
+		.task = "",
+		.keeper = getpid(),
+		.since_ms = setup->started_ms};
+	int64_t until_ms =
+		graph->wait_max_ms ? clock_monotonic_ms() + graph->wait_max_ms : INT64_MAX;
 	for (;;) {
 		*ret_fd = lock_take(plan->site->state_dir, LOCK_GRAPH, graph->name, &holder, err);
 		if (*ret_fd >= 0)
@@ -237,14 +241,18 @@ static enum exit_code execute_plan(struct run_setup *setup, struct error *err)
 	return code;
 }
 
-enum exit_code run_execute(const struct plan *plan, const struct run_options *options,
-	struct error *err)
+enum exit_code run_execute(
+	const struct plan *plan, const struct run_options *options, struct error *err)
 {
 	struct cgroups cgroups = {.dir = -1};
 	struct secrets secrets = {0};
-	struct run_setup setup = {.plan = plan, .options = options, .cgroups = &cgroups,
+	struct run_setup setup = {.plan = plan,
+		.options = options,
+		.cgroups = &cgroups,
 		.secrets = &secrets,
-		.started_ms = clock_wall_ms(), .state_dir = plan->site->state_dir, .run_dir = -1,
+		.started_ms = clock_wall_ms(),
+		.state_dir = plan->site->state_dir,
+		.run_dir = -1,
 		.keeper_fd = -1};
 	CLEANUP_FD int graph_lock = -1;
 

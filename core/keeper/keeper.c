@@ -71,8 +71,7 @@ static void listen_once(struct keeper *keeper)
 		for (size_t i = 0; i < keeper->holds.count; i++)
 			if (keeper->holds.items[i].key == message.key) {
 				close(keeper->holds.items[i].fd);
-				keeper->holds.items[i] =
-					keeper->holds.items[--keeper->holds.count];
+				keeper->holds.items[i] = keeper->holds.items[--keeper->holds.count];
 				break;
 			}
 	}
@@ -204,7 +203,8 @@ static void kill_left(const struct keeper *keeper)
 
 int keeper_watch(pid_t engine, int socket, const char *run_id, struct cgroups *cgroups)
 {
-	struct keeper keeper = {.run_id = run_id, .engine = engine, .socket = socket, .cgroups = cgroups};
+	struct keeper keeper = {
+		.run_id = run_id, .engine = engine, .socket = socket, .cgroups = cgroups};
 
 	int status = wait_for_engine(&keeper);
 	if (keeper.socket >= 0)

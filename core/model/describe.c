@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-const struct action_description *description_action(const struct plugin_description *plugin,
-	const char *name)
+const struct action_description *description_action(
+	const struct plugin_description *plugin, const char *name)
 {
 	for (size_t i = 0; i < plugin->action_count; i++)
 		if (strcmp(plugin->actions[i].decl.name, name) == 0)
@@ -12,8 +12,8 @@ const struct action_description *description_action(const struct plugin_descript
 	return NULL;
 }
 
-const struct upkeep_param *params_find(const struct upkeep_param *params, size_t count,
-	const char *name)
+const struct upkeep_param *params_find(
+	const struct upkeep_param *params, size_t count, const char *name)
 {
 	for (size_t i = 0; i < count; i++)
 		if (strcmp(params[i].name, name) == 0)
@@ -21,8 +21,7 @@ const struct upkeep_param *params_find(const struct upkeep_param *params, size_t
 	return NULL;
 }
 
-const struct upkeep_output *action_output(const struct action_description *action,
-	const char *name)
+const struct upkeep_output *action_output(const struct action_description *action, const char *name)
 {
 	for (size_t i = 0; i < action->decl.output_count; i++)
 		if (strcmp(action->decl.outputs[i].name, name) == 0)
@@ -43,8 +42,8 @@ uint32_t action_changes(const struct upkeep_action *action, const struct value *
 {
 	for (size_t i = 0; i < action->param_count; i++) {
 		const struct upkeep_param *param = &action->params[i];
-		const struct value *value = param->flags & UPKEEP_NO_UNDO
-			? value_get(args, param->name) : NULL;
+		const struct value *value =
+			param->flags & UPKEEP_NO_UNDO ? value_get(args, param->name) : NULL;
 		if (value && !is_default(param, value))
 			return UPKEEP_CHANGES_IRREVERSIBLE;
 	}

@@ -34,16 +34,16 @@ struct plugin_description {
 	size_t action_count;
 };
 
-const struct action_description *description_action(const struct plugin_description *plugin,
-	const char *name);
-const struct upkeep_param *params_find(const struct upkeep_param *params, size_t count,
-	const char *name);
+const struct action_description *description_action(
+	const struct plugin_description *plugin, const char *name);
+const struct upkeep_param *params_find(
+	const struct upkeep_param *params, size_t count, const char *name);
 /* What it changes when it is called with these arguments (a group): IRREVERSIBLE where a
  * parameter with UPKEEP_NO_UNDO has another value than its default.  What is not known yet
  * counts as the default. */
 uint32_t action_changes(const struct upkeep_action *action, const struct value *args);
-const struct upkeep_output *action_output(const struct action_description *action,
-	const char *name);
+const struct upkeep_output *action_output(
+	const struct action_description *action, const char *name);
 
 /* The core's own: exec, graph, confirm.  Params of core.exec and its like are
  * decoded by the engine itself (core/run). */

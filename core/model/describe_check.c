@@ -12,7 +12,7 @@
 #define NEXT "mend the plugin and build it again; upkeep lint plugin FILE.so lists what is wrong"
 #define FLAGS_KNOWN \
 	(UPKEEP_REQUIRED | UPKEEP_NONEMPTY | UPKEEP_GLOBS | UPKEEP_SEARCHED | UPKEEP_NO_UNDO)
-#define ACTION_FLAGS_KNOWN \
+#define ACTION_FLAGS_KNOWN                                                                    \
 	(UPKEEP_STREAM_IN | UPKEEP_STREAM_OUT | UPKEEP_STREAM_IN_NEEDED | UPKEEP_READS_PART | \
 		UPKEEP_RETRY_CONTINUES | UPKEEP_LEAVES_RUNNING | UPKEEP_PLANS_UNKNOWN)
 
@@ -133,7 +133,7 @@ static int check_preset_part(void *data, size_t index, const char *text)
 {
 	const struct upkeep_param *param = data;
 	uint32_t type = param->type & ~UPKEEP_LIST;
-	CLEANUP_ERROR struct error ignored = { 0 };
+	CLEANUP_ERROR struct error ignored = {0};
 	union scalar scalar;
 
 	(void)index;
@@ -159,8 +159,8 @@ static int check_preset(const struct check *check, const struct upkeep_param *pa
 	return 0;
 }
 
-static int check_params(const struct check *check, const struct upkeep_param *params,
-	size_t count, size_t size, unsigned depth);
+static int check_params(const struct check *check, const struct upkeep_param *params, size_t count,
+	size_t size, unsigned depth);
 
 static int check_member(const struct check *check, const struct upkeep_param *param, size_t size)
 {
@@ -169,22 +169,23 @@ static int check_member(const struct check *check, const struct upkeep_param *pa
 
 	if (!type_member(param->type, param->fields_size, &member, &align)) {
 		if (asprintf(&text, "type %u is not known to this host (ABI %u.%u)", param->type,
-			UPKEEP_ABI_MAJOR, UPKEEP_ABI_MINOR) < 0)
+			    UPKEEP_ABI_MAJOR, UPKEEP_ABI_MINOR) < 0)
 			text = NULL;
 		return fault(check, param->name, text ? text : "unknown type");
 	}
 	if (param->offset % align == 0 && param->offset <= size && member <= size - param->offset)
 		return 0;
-	if (asprintf(&text, "a %s at offset %zu (%zu bytes, aligned to %zu) does not lie in its "
-		"struct of %zu bytes", type_name(param->type), param->offset, member, align,
-		size) < 0)
+	if (asprintf(&text,
+		    "a %s at offset %zu (%zu bytes, aligned to %zu) does not lie in its "
+		    "struct of %zu bytes",
+		    type_name(param->type), param->offset, member, align, size) < 0)
 		text = NULL;
 	return fault(check, param->name, text ? text : "lies outside its struct");
 }
 
 /* Only of what could be undone can an argument say that it cannot. */
-static bool no_undo_fits(const struct check *check, const struct upkeep_param *param,
-	unsigned depth)
+static bool no_undo_fits(
+	const struct check *check, const struct upkeep_param *param, unsigned depth)
 {
 	if (!(param->flags & UPKEEP_NO_UNDO))
 		return true;
@@ -192,14 +193,15 @@ static bool no_undo_fits(const struct check *check, const struct upkeep_param *p
 		(param->type == UPKEEP_BOOL || param->type == UPKEEP_CHOICE);
 }
 
-static int check_param(const struct check *check, const struct upkeep_param *param, size_t size,
-	unsigned depth)
+static int check_param(
+	const struct check *check, const struct upkeep_param *param, size_t size, unsigned depth)
 {
 	bool group = (param->type & ~UPKEEP_LIST) == UPKEEP_GROUP;
 	bool choice = (param->type & ~UPKEEP_LIST) == UPKEEP_CHOICE;
 
 	if (!name_is_good(param->name, "_"))
-		return fault(check, param->name, "is not a name of the form [a-z][a-z0-9_]*, "
+		return fault(check, param->name,
+			"is not a name of the form [a-z][a-z0-9_]*, "
 			"up to 63 characters");
 	if (depth == 0 && !check->newer && text_in_words(param->name, UPKEEP_CORE_KEYS))
 		return fault(check, param->name, "is a key of the core; choose another name");
@@ -208,28 +210,32 @@ static int check_param(const struct check *check, const struct upkeep_param *par
 	if (!check->newer && param->flags & ~FLAGS_KNOWN)
 		return fault(check, param->name, "has a flag that its ABI does not have");
 	if (choice != (param->choices && param->choices[0]))
-		return fault(check, param->name, "choices belong to the type CHOICE, and there "
+		return fault(check, param->name,
+			"choices belong to the type CHOICE, and there "
 			"to every parameter");
 	if (group != (param->field_count > 0))
-		return fault(check, param->name, "fields belong to the type GROUP, and there to "
+		return fault(check, param->name,
+			"fields belong to the type GROUP, and there to "
 			"every parameter");
 	if (!no_undo_fits(check, param, depth))
-		return fault(check, param->name, "NO_UNDO belongs to a BOOL or CHOICE with a "
+		return fault(check, param->name,
+			"NO_UNDO belongs to a BOOL or CHOICE with a "
 			"default, of an action whose changes are recorded");
 	int r = check_member(check, param, size);
 	if (r == 0)
 		r = check_preset(check, param);
 	if (r == 0 && group)
-		r = check_params(check, param->fields, param->field_count, param->fields_size,
-			depth + 1);
+		r = check_params(
+			check, param->fields, param->field_count, param->fields_size, depth + 1);
 	return r;
 }
 
-static int check_params(const struct check *check, const struct upkeep_param *params,
-	size_t count, size_t size, unsigned depth)
+static int check_params(const struct check *check, const struct upkeep_param *params, size_t count,
+	size_t size, unsigned depth)
 {
 	if (count > DESCRIBE_PARAMS_MAX || size > DESCRIBE_SIZE_MAX || depth > DESCRIBE_DEPTH_MAX)
-		return error_set(check->err, -EPROTO, NEXT, "plugin \"%s\": %s: %zu parameters in a "
+		return error_set(check->err, -EPROTO, NEXT,
+			"plugin \"%s\": %s: %zu parameters in a "
 			"struct of %zu bytes, %u levels deep; at most %u in %u, %u deep",
 			check->plugin->name, check->table, count, size, depth, DESCRIBE_PARAMS_MAX,
 			DESCRIBE_SIZE_MAX, DESCRIBE_DEPTH_MAX);
@@ -247,14 +253,17 @@ static int check_params(const struct check *check, const struct upkeep_param *pa
 static int check_outputs(const struct check *check, const struct upkeep_action *action)
 {
 	if (action->output_count > DESCRIBE_PARAMS_MAX)
-		return error_set(check->err, -EPROTO, NEXT, "plugin \"%s\": %s: %zu outputs; at most "
-			"%u", check->plugin->name, check->table, action->output_count,
+		return error_set(check->err, -EPROTO, NEXT,
+			"plugin \"%s\": %s: %zu outputs; at most "
+			"%u",
+			check->plugin->name, check->table, action->output_count,
 			DESCRIBE_PARAMS_MAX);
 	for (size_t i = 0; i < action->output_count; i++) {
 		const struct upkeep_output *output = &action->outputs[i];
 		size_t size, align;
 		if (!name_is_good(output->name, "_"))
-			return fault(check, output->name, "is not a name for an output: "
+			return fault(check, output->name,
+				"is not a name for an output: "
 				"[a-z][a-z0-9_]*, up to 63 characters");
 		if (!type_member(output->type, 8, &size, &align) ||
 			(output->type & ~UPKEEP_LIST) == UPKEEP_GROUP || !text_fits(output->about))
@@ -271,7 +280,8 @@ static int check_action(const struct check *check, const struct action_descripti
 	const struct upkeep_action *decl = &action->decl;
 
 	if (!name_is_good(decl->name, "-"))
-		return fault(check, decl->name, "is not a name of the form [a-z][a-z0-9-]*, "
+		return fault(check, decl->name,
+			"is not a name of the form [a-z][a-z0-9-]*, "
 			"up to 63 characters");
 	if (decl->changes > UPKEEP_CHANGES_IRREVERSIBLE)
 		return fault(check, decl->name, "`changes` is none of UPKEEP_CHANGES_*");
@@ -312,19 +322,26 @@ static int check_actions(struct check *check)
 
 int description_check(const struct plugin_description *plugin, struct error *err)
 {
-	struct check check = { .plugin = plugin, .table = "settings", .err = err,
-		.newer = plugin->abi_minor > UPKEEP_ABI_MINOR };
+	struct check check = {.plugin = plugin,
+		.table = "settings",
+		.err = err,
+		.newer = plugin->abi_minor > UPKEEP_ABI_MINOR};
 
 	if (!name_is_good(plugin->name, "-"))
-		return error_set(err, -EPROTO, NEXT, "the plugin's name is not of the form "
+		return error_set(err, -EPROTO, NEXT,
+			"the plugin's name is not of the form "
 			"[a-z][a-z0-9-]*, up to 63 characters");
 	if (!plugin->version || !text_fits(plugin->version) || !text_fits(plugin->about))
-		return error_set(err, -EPROTO, NEXT, "plugin \"%s\" has no version, or a text longer "
-			"than 64 KiB", plugin->name);
+		return error_set(err, -EPROTO, NEXT,
+			"plugin \"%s\" has no version, or a text longer "
+			"than 64 KiB",
+			plugin->name);
 	if (plugin->action_count == 0 || plugin->action_count > DESCRIBE_ACTIONS_MAX)
-		return error_set(err, -EPROTO, NEXT, "plugin \"%s\" has %zu actions; it must have 1 "
-			"to %u", plugin->name, plugin->action_count, DESCRIBE_ACTIONS_MAX);
-	int r = check_params(&check, plugin->settings, plugin->setting_count,
-		plugin->settings_size, 0);
+		return error_set(err, -EPROTO, NEXT,
+			"plugin \"%s\" has %zu actions; it must have 1 "
+			"to %u",
+			plugin->name, plugin->action_count, DESCRIBE_ACTIONS_MAX);
+	int r = check_params(
+		&check, plugin->settings, plugin->setting_count, plugin->settings_size, 0);
 	return r ? r : check_actions(&check);
 }

@@ -12,8 +12,8 @@
 
 /* What one plugin may have at most. */
 #define DESCRIBE_ACTIONS_MAX 256u
-#define DESCRIBE_PARAMS_MAX 256u /* of a table; outputs too */
-#define DESCRIBE_DEPTH_MAX 8u    /* of groups in groups */
+#define DESCRIBE_PARAMS_MAX 256u     /* of a table; outputs too */
+#define DESCRIBE_DEPTH_MAX 8u        /* of groups in groups */
 #define DESCRIBE_SIZE_MAX (1u << 20) /* of an arguments struct, bytes */
 #define DESCRIBE_TEXT_MAX (1u << 16) /* of a name, sentence or manual, bytes */
 

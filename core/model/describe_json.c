@@ -48,8 +48,8 @@ static json_t *params_json(const struct upkeep_param *params, size_t count)
 		set_text(object, "choices", param->choices);
 		set_number(object, "size", (int64_t)param->fields_size);
 		if (param->field_count)
-			json_object_set_new(object, "fields",
-				params_json(param->fields, param->field_count));
+			json_object_set_new(
+				object, "fields", params_json(param->fields, param->field_count));
 		json_array_append_new(array, object);
 	}
 	return array;
@@ -81,8 +81,8 @@ static json_t *action_json(const struct action_description *action)
 	set_number(object, "has", action->has);
 	set_number(object, "size", (int64_t)action->decl.params_size);
 	set_text(object, "manual", action->decl.manual);
-	json_object_set_new(object, "params",
-		params_json(action->decl.params, action->decl.param_count));
+	json_object_set_new(
+		object, "params", params_json(action->decl.params, action->decl.param_count));
 	json_object_set_new(object, "outputs", outputs_json(&action->decl));
 	return object;
 }
@@ -107,8 +107,7 @@ char *description_to_json(const struct plugin_description *plugin)
 	set_number(root, "abi_minor", plugin->abi_minor);
 	set_number(root, "needs_minor", plugin->needs_minor);
 	set_number(root, "size", (int64_t)plugin->settings_size);
-	json_object_set_new(root, "settings",
-		params_json(plugin->settings, plugin->setting_count));
+	json_object_set_new(root, "settings", params_json(plugin->settings, plugin->setting_count));
 	for (size_t i = 0; i < plugin->action_count; i++)
 		json_array_append_new(actions, action_json(&plugin->actions[i]));
 	json_object_set_new(root, "actions", actions);
@@ -153,8 +152,8 @@ static bool get_size(json_t *object, const char *key, size_t *ret)
 	return number >= 0 && number <= DESCRIBE_SIZE_MAX;
 }
 
-static bool read_params(struct reader *reader, json_t *array, const struct upkeep_param **ret,
-	size_t *ret_count);
+static bool read_params(
+	struct reader *reader, json_t *array, const struct upkeep_param **ret, size_t *ret_count);
 
 static bool read_param(struct reader *reader, json_t *object, struct upkeep_param *ret)
 {
@@ -167,12 +166,12 @@ static bool read_param(struct reader *reader, json_t *object, struct upkeep_para
 	return get_size(object, "offset", &ret->offset) && get_u32(object, "type", &ret->type) &&
 		get_u32(object, "flags", &ret->flags) &&
 		get_size(object, "size", &ret->fields_size) &&
-		read_params(reader, json_object_get(object, "fields"), &ret->fields,
-			&ret->field_count);
+		read_params(
+			reader, json_object_get(object, "fields"), &ret->fields, &ret->field_count);
 }
 
-static bool read_params(struct reader *reader, json_t *array, const struct upkeep_param **ret,
-	size_t *ret_count)
+static bool read_params(
+	struct reader *reader, json_t *array, const struct upkeep_param **ret, size_t *ret_count)
 {
 	size_t count = json_array_size(array);
 
@@ -257,9 +256,9 @@ int description_from_json(const char *json, size_t size, struct arena *arena,
 	struct plugin_description *ret, struct error *err)
 {
 	CLEANUP_JSON json_t *root = json_loadb(json, size, 0, NULL);
-	struct reader reader = { .arena = arena };
+	struct reader reader = {.arena = arena};
 
-	*ret = (struct plugin_description){ 0 };
+	*ret = (struct plugin_description){0};
 	if (json_integer_value(json_object_get(root, "format")) != FORMAT)
 		return error_set(err, -EBADMSG, NULL, "this is not the description of a plugin");
 	const char *refused = json_string_value(json_object_get(root, "refused"));

@@ -26,8 +26,8 @@ void nearest_try(struct nearest *nearest, const char *name)
 	}
 }
 
-void nearest_try_words(struct nearest *nearest, const char *words, char *buffer,
-	unsigned buffer_size)
+void nearest_try_words(
+	struct nearest *nearest, const char *words, char *buffer, unsigned buffer_size)
 {
 	char word[64];
 

@@ -33,8 +33,8 @@ static void add_name(struct text *out, const struct frame *frame)
 		text_addf(out, "[%u]", frame->index);
 }
 
-static void __attribute__((format(printf, 4, 5))) fault(struct check *check, struct location at,
-	const char *next, const char *format, ...)
+static void __attribute__((format(printf, 4, 5)))
+fault(struct check *check, struct location at, const char *next, const char *format, ...)
 {
 	struct text CLEANUP_TEXT what = {0};
 	char message[1024];
@@ -72,7 +72,9 @@ static const char *bound_text(uint32_t type, int64_t bound, char *buffer, size_t
 			return buffer;
 		}
 	snprintf(buffer, size, "%lld%s", (long long)bound,
-		type == UPKEEP_PERCENT ? "%" : type == UPKEEP_DURATION ? "ms" : "");
+		type == UPKEEP_PERCENT            ? "%"
+			: type == UPKEEP_DURATION ? "ms"
+						  : "");
 	return buffer;
 }
 
@@ -89,7 +91,8 @@ static bool in_bounds(const struct upkeep_param *param, uint32_t type, const uni
 	switch (type) {
 	case UPKEEP_FLOAT:
 	case UPKEEP_PERCENT:
-		return scalar->real >= (double)param->min && (open || scalar->real <= (double)param->max);
+		return scalar->real >= (double)param->min &&
+			(open || scalar->real <= (double)param->max);
 	case UPKEEP_INT:
 	case UPKEEP_SIZE: /* at most INT64_MAX, so the same */
 	case UPKEEP_DURATION:
@@ -129,8 +132,8 @@ static bool choice_is(const char *choices, const char *word)
 	return false;
 }
 
-static void check_choice(struct check *check, const struct upkeep_param *param,
-	const struct value *value)
+static void check_choice(
+	struct check *check, const struct upkeep_param *param, const struct value *value)
 {
 	struct text CLEANUP_TEXT words = {0};
 	struct nearest nearest = nearest_start(value->string);
@@ -166,8 +169,8 @@ static void check_quoted_number(struct check *check, uint32_t type, const struct
 
 static bool is_unquoted_string(uint32_t type, const struct value *value)
 {
-	bool number = value->kind == VALUE_INT || value->kind == VALUE_FLOAT ||
-		value->kind == VALUE_BOOL;
+	bool number =
+		value->kind == VALUE_INT || value->kind == VALUE_FLOAT || value->kind == VALUE_BOOL;
 
 	return number && (type == UPKEEP_STRING || type >= UPKEEP_PATH);
 }
@@ -193,8 +196,9 @@ static void check_scalar(struct check *check, const struct upkeep_param *param, 
 	bool bare = type == UPKEEP_PATH && param->flags & UPKEEP_SEARCHED &&
 		value->kind == VALUE_STRING && *value->string && !strchr(value->string, '/');
 	if (!bare && scalar_parse(type, value, &scalar, &err) < 0)
-		fault(check, value->at, is_unquoted_string(type, value) ? "put it in quotes" : err.next,
-			"%s", error_what(&err));
+		fault(check, value->at,
+			is_unquoted_string(type, value) ? "put it in quotes" : err.next, "%s",
+			error_what(&err));
 	else if (!bare && has_bounds(param) && !in_bounds(param, type, &scalar))
 		report_bounds(check, param, type, value);
 	else if (type == UPKEEP_CHOICE)
@@ -221,8 +225,8 @@ static void check_program(struct check *check, const struct value *value)
 			value->string);
 }
 
-static void check_list(struct check *check, const struct upkeep_param *param,
-	const struct value *value)
+static void check_list(
+	struct check *check, const struct upkeep_param *param, const struct value *value)
 {
 	struct frame item = {.outer = check->frame};
 
@@ -276,8 +280,7 @@ static void check_unknown(struct check *check, const struct upkeep_param *params
 	fault(check, member->at, next, "is unknown");
 }
 
-static void check_missing(struct check *check, const struct upkeep_param *param,
-	struct location at)
+static void check_missing(struct check *check, const struct upkeep_param *param, struct location at)
 {
 	struct text CLEANUP_TEXT next = {0};
 

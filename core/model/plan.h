@@ -10,27 +10,27 @@
 #define PLAN_NONE UINT32_MAX
 
 enum {
-	PLAN_WHEN = 1,            /* has a condition: ask before starting */
+	PLAN_WHEN = 1, /* has a condition: ask before starting */
 	PLAN_IGNORE_FAILURE = 2,
 	PLAN_PIVOT = 4,
-	PLAN_LEFT_OUT = 8,        /* by --only, --skip, --start-at: counts as satisfied */
-	PLAN_EMPTY_EACH = 16,     /* skipped; what follows runs */
-	PLAN_CAN_UNDO = 32,       /* has a rollback or its action an undo */
+	PLAN_LEFT_OUT = 8,    /* by --only, --skip, --start-at: counts as satisfied */
+	PLAN_EMPTY_EACH = 16, /* skipped; what follows runs */
+	PLAN_CAN_UNDO = 32,   /* has a rollback or its action an undo */
 };
 
 /* What `decide` needs of a task; 1,000,000 of them are usual in tests.  Every edge is
  * in both lists.  No task without run_if needs one with it; the members of a gang agree
  * in run_if and in PLAN_LEFT_OUT. */
 struct plan_task {
-	uint32_t gang;           /* index into plan.gangs */
+	uint32_t gang;              /* index into plan.gangs */
 	uint32_t needs, need_count; /* predecessors: plan.edges[needs ...] */
 	uint32_t nexts, next_count; /* successors: plan.edges[nexts ...] */
-	uint32_t source;         /* the task whose stream it reads, or PLAN_NONE */
-	uint32_t duration_ms;    /* remembered by the journal; 0: unknown */
-	uint32_t detail;         /* index into plan.details, or PLAN_NONE in simulations */
-	uint8_t run_if;          /* enum run_if */
-	uint8_t flags;           /* PLAN_* */
-	uint8_t changes;         /* UPKEEP_CHANGES_* */
+	uint32_t source;            /* the task whose stream it reads, or PLAN_NONE */
+	uint32_t duration_ms;       /* remembered by the journal; 0: unknown */
+	uint32_t detail;            /* index into plan.details, or PLAN_NONE in simulations */
+	uint8_t run_if;             /* enum run_if */
+	uint8_t flags;              /* PLAN_* */
+	uint8_t changes;            /* UPKEEP_CHANGES_* */
 	uint8_t unused;
 };
 
@@ -52,12 +52,12 @@ struct plan_resource {
 struct plan_detail {
 	const char *name; /* "task", "task/sub", "task[2]" */
 	const struct task *task;
-	const char *prefix;      /* of the subgraph it lies in: "task/" or "" */
-	const struct value *params; /* the parameters its ${param.*} mean (a group) */
-	const struct value *each;   /* ${each}, or NULL */
-	const struct graph *graph;  /* the graph that it was written in */
+	const char *prefix;              /* of the subgraph it lies in: "task/" or "" */
+	const struct value *params;      /* the parameters its ${param.*} mean (a group) */
+	const struct value *each;        /* ${each}, or NULL */
+	const struct graph *graph;       /* the graph that it was written in */
 	const struct plan_detail *outer; /* of the core.graph task it lies in (whose `when`
-	                             * holds for it too), or NULL */
+	                                  * holds for it too), or NULL */
 };
 
 struct plan {
@@ -77,7 +77,7 @@ struct plan {
 	struct plan_detail *details;
 	struct map index; /* name → task; a task with `each` under its plain name is not here */
 	uint8_t on_failure, running; /* of the graph */
-	bool locks_at_start; /* some task has a lock and can be undone */
+	bool locks_at_start;         /* some task has a lock and can be undone */
 };
 
 #endif

@@ -58,8 +58,10 @@ const char *type_form(uint32_t type)
 	uint32_t scalar = type & ~UPKEEP_LIST;
 
 	if (type & UPKEEP_LIST)
-		return scalar == UPKEEP_GROUP ? "a list of groups ( { ... }, ... )" : "a list [ ... ]";
-	return scalar >= UPKEEP_STRING && scalar <= UPKEEP_GROUP ? forms[scalar] : "of a known type";
+		return scalar == UPKEEP_GROUP ? "a list of groups ( { ... }, ... )"
+					      : "a list [ ... ]";
+	return scalar >= UPKEEP_STRING && scalar <= UPKEEP_GROUP ? forms[scalar]
+								 : "of a known type";
 }
 
 /* "must be a size such as ..., got \"x\"": the shape of most messages. */
@@ -111,7 +113,8 @@ static int check_finite(double real, struct error *err)
 static int check_percent(double real, struct error *err)
 {
 	if (!(real >= 0 && real <= 100))
-		return error_set(err, -ERANGE, NULL, "must be between 0%% and 100%%, got %g%%", real);
+		return error_set(
+			err, -ERANGE, NULL, "must be between 0%% and 100%%, got %g%%", real);
 	return 0;
 }
 
@@ -186,7 +189,8 @@ static int parse_duration(const char *text, union scalar *ret, struct error *err
 		int64_t part;
 		if (errno || __builtin_mul_overflow((int64_t)n, (int64_t)unit->factor, &part) ||
 			__builtin_add_overflow(all, part, &all))
-			return error_set(err, -ERANGE, NULL, "is too long a duration: \"%s\"", text);
+			return error_set(
+				err, -ERANGE, NULL, "is too long a duration: \"%s\"", text);
 		s = name + size;
 	}
 	ret->integer = all;
@@ -204,8 +208,8 @@ static bool parse_zone(const char *text, bool *ret_local, int *ret_offset_s)
 		return true;
 	if (*text != '+' && *text != '-')
 		return false;
-	if (sscanf(text + 1, "%2d:%2d%n", &hours, &minutes, &end) != 2 || text[1 + end] || end != 5 ||
-		hours > 14 || minutes > 59 || hours < 0 || minutes < 0)
+	if (sscanf(text + 1, "%2d:%2d%n", &hours, &minutes, &end) != 2 || text[1 + end] ||
+		end != 5 || hours > 14 || minutes > 59 || hours < 0 || minutes < 0)
 		return false;
 	*ret_offset_s = (hours * 60 + minutes) * (*text == '-' ? -60 : 60);
 	return true;
@@ -262,8 +266,9 @@ static bool is_hostport(const char *text)
 	if (!colon || colon == text || !is_port(colon + 1))
 		return false;
 	if (text[0] != '[')
-		return strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-			"0123456789._-") == (size_t)(colon - text);
+		return strspn(text,
+			       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+			       "0123456789._-") == (size_t)(colon - text);
 	size_t size = (size_t)(colon - text);
 	if (size < 3 || size > sizeof host || text[size - 1] != ']')
 		return false;
@@ -295,7 +300,8 @@ static int check_secret(const char *text, struct error *err)
 {
 	if (text_starts(text, "file:") && text[5] == '/')
 		return 0;
-	if (text_starts(text, "env:") && is_word(text + 4, LETTERS) && !isdigit((unsigned char)text[4]))
+	if (text_starts(text, "env:") && is_word(text + 4, LETTERS) &&
+		!isdigit((unsigned char)text[4]))
 		return 0;
 	if (text_starts(text, "credential:") && is_word(text + 11, LETTERS ".-") && text[11] != '.')
 		return 0;
@@ -358,8 +364,8 @@ int scalar_parse_text(uint32_t type, const char *text, union scalar *ret, struct
 	}
 }
 
-static int parse_number(uint32_t type, const struct value *value, union scalar *ret,
-	struct error *err)
+static int parse_number(
+	uint32_t type, const struct value *value, union scalar *ret, struct error *err)
 {
 	bool whole = value->kind == VALUE_INT;
 
@@ -369,16 +375,17 @@ static int parse_number(uint32_t type, const struct value *value, union scalar *
 	if (whole && type == UPKEEP_SIZE && value->integer < 0)
 		return error_set(err, -ERANGE, NULL, "must not be negative, got %lld",
 			(long long)value->integer);
-	if (whole && (type == UPKEEP_INT || type == UPKEEP_SIZE ||
-			     (type == UPKEEP_DURATION && value->integer == 0))) {
+	if (whole &&
+		(type == UPKEEP_INT || type == UPKEEP_SIZE ||
+			(type == UPKEEP_DURATION && value->integer == 0))) {
 		ret->integer = value->integer;
 		return 0;
 	}
 	if (whole)
-		return error_set(err, -EINVAL, NULL, "must be %s, got the number %lld", type_form(type),
-			(long long)value->integer);
-	return error_set(err, -EINVAL, NULL, "must be %s, got the number %g", type_form(type),
-		value->real);
+		return error_set(err, -EINVAL, NULL, "must be %s, got the number %lld",
+			type_form(type), (long long)value->integer);
+	return error_set(
+		err, -EINVAL, NULL, "must be %s, got the number %g", type_form(type), value->real);
 }
 
 int scalar_parse(uint32_t type, const struct value *value, union scalar *ret, struct error *err)

@@ -27,8 +27,8 @@ const struct instance *site_instance(const struct site *site, const char *name)
 	return NULL;
 }
 
-static bool reaches(const struct site *site, const struct graph *graph, const struct graph *other,
-	bool *seen)
+static bool reaches(
+	const struct site *site, const struct graph *graph, const struct graph *other, bool *seen)
 {
 	if (seen[graph - site->graphs])
 		return false;
@@ -36,8 +36,8 @@ static bool reaches(const struct site *site, const struct graph *graph, const st
 	for (uint32_t i = 0; i < graph->task_count; i++) {
 		const struct task *task = &graph->tasks[i];
 		const struct value *name = task->instance ? NULL : value_get(&task->args, "graph");
-		const struct graph *next = name && name->kind == VALUE_STRING
-			? site_graph(site, name->string) : NULL;
+		const struct graph *next =
+			name && name->kind == VALUE_STRING ? site_graph(site, name->string) : NULL;
 		if (next && (next == other || reaches(site, next, other, seen)))
 			return true;
 	}

@@ -15,10 +15,10 @@
 struct instance {
 	const char *name;
 	struct location at;
-	const char *plugin; /* the plugin's name */
-	const char *path;   /* of the .so; NULL where it was not found */
+	const char *plugin;                           /* the plugin's name */
+	const char *path;                             /* of the .so; NULL where it was not found */
 	const struct plugin_description *description; /* NULL where it was refused */
-	struct value settings; /* a group */
+	struct value settings;                        /* a group */
 };
 
 enum run_if { RUN_IF_SUCCESS, RUN_IF_FAILURE, RUN_IF_DONE };
@@ -28,9 +28,9 @@ enum running { RUNNING_CANCEL, RUNNING_FINISH };
 enum on_interrupt { ON_INTERRUPT_AUTO, ON_INTERRUPT_UNDO, ON_INTERRUPT_HOLD, ON_INTERRUPT_RESUME };
 
 struct retry {
-	uint32_t attempts;      /* 1: no retry */
+	uint32_t attempts; /* 1: no retry */
 	int64_t delay_ms, max_delay_ms;
-	double backoff;         /* factor, at least 1 */
+	double backoff; /* factor, at least 1 */
 };
 
 /* 0 means no limit of ours. */
@@ -55,8 +55,8 @@ struct task_options {
 	struct location when_at;
 	struct value each; /* VALUE_NONE: none; a list, or a string (glob or reference) */
 	struct retry retry;
-	int64_t timeout_ms;    /* of an attempt; 0: none */
-	int64_t kill_after_ms; /* TERM to KILL; default 10 s */
+	int64_t timeout_ms;        /* of an attempt; 0: none */
+	int64_t kill_after_ms;     /* TERM to KILL; default 10 s */
 	int64_t confirm_within_ms; /* 0: none */
 	struct name_list locks, pools;
 	const char *run_as, *run_as_group; /* NULL: the caller's */
@@ -76,9 +76,9 @@ extern const struct task_options task_options_plain;
 struct task {
 	const char *name;
 	struct location at;
-	const struct instance *instance; /* NULL for core.* */
+	const struct instance *instance;         /* NULL for core.* */
 	const struct action_description *action; /* NULL only where an error was reported */
-	struct value args; /* a group: every key that is not the core's */
+	struct value args;                       /* a group: every key that is not the core's */
 	struct name_list after;
 	const char *from; /* NULL: none */
 	struct location from_at;
@@ -95,16 +95,16 @@ struct graph_param {
 struct graph {
 	const char *name, *about;
 	struct location at;
-	const char *schedule; /* text, checked; NULL: none */
+	const char *schedule;                               /* text, checked; NULL: none */
 	uint8_t overlap, on_failure, running, on_interrupt; /* their enums */
-	int64_t wait_max_ms; /* 0: no end */
-	int64_t timeout_ms;  /* 0: none */
+	int64_t wait_max_ms;                                /* 0: no end */
+	int64_t timeout_ms;                                 /* 0: none */
 	struct graph_param *params;
 	uint32_t param_count;
 	struct task *tasks;
 	uint32_t task_count;
 	struct map task_index; /* name → index */
-	bool faulty; /* an error was reported in it or in what it uses */
+	bool faulty;           /* an error was reported in it or in what it uses */
 };
 
 struct site {
@@ -120,7 +120,10 @@ struct site {
 	uint32_t instance_count;
 	struct name_list plugin_dirs;
 	struct name_list locks;
-	struct { const char *name; uint32_t places; } *pools;
+	struct {
+		const char *name;
+		uint32_t places;
+	} * pools;
 	uint32_t pool_count;
 	struct graph *graphs; /* in order of files and places */
 	uint32_t graph_count;

@@ -19,9 +19,9 @@ const char *task_state_name(enum task_state state)
 
 const char *task_reason_name(enum task_reason reason)
 {
-	static const char *const names[] = {"", "exit", "timeout", "signal", "post-condition", "start",
-		"protocol", "condition", "up to date", "upstream", "left out", "cancel", "needs a person",
-		"gang"};
+	static const char *const names[] = {"", "exit", "timeout", "signal", "post-condition",
+		"start", "protocol", "condition", "up to date", "upstream", "left out", "cancel",
+		"needs a person", "gang"};
 
 	return NAME_OF(names, reason);
 }
@@ -37,7 +37,8 @@ const char *undo_state_name(enum undo_state state)
 const char *run_state_name(enum run_state state)
 {
 	static const char *const names[] = {"running", "succeeded", "failed clean", "rolling back",
-		"rolled back", "failed partial", "rollback failed", "interrupted", "awaiting confirmation"};
+		"rolled back", "failed partial", "rollback failed", "interrupted",
+		"awaiting confirmation"};
 
 	return NAME_OF(names, state);
 }

@@ -19,7 +19,7 @@ enum task_state {
 /* Why a task failed or was skipped. */
 enum task_reason {
 	REASON_NONE = 0,
-	REASON_EXIT = 1,       /* exit code, or the action said so */
+	REASON_EXIT = 1, /* exit code, or the action said so */
 	REASON_TIMEOUT = 2,
 	REASON_SIGNAL = 3,
 	REASON_POSTCONDITION = 4,
@@ -56,7 +56,7 @@ enum run_state {
 };
 
 /* The words for people and JSON. */
-const char *task_state_name(enum task_state state);   /* "succeeded" */
+const char *task_state_name(enum task_state state);    /* "succeeded" */
 const char *task_reason_name(enum task_reason reason); /* "timeout"; "" for none */
 const char *undo_state_name(enum undo_state state);
 const char *run_state_name(enum run_state state);

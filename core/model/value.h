@@ -70,9 +70,9 @@ const char *type_form(uint32_t type);
 
 /* One scalar after parsing, in the unit of its type (upkeep/plugin.h). */
 union scalar {
-	int64_t integer; /* INT, DURATION (ms), TIME (s), BOOL */
-	uint64_t size;   /* SIZE (bytes) */
-	double real;     /* FLOAT, PERCENT */
+	int64_t integer;    /* INT, DURATION (ms), TIME (s), BOOL */
+	uint64_t size;      /* SIZE (bytes) */
+	double real;        /* FLOAT, PERCENT */
 	const char *string; /* the others; points into the value */
 };
 /* Checks and parses a value against a scalar type (no LIST, no GROUP).  The

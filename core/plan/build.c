@@ -15,14 +15,14 @@ static bool is_known(const struct diagnostics *diagnostics, struct location at, 
 	for (size_t i = 0; i < diagnostics->list.count; i++) {
 		const struct diagnostic *d = &diagnostics->list.items[i];
 		if (d->at.line == at.line && d->at.column == at.column && d->at.file == at.file &&
-		        text_equal(d->what, what))
+			text_equal(d->what, what))
 			return true;
 	}
 	return false;
 }
 
 void build_error(struct build *b, const struct graph *graph, struct location at, const char *next,
-        const char *format, ...)
+	const char *format, ...)
 {
 	CLEANUP_FREE char *what = NULL;
 	va_list ap;
@@ -52,7 +52,7 @@ static void fill_plan(struct build *b)
 		plan->details[t] = b->details.items[t];
 		plan->tasks[t].need_count = plan->tasks[t].next_count = 0;
 	}
-	vec_each (&b->links, link) {
+	vec_each(&b->links, link) {
 		plan->tasks[link->to].need_count++;
 		plan->tasks[link->from].next_count++;
 	}
@@ -63,7 +63,7 @@ static void fill_plan(struct build *b)
 		at += task->need_count + task->next_count;
 		task->need_count = task->next_count = 0;
 	}
-	vec_each (&b->links, link) {
+	vec_each(&b->links, link) {
 		struct plan_task *from = &plan->tasks[link->from], *to = &plan->tasks[link->to];
 		plan->edges[to->needs + to->need_count++] = link->from;
 		plan->edges[from->nexts + from->next_count++] = link->to;
@@ -88,19 +88,19 @@ static int build_all(struct build *b, const struct graph *graph, struct error *e
 }
 
 int plan_build(const struct site *site, const struct graph *graph,
-        const struct plan_options *options, struct plan **ret_plan, struct diagnostics *diagnostics,
-        struct error *err)
+	const struct plan_options *options, struct plan **ret_plan, struct diagnostics *diagnostics,
+	struct error *err)
 {
 	struct plan *plan = base_alloc(sizeof *plan);
 	struct build b = {
-	        .site = site, .options = options, .diagnostics = diagnostics, .plan = plan};
+		.site = site, .options = options, .diagnostics = diagnostics, .plan = plan};
 
 	plan->site = site;
 	plan->graph = graph;
 	plan->on_failure = graph->on_failure;
 	plan->running = graph->running;
 	int r = build_all(&b, graph, err);
-	vec_each (&b.scopes, scope) {
+	vec_each(&b.scopes, scope) {
 		vec_free(&(*scope)->roots);
 		vec_free(&(*scope)->leaves);
 	}

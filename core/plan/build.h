@@ -25,8 +25,8 @@ struct plan_options {
  * go to `diagnostics`; then -EINVAL is returned.  Usage errors (--param, --only)
  * come back as `err` with -ENOENT or -ERANGE.  The caller frees *ret_plan. */
 int plan_build(const struct site *site, const struct graph *graph,
-        const struct plan_options *options, struct plan **ret_plan, struct diagnostics *diagnostics,
-        struct error *err);
+	const struct plan_options *options, struct plan **ret_plan, struct diagnostics *diagnostics,
+	struct error *err);
 void plan_free(struct plan *plan);
 
 /* Replaces every ${...} of `value`: the result is of kinds STRING, INT, ... again.
@@ -42,12 +42,12 @@ struct plan_lookup {
 	                 * other is an error that names it */
 };
 int plan_resolve(const struct plan *plan, const struct plan_detail *detail,
-        const struct value *value, const struct plan_lookup *lookup, struct arena *arena,
-        struct value *ret, struct error *err);
+	const struct value *value, const struct plan_lookup *lookup, struct arena *arena,
+	struct value *ret, struct error *err);
 /* Is the task's `when` (and that of every core.graph around it) true?  1, 0, or a negative errno.
  */
 int plan_when(const struct plan *plan, const struct plan_detail *detail,
-        const struct plan_lookup *lookup, struct error *err);
+	const struct plan_lookup *lookup, struct error *err);
 
 /* The resolved plan as JSON, for the journal: complete enough to make the plan again
  * without the configuration.  Secrets are in it by their names only. */

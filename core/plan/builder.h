@@ -49,34 +49,34 @@ struct build {
 	VEC(struct link) links;
 	VEC(struct use) uses;
 	VEC(struct need) sources; /* of the task at hand */
-	uint32_t *marks, stamp; /* sources that are in already */
-	uint32_t *parents;      /* gangs while they are formed */
+	uint32_t *marks, stamp;   /* sources that are in already */
+	uint32_t *parents;        /* gangs while they are formed */
 	unsigned errors;
 };
 
 void build_error(struct build *build, const struct graph *graph, struct location at,
-        const char *next, const char *format, ...) __attribute__((format(printf, 5, 6)));
+	const char *next, const char *format, ...) __attribute__((format(printf, 5, 6)));
 
 /* parameter.c: --param and defaults → plan.params */
 int parameter_set(struct build *build, const struct graph *graph, struct error *err);
 /* The params of a core.graph task, checked against the graph's. */
 const struct value *parameter_pass(struct build *build, const struct scope *scope,
-        const struct task *task, const struct graph *graph);
+	const struct task *task, const struct graph *graph);
 
 /* expand.c, each.c */
 struct scope *expand_graph(struct build *build, const struct graph *graph, const char *prefix,
-        const struct value *params, const struct plan_detail *outer, struct scope *parent);
+	const struct value *params, const struct plan_detail *outer, struct scope *parent);
 /* The items of the task's `each`. */
 struct value each_items(struct build *build, const struct scope *scope, const struct task *task);
 
 /* link.c: names and references → edges */
 void link_scopes(struct build *build);
 const struct span *link_find(
-        const struct scope *scope, const char *name, size_t size, const struct task **ret_task);
+	const struct scope *scope, const char *name, size_t size, const struct task **ret_task);
 /* Puts the tasks of a span among the sources of the task at hand. */
 void link_source(struct build *build, const struct span *span, const char *use);
 void link_offer(const struct graph *graph, const char *name, char *buffer, unsigned size,
-        const char **ret_question);
+	const char **ret_question);
 
 /* check.c: the references and types of one task */
 void check_task(struct build *build, const struct scope *scope, const struct task *task);

@@ -16,7 +16,7 @@ struct walk {
 static void complain(struct walk *w, struct location at, struct error *err)
 {
 	build_error(w->build, w->scope->graph, at.line ? at : w->task->at, err->next,
-	        "task \"%s\": %s", w->task->name, error_what(err));
+		"task \"%s\": %s", w->task->name, error_what(err));
 }
 
 static int check_param(struct walk *w, const struct piece *piece, uint32_t *ret, struct error *err)
@@ -34,7 +34,7 @@ static int check_param(struct walk *w, const struct piece *piece, uint32_t *ret,
 	for (uint32_t i = 0; i < graph->param_count; i++)
 		nearest_try(&nearest, graph->params[i].name);
 	return error_set(err, -EINVAL, nearest_question(&nearest, buffer, sizeof buffer),
-	        "graph \"%s\" has no parameter \"%s\"", graph->name, name);
+		"graph \"%s\" has no parameter \"%s\"", graph->name, name);
 }
 
 static bool has_run_if(const struct walk *w)
@@ -56,14 +56,14 @@ static int check_run(struct walk *w, const struct piece *piece, uint32_t *ret, s
 	snprintf(name, sizeof name, "%.*s", (int)piece->size, piece->text);
 	if (strcmp(name, "run.verdict") == 0 && !has_run_if(w))
 		return error_set(err, -EINVAL, "add run_if = \"done\" or \"failure\"",
-		        "${run.verdict} is known only to tasks with run_if");
+			"${run.verdict} is known only to tasks with run_if");
 	if (text_in_words(name, "run.id run.stamp run.verdict graph.name host.name"))
 		return 0;
 	struct nearest nearest = nearest_start(name);
 	nearest_try_words(
-	        &nearest, "run.id run.stamp run.verdict graph.name host.name", word, sizeof word);
+		&nearest, "run.id run.stamp run.verdict graph.name host.name", word, sizeof word);
 	return error_set(err, -EINVAL, nearest_question(&nearest, buffer, sizeof buffer),
-	        "there is no ${%s}", name);
+		"there is no ${%s}", name);
 }
 
 static int check_each(struct walk *w, const struct piece *piece, uint32_t *ret, struct error *err)
@@ -73,7 +73,7 @@ static int check_each(struct walk *w, const struct piece *piece, uint32_t *ret, 
 	(void)piece;
 	if (each->kind == VALUE_NONE)
 		return error_set(err, -EINVAL, "give the task an \"each\"",
-		        "${each} means something only in a task with \"each\"");
+			"${each} means something only in a task with \"each\"");
 	*ret = resolve_each_type(w->scope->graph, each);
 	return 0;
 }
@@ -90,11 +90,11 @@ static int check_output(struct walk *w, const struct piece *piece, uint32_t *ret
 	if (!span) {
 		link_offer(w->scope->graph, task, buffer, sizeof buffer, &question);
 		return error_set(err, -EINVAL, question, "${%s.%s} names no task of graph \"%s\"",
-		        task, output, w->scope->graph->name);
+			task, output, w->scope->graph->name);
 	}
 	if (task_is_graph(other))
 		return error_set(err, -EINVAL, "name a task inside it: ${TASK/INNER.OUTPUT}",
-		        "${%s.%s}: a graph has no outputs", task, output);
+			"${%s.%s}: a graph has no outputs", task, output);
 	link_source(w->build, span, arena_copy(&w->build->plan->arena, piece->text, piece->size));
 	if (output_find(other, output, ret)) {
 		*ret |= span->copies ? UPKEEP_LIST : 0;
@@ -104,11 +104,11 @@ static int check_output(struct walk *w, const struct piece *piece, uint32_t *ret
 		return 0;
 	if (task_is_exec(other) && strcmp(output, "stdout") == 0)
 		return error_set(err, -EINVAL, "add capture = \"text\" to it",
-		        "task \"%s\" does not capture its output", task);
+			"task \"%s\" does not capture its output", task);
 	struct nearest nearest = nearest_start(output);
 	output_offer(other, &nearest);
 	return error_set(err, -EINVAL, nearest_question(&nearest, buffer, sizeof buffer),
-	        "task \"%s\" has no output \"%s\"", task, output);
+		"task \"%s\" has no output \"%s\"", task, output);
 }
 
 /* What the reference is, with its task among the sources. */
@@ -147,19 +147,19 @@ static bool type_fits(uint32_t from, uint32_t to)
 }
 
 static int check_fit(const struct piece *piece, uint32_t type, bool alone, uint32_t wanted,
-        const char *key, struct error *err)
+	const char *key, struct error *err)
 {
 	if (alone && type_fits(type, wanted))
 		return 0;
 	if (alone)
 		return error_set(err, -EINVAL, NULL,
-		        "\"%s\" must be of type %s, but ${%.*s} is of type %s", key,
-		        type_name(wanted), (int)piece->size, piece->text,
-		        type ? type_name(type) : "text");
+			"\"%s\" must be of type %s, but ${%.*s} is of type %s", key,
+			type_name(wanted), (int)piece->size, piece->text,
+			type ? type_name(type) : "text");
 	if (type & UPKEEP_LIST || type == UPKEEP_GROUP)
 		return error_set(err, -EINVAL, "let it be the whole value: a value is never split",
-		        "${%.*s} is a %s and cannot stand inside a text", (int)piece->size,
-		        piece->text, type & UPKEEP_LIST ? "list" : "group");
+			"${%.*s} is a %s and cannot stand inside a text", (int)piece->size,
+			piece->text, type & UPKEEP_LIST ? "list" : "group");
 	return 0;
 }
 
@@ -188,7 +188,7 @@ static void walk_string(struct walk *w, const struct value *value, uint32_t want
 
 /* Every reference of a value; `decl` says what it should be (NULL: `wanted`). */
 static void walk_value(struct walk *w, const struct value *value, const struct upkeep_param *decl,
-        uint32_t wanted, const char *key)
+	uint32_t wanted, const char *key)
 {
 	if (!value->has_refs)
 		return;
@@ -199,22 +199,21 @@ static void walk_value(struct walk *w, const struct value *value, const struct u
 	for (uint32_t i = 0; value->kind == VALUE_GROUP && i < value->group.count; i++) {
 		const struct value_member *member = &value->group.members[i];
 		const struct upkeep_param *field =
-		        decl ? params_find(decl->fields, decl->field_count, member->name) : NULL;
+			decl ? params_find(decl->fields, decl->field_count, member->name) : NULL;
 		walk_value(w, &member->value, field, field ? field->type : 0, member->name);
 	}
 }
 
 static void walk_arguments(
-        struct walk *w, const struct value *args, const struct action_description *action)
+	struct walk *w, const struct value *args, const struct action_description *action)
 {
 	if (!args->has_refs || args->kind != VALUE_GROUP)
 		return;
 	for (uint32_t i = 0; i < args->group.count; i++) {
 		const struct value_member *member = &args->group.members[i];
-		const struct upkeep_param *decl =
-		        action ? params_find(action->decl.params, action->decl.param_count,
-		                         member->name)
-		               : NULL;
+		const struct upkeep_param *decl = action
+			? params_find(action->decl.params, action->decl.param_count, member->name)
+			: NULL;
 		walk_value(w, &member->value, decl, decl ? decl->type : 0, member->name);
 	}
 }
@@ -279,12 +278,12 @@ void check_arguments(struct build *b, uint32_t index)
 	for (uint32_t i = 0; i < args->group.count; i++) {
 		const struct value_member *member = &args->group.members[i];
 		const struct upkeep_param *decl = params_find(detail->task->action->decl.params,
-		        detail->task->action->decl.param_count, member->name);
+			detail->task->action->decl.param_count, member->name);
 		struct value value;
 		if (decl && member->value.has_refs && member->value.kind == VALUE_STRING &&
-		        plan_resolve(b->plan, detail, &member->value, &nothing, &b->plan->arena,
-		                &value, NULL) == 0 &&
-		        value.kind != VALUE_UNKNOWN)
+			plan_resolve(b->plan, detail, &member->value, &nothing, &b->plan->arena,
+				&value, NULL) == 0 &&
+			value.kind != VALUE_UNKNOWN)
 			param_check(decl, &value, report_value, &w);
 	}
 }

@@ -32,7 +32,7 @@ struct parser {
 static struct condition *parse_or(struct parser *p);
 
 static struct condition *node_new(
-        struct parser *p, enum node_kind kind, struct condition *left, struct condition *right)
+	struct parser *p, enum node_kind kind, struct condition *left, struct condition *right)
 {
 	struct condition *node = arena_new(p->arena, struct condition);
 
@@ -64,7 +64,7 @@ static int say_unexpected(struct parser *p, const char *wanted)
 	if (!*p->at)
 		return error_set(p->err, -EINVAL, wanted, "the condition ends too early");
 	return error_set(
-	        p->err, -EINVAL, wanted, "the condition is not understood at \"%.20s\"", p->at);
+		p->err, -EINVAL, wanted, "the condition is not understood at \"%.20s\"", p->at);
 }
 
 static int read_string(struct parser *p, struct operand *ret)
@@ -73,7 +73,7 @@ static int read_string(struct parser *p, struct operand *ret)
 
 	if (!end)
 		return error_set(p->err, -EINVAL, "close it with '",
-		        "the string %.20s in the condition is not closed", p->at);
+			"the string %.20s in the condition is not closed", p->at);
 	ret->type = UPKEEP_STRING;
 	ret->text = arena_copy(p->arena, p->at + 1, (size_t)(end - p->at) - 1);
 	p->at = end + 1;
@@ -84,9 +84,10 @@ static int read_string(struct parser *p, struct operand *ret)
 static int read_number(struct parser *p, struct operand *ret)
 {
 	static const uint32_t types[] = {
-	        UPKEEP_INT, UPKEEP_FLOAT, UPKEEP_PERCENT, UPKEEP_DURATION, UPKEEP_SIZE};
-	size_t n = strspn(p->at, "+-.0123456789%abcdefghijklmnopqrstuvwxyz"
-	                         "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+		UPKEEP_INT, UPKEEP_FLOAT, UPKEEP_PERCENT, UPKEEP_DURATION, UPKEEP_SIZE};
+	size_t n = strspn(p->at,
+		"+-.0123456789%abcdefghijklmnopqrstuvwxyz"
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZ");
 	union scalar scalar;
 
 	ret->text = arena_copy(p->arena, p->at, n);
@@ -100,9 +101,9 @@ static int read_number(struct parser *p, struct operand *ret)
 		return 0;
 	}
 	return error_set(p->err, -EINVAL,
-	        "write a number, a size such as 64MiB, a duration such as 5m "
-	        "or a percentage such as 85%; strings stand in '...'",
-	        "\"%s\" in the condition is no number, size, duration or percentage", ret->text);
+		"write a number, a size such as 64MiB, a duration such as 5m "
+		"or a percentage such as 85%; strings stand in '...'",
+		"\"%s\" in the condition is no number, size, duration or percentage", ret->text);
 }
 
 static int read_operand(struct parser *p, struct operand *ret)
@@ -125,8 +126,8 @@ static int read_operand(struct parser *p, struct operand *ret)
 	if (take_word(p, "false"))
 		return 0;
 	return say_unexpected(p,
-	        "an operand is ${...}, a 'string', a number, a size, a duration, true "
-	        "or false");
+		"an operand is ${...}, a 'string', a number, a size, a duration, true "
+		"or false");
 }
 
 static bool read_comparison(struct parser *p, enum comparison *ret)
@@ -135,7 +136,7 @@ static bool read_comparison(struct parser *p, enum comparison *ret)
 		const char *text;
 		enum comparison comparison;
 	} signs[] = {{"==", EQUAL}, {"!=", UNEQUAL}, {"<=", LESS_EQUAL}, {">=", GREATER_EQUAL},
-	        {"<", LESS}, {">", GREATER}};
+		{"<", LESS}, {">", GREATER}};
 
 	skip_space(p);
 	for (size_t i = 0; i < sizeof signs / sizeof signs[0]; i++) {
@@ -180,7 +181,7 @@ static struct condition *parse_not(struct parser *p)
 
 	if (++p->depth > DEEPEST)
 		return error_set(p->err, -EINVAL, "make it simpler",
-		               "the condition is nested too deeply"),
+			       "the condition is nested too deeply"),
 		       NULL;
 	if (take_word(p, "not")) {
 		node = parse_not(p);
@@ -243,7 +244,7 @@ static uint32_t class_of(uint32_t type)
 }
 
 static int operand_type(const struct operand *operand, const struct condition_lookup *lookup,
-        uint32_t *ret, struct error *err)
+	uint32_t *ret, struct error *err)
 {
 	*ret = operand->type;
 	if (!operand->is_reference)
@@ -253,25 +254,27 @@ static int operand_type(const struct operand *operand, const struct condition_lo
 		return r;
 	if (*ret & UPKEEP_LIST || *ret == UPKEEP_GROUP)
 		return error_set(err, -EINVAL, "compare single values",
-		        "${%.*s} is a %s and cannot be compared", (int)operand->piece.size,
-		        operand->piece.text, *ret & UPKEEP_LIST ? "list" : "group");
+			"${%.*s} is a %s and cannot be compared", (int)operand->piece.size,
+			operand->piece.text, *ret & UPKEEP_LIST ? "list" : "group");
 	if (*ret == UPKEEP_SECRET)
 		return error_set(err, -EINVAL, "secrets are for actions alone",
-		        "${%.*s} is a secret and cannot be compared", (int)operand->piece.size,
-		        operand->piece.text);
+			"${%.*s} is a secret and cannot be compared", (int)operand->piece.size,
+			operand->piece.text);
 	return 0;
 }
 
 static bool types_agree(
-        const struct operand *a, uint32_t type_a, const struct operand *b, uint32_t type_b)
+	const struct operand *a, uint32_t type_a, const struct operand *b, uint32_t type_b)
 {
 	if (class_of(type_a) == class_of(type_b))
 		return true;
 	/* a bare number counts bytes; a time is written as a string */
-	return (!b->is_reference && ((type_a == UPKEEP_SIZE && type_b == UPKEEP_INT) ||
-	                                    (type_a == UPKEEP_TIME && type_b == UPKEEP_STRING))) ||
-	       (!a->is_reference && ((type_b == UPKEEP_SIZE && type_a == UPKEEP_INT) ||
-	                                    (type_b == UPKEEP_TIME && type_a == UPKEEP_STRING)));
+	return (!b->is_reference &&
+		       ((type_a == UPKEEP_SIZE && type_b == UPKEEP_INT) ||
+			       (type_a == UPKEEP_TIME && type_b == UPKEEP_STRING))) ||
+		(!a->is_reference &&
+			((type_b == UPKEEP_SIZE && type_a == UPKEEP_INT) ||
+				(type_b == UPKEEP_TIME && type_a == UPKEEP_STRING)));
 }
 
 /* The type in which both sides are read. */
@@ -290,7 +293,7 @@ static const char *type_word(uint32_t type)
 }
 
 static int check_leaf(
-        const struct condition *c, const struct condition_lookup *lookup, struct error *err)
+	const struct condition *c, const struct condition_lookup *lookup, struct error *err)
 {
 	uint32_t a, b;
 	int r = operand_type(&c->operands[0], lookup, &a, err);
@@ -299,24 +302,24 @@ static int check_leaf(
 		return r;
 	if (c->kind == NODE_TRUTH)
 		return a == UPKEEP_BOOL
-		               ? 0
-		               : error_set(err, -EINVAL, "compare it with something",
-		                         "a value of type %s alone is no condition", type_word(a));
+			? 0
+			: error_set(err, -EINVAL, "compare it with something",
+				  "a value of type %s alone is no condition", type_word(a));
 	r = operand_type(&c->operands[1], lookup, &b, err);
 	if (r < 0)
 		return r;
 	if (!types_agree(&c->operands[0], a, &c->operands[1], b))
 		return error_set(err, -EINVAL, "both sides must be of one type",
-		        "the condition compares %s with %s", type_word(a), type_word(b));
+			"the condition compares %s with %s", type_word(a), type_word(b));
 	uint32_t common = common_type(a, b);
 	if (c->comparison > UNEQUAL && (common == UPKEEP_STRING || common == UPKEEP_BOOL))
 		return error_set(err, -EINVAL, "use == or !=", "values of type %s have no order",
-		        type_word(a));
+			type_word(a));
 	return 0;
 }
 
 int condition_check(
-        const struct condition *c, const struct condition_lookup *lookup, struct error *err)
+	const struct condition *c, const struct condition_lookup *lookup, struct error *err)
 {
 	int r;
 
@@ -333,7 +336,7 @@ int condition_check(
 }
 
 static int operand_value(const struct operand *operand, uint32_t type,
-        const struct condition_lookup *lookup, union scalar *ret, struct error *err)
+	const struct condition_lookup *lookup, union scalar *ret, struct error *err)
 {
 	struct value value;
 	int r;
@@ -384,7 +387,7 @@ static bool order_fits(enum comparison comparison, int order)
 }
 
 static int leaf_holds(
-        const struct condition *c, const struct condition_lookup *lookup, struct error *err)
+	const struct condition *c, const struct condition_lookup *lookup, struct error *err)
 {
 	uint32_t types[2] = {UPKEEP_BOOL, UPKEEP_BOOL};
 	unsigned operands = c->kind == NODE_COMPARE ? 2 : 1;
@@ -404,7 +407,7 @@ static int leaf_holds(
 }
 
 int condition_holds(
-        const struct condition *c, const struct condition_lookup *lookup, struct error *err)
+	const struct condition *c, const struct condition_lookup *lookup, struct error *err)
 {
 	int r;
 

@@ -29,9 +29,9 @@ struct condition_lookup {
 };
 /* Do both sides of each comparison have one type? 0, or -EINVAL and a message. */
 int condition_check(const struct condition *condition, const struct condition_lookup *lookup,
-        struct error *err);
+	struct error *err);
 /* 1, 0, or a negative errno. */
 int condition_holds(const struct condition *condition, const struct condition_lookup *lookup,
-        struct error *err);
+	struct error *err);
 
 #endif

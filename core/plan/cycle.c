@@ -16,19 +16,19 @@ static void check_inside(struct build *b)
 			if (need == t || plan->tasks[need].gang != task->gang)
 				continue;
 			build_error(b, plan->details[task->detail].graph,
-			        plan->details[task->detail].task->at,
-			        "take the edge or the stream away",
-			        "tasks in a circle: \"%s\" waits for \"%s\", but a stream joins "
-			        "them and "
-			        "they run at the same time",
-			        plan->details[task->detail].name,
-			        plan->details[plan->tasks[need].detail].name);
+				plan->details[task->detail].task->at,
+				"take the edge or the stream away",
+				"tasks in a circle: \"%s\" waits for \"%s\", but a stream joins "
+				"them and "
+				"they run at the same time",
+				plan->details[task->detail].name,
+				plan->details[plan->tasks[need].detail].name);
 		}
 	}
 }
 
 static uint32_t gang_need(const struct plan *plan, uint32_t gang, uint32_t *left, uint32_t *ret_to,
-        uint32_t *ret_from)
+	uint32_t *ret_from)
 {
 	for (uint32_t m = 0; m < plan->gangs[gang].member_count; m++) {
 		uint32_t t = plan->members[plan->gangs[gang].members + m];
@@ -81,7 +81,7 @@ static void report_cycle(struct build *b, uint32_t *left, uint32_t gang)
 	}
 	const struct plan_detail *detail = &plan->details[plan->tasks[begin].detail];
 	build_error(b, detail->graph, detail->task->at, "take one of these edges away",
-	        "tasks in a circle: %s", text_string(&path));
+		"tasks in a circle: %s", text_string(&path));
 	vec_free(&steps);
 }
 

@@ -17,10 +17,10 @@ static struct value list_of(struct arena *arena, uint32_t count)
 }
 
 static struct value say(struct build *b, const struct scope *scope, const struct task *task,
-        const char *next, const char *what)
+	const char *next, const char *what)
 {
 	build_error(b, scope->graph, task->options->each.at, next, "task \"%s\": \"each\" %s",
-	        task->name, what);
+		task->name, what);
 	return (struct value){.kind = VALUE_LIST};
 }
 
@@ -44,8 +44,8 @@ static struct value expand_glob(struct build *b, const struct value *pattern)
 	struct value list = list_of(&b->plan->arena, (uint32_t)found.gl_pathc);
 	for (size_t i = 0; i < found.gl_pathc; i++)
 		list.list.items[i] = (struct value){.kind = VALUE_STRING,
-		        .at = pattern->at,
-		        .string = arena_string(&b->plan->arena, found.gl_pathv[i])};
+			.at = pattern->at,
+			.string = arena_string(&b->plan->arena, found.gl_pathv[i])};
 	globfree(&found);
 	return list;
 }
@@ -70,10 +70,10 @@ struct value each_items(struct build *b, const struct scope *scope, const struct
 {
 	const struct value *each = &task->options->each;
 	const struct plan_detail here = {.prefix = scope->prefix,
-	        .params = scope->params,
-	        .graph = scope->graph,
-	        .task = task,
-	        .outer = scope->outer};
+		.params = scope->params,
+		.graph = scope->graph,
+		.task = task,
+		.outer = scope->outer};
 	const struct plan_lookup nothing = {0};
 	struct error CLEANUP_ERROR err = {0};
 	struct piece piece;
@@ -81,18 +81,18 @@ struct value each_items(struct build *b, const struct scope *scope, const struct
 
 	if (mentions_output(each))
 		return say(b, scope, task,
-		        "hand the whole list to an action that takes one, such as backup.create's "
-		        "\"paths\"",
-		        "cannot depend on an output: copies are made before anything runs");
+			"hand the whole list to an action that takes one, such as backup.create's "
+			"\"paths\"",
+			"cannot depend on an output: copies are made before anything runs");
 	if (plan_resolve(b->plan, &here, each, &nothing, &b->plan->arena, &value, &err) < 0)
 		return say(b, scope, task, err.next, error_what(&err));
 	bool alone = each->kind == VALUE_STRING && reference_alone(each->string, &piece);
 	if (alone && piece.kind == REFERENCE_PARAM) {
 		const struct graph_param *param =
-		        resolve_param(scope->graph, piece.name, piece.name_size);
+			resolve_param(scope->graph, piece.name, piece.name_size);
 		if (param && !(param->decl.type & UPKEEP_LIST))
 			return say(b, scope, task, "give the parameter a list type",
-			        "names a parameter that is not a list");
+				"names a parameter that is not a list");
 	}
 	if (value.kind == VALUE_LIST)
 		return value;
@@ -100,8 +100,8 @@ struct value each_items(struct build *b, const struct scope *scope, const struct
 		return unknown_items(b);
 	if (value.kind != VALUE_STRING || value.string[0] != '/' || !strpbrk(value.string, "*?["))
 		return say(b, scope, task,
-		        "write a list such as [ \"a\", \"b\" ], \"${param.NAME}\" or "
-		        "\"/dir/*.conf\"",
-		        "is neither a list nor a parameter nor an absolute pattern");
+			"write a list such as [ \"a\", \"b\" ], \"${param.NAME}\" or "
+			"\"/dir/*.conf\"",
+			"is neither a list nor a parameter nor an absolute pattern");
 	return expand_glob(b, &value);
 }

@@ -21,8 +21,8 @@ static uint8_t flags_of(const struct task *task, const struct plan_detail *outer
 	if (options->pivot)
 		flags |= PLAN_PIVOT;
 	if (options->rollback.kind != VALUE_NONE ||
-	        (task->action && task->action->has & ACTION_HAS_UNDO &&
-	                changes != UPKEEP_CHANGES_IRREVERSIBLE))
+		(task->action && task->action->has & ACTION_HAS_UNDO &&
+			changes != UPKEEP_CHANGES_IRREVERSIBLE))
 		flags |= PLAN_CAN_UNDO;
 	return flags;
 }
@@ -33,10 +33,10 @@ static uint8_t changes_of(const struct task *task)
 
 	if (!changes || changes->kind != VALUE_STRING)
 		return (uint8_t)(task->action ? action_changes(&task->action->decl, &task->args)
-		                              : UPKEEP_CHANGES_UNKNOWN);
-	return strcmp(changes->string, "none") == 0           ? UPKEEP_CHANGES_NONE
-	       : strcmp(changes->string, "irreversible") == 0 ? UPKEEP_CHANGES_IRREVERSIBLE
-	                                                      : UPKEEP_CHANGES_UNKNOWN;
+					      : UPKEEP_CHANGES_UNKNOWN);
+	return strcmp(changes->string, "none") == 0            ? UPKEEP_CHANGES_NONE
+		: strcmp(changes->string, "irreversible") == 0 ? UPKEEP_CHANGES_IRREVERSIBLE
+							       : UPKEEP_CHANGES_UNKNOWN;
 }
 
 static uint8_t run_if_of(const struct task *task, const struct plan_detail *outer)
@@ -51,13 +51,13 @@ static uint8_t run_if_of(const struct task *task, const struct plan_detail *oute
 static uint32_t duration_of(const struct build *b, const char *name)
 {
 	int64_t ms =
-	        b->options->duration ? b->options->duration(b->options->duration_data, name) : 0;
+		b->options->duration ? b->options->duration(b->options->duration_data, name) : 0;
 
 	return ms <= 0 ? 0 : ms > UINT32_MAX ? UINT32_MAX : (uint32_t)ms;
 }
 
 static void add_task(struct build *b, struct scope *scope, const struct task *task,
-        const char *name, const struct value *each)
+	const char *name, const struct value *each)
 {
 	struct plan_task *planned = vec_add(&b->tasks);
 	struct plan_detail *detail = vec_add(&b->details);
@@ -69,12 +69,12 @@ static void add_task(struct build *b, struct scope *scope, const struct task *ta
 	planned->flags = flags_of(task, scope->outer, planned->changes);
 	planned->duration_ms = duration_of(b, name);
 	*detail = (struct plan_detail){.name = name,
-	        .task = task,
-	        .prefix = scope->prefix,
-	        .params = scope->params,
-	        .each = each,
-	        .graph = scope->graph,
-	        .outer = scope->outer};
+		.task = task,
+		.prefix = scope->prefix,
+		.params = scope->params,
+		.each = each,
+		.graph = scope->graph,
+		.outer = scope->outer};
 	map_put(&b->plan->index, name, (uint32_t)b->tasks.count - 1);
 }
 
@@ -84,13 +84,13 @@ static const char *name_in(struct build *b, const struct scope *scope, const cha
 }
 
 static void expand_copies(
-        struct build *b, struct scope *scope, const struct task *task, const char *name)
+	struct build *b, struct scope *scope, const struct task *task, const char *name)
 {
 	struct value items = each_items(b, scope, task);
 
 	for (uint32_t i = 0; i < items.list.count; i++)
 		add_task(b, scope, task, arena_printf(&b->plan->arena, "%s[%" PRIu32 "]", name, i),
-		        &items.list.items[i]);
+			&items.list.items[i]);
 	if (items.list.count)
 		return;
 	add_task(b, scope, task, name, NULL);
@@ -99,7 +99,7 @@ static void expand_copies(
 
 /* a → b → a: the graph is already being inlined. */
 static bool is_recursive(
-        struct build *b, struct scope *scope, const struct task *task, const struct graph *graph)
+	struct build *b, struct scope *scope, const struct task *task, const struct graph *graph)
 {
 	struct text CLEANUP_TEXT path = {0};
 	const struct scope *up = scope;
@@ -114,7 +114,7 @@ static bool is_recursive(
 		free(rest);
 	}
 	build_error(b, scope->graph, task->at, "a graph cannot run inside itself",
-	        "task \"%s\": graphs in a circle: %s", task->name, text_string(&path));
+		"task \"%s\": graphs in a circle: %s", task->name, text_string(&path));
 	return true;
 }
 
@@ -128,8 +128,8 @@ static const struct graph *find_graph(struct build *b, struct scope *scope, cons
 		return NULL; /* config has said so */
 	if (name->has_refs) {
 		build_error(b, scope->graph, name->at, "write the name itself",
-		        "task \"%s\": the graph to run must be named without references",
-		        task->name);
+			"task \"%s\": the graph to run must be named without references",
+			task->name);
 		return NULL;
 	}
 	const struct graph *graph = site_graph(b->site, name->string);
@@ -139,7 +139,7 @@ static const struct graph *find_graph(struct build *b, struct scope *scope, cons
 	for (uint32_t i = 0; i < b->site->graph_count; i++)
 		nearest_try(&nearest, b->site->graphs[i].name);
 	build_error(b, scope->graph, name->at, nearest_question(&nearest, buffer, sizeof buffer),
-	        "task \"%s\": there is no graph \"%s\"", task->name, name->string);
+		"task \"%s\": there is no graph \"%s\"", task->name, name->string);
 	return NULL;
 }
 
@@ -147,50 +147,50 @@ static const struct graph *find_graph(struct build *b, struct scope *scope, cons
 static void check_graph_keys(struct build *b, struct scope *scope, const struct task *task)
 {
 	const struct task_options *o = task->options;
-	const char *key = o->ignore_failure                ? "ignore_failure"
-	                  : o->retry.attempts > 1          ? "retry"
-	                  : o->timeout_ms                  ? "timeout"
-	                  : o->locks.count                 ? "lock"
-	                  : o->pools.count                 ? "pool"
-	                  : o->pivot                       ? "pivot"
-	                  : o->leaves_running              ? "leaves_running"
-	                  : o->confirm_within_ms           ? "confirm_within"
-	                  : o->run_as || o->run_as_group   ? "run_as"
-	                  : o->has_umask                   ? "umask"
-	                  : o->has_nice                    ? "nice"
-	                  : o->env.kind != VALUE_NONE      ? "env"
-	                  : o->cwd                         ? "cwd"
-	                  : o->rollback.kind != VALUE_NONE ? "rollback"
-	                                                   : NULL;
+	const char *key = o->ignore_failure      ? "ignore_failure"
+		: o->retry.attempts > 1          ? "retry"
+		: o->timeout_ms                  ? "timeout"
+		: o->locks.count                 ? "lock"
+		: o->pools.count                 ? "pool"
+		: o->pivot                       ? "pivot"
+		: o->leaves_running              ? "leaves_running"
+		: o->confirm_within_ms           ? "confirm_within"
+		: o->run_as || o->run_as_group   ? "run_as"
+		: o->has_umask                   ? "umask"
+		: o->has_nice                    ? "nice"
+		: o->env.kind != VALUE_NONE      ? "env"
+		: o->cwd                         ? "cwd"
+		: o->rollback.kind != VALUE_NONE ? "rollback"
+						 : NULL;
 
 	if (key)
 		build_error(b, scope->graph, task->at,
-		        "set it on the tasks of that graph; core.graph takes after, when, each and "
-		        "run_if",
-		        "task \"%s\": core.graph has no \"%s\"", task->name, key);
+			"set it on the tasks of that graph; core.graph takes after, when, each and "
+			"run_if",
+			"task \"%s\": core.graph has no \"%s\"", task->name, key);
 }
 
 static void expand_inner(struct build *b, struct scope *scope, const struct task *task,
-        const struct graph *graph, const char *name, const struct value *each, struct span *span)
+	const struct graph *graph, const char *name, const struct value *each, struct span *span)
 {
 	struct plan_detail *outer = arena_new(&b->plan->arena, struct plan_detail);
 
 	*outer = (struct plan_detail){.name = name,
-	        .task = task,
-	        .prefix = scope->prefix,
-	        .params = scope->params,
-	        .each = each,
-	        .graph = scope->graph,
-	        .outer = scope->outer};
+		.task = task,
+		.prefix = scope->prefix,
+		.params = scope->params,
+		.each = each,
+		.graph = scope->graph,
+		.outer = scope->outer};
 	const struct value *params = parameter_pass(b, scope, task, graph);
 	struct scope *inner = expand_graph(
-	        b, graph, arena_printf(&b->plan->arena, "%s/", name), params, outer, scope);
+		b, graph, arena_printf(&b->plan->arena, "%s/", name), params, outer, scope);
 	inner->next_copy = span->inner;
 	span->inner = inner;
 }
 
 static void expand_subgraph(
-        struct build *b, struct scope *scope, const struct task *task, struct span *span)
+	struct build *b, struct scope *scope, const struct task *task, struct span *span)
 {
 	const struct graph *graph = find_graph(b, scope, task);
 	const char *name = name_in(b, scope, task->name);
@@ -205,8 +205,8 @@ static void expand_subgraph(
 	struct value items = each_items(b, scope, task);
 	for (uint32_t i = 0; i < items.list.count; i++)
 		expand_inner(b, scope, task, graph,
-		        arena_printf(&b->plan->arena, "%s[%" PRIu32 "]", name, i),
-		        &items.list.items[i], span);
+			arena_printf(&b->plan->arena, "%s[%" PRIu32 "]", name, i),
+			&items.list.items[i], span);
 	if (items.list.count)
 		return;
 	/* One task that is skipped: what comes before and after it stays in order. */
@@ -215,16 +215,16 @@ static void expand_subgraph(
 }
 
 struct scope *expand_graph(struct build *b, const struct graph *graph, const char *prefix,
-        const struct value *params, const struct plan_detail *outer, struct scope *parent)
+	const struct value *params, const struct plan_detail *outer, struct scope *parent)
 {
 	struct scope *scope = arena_new(&b->plan->arena, struct scope);
 
 	*scope = (struct scope){.graph = graph,
-	        .prefix = prefix,
-	        .params = params,
-	        .outer = outer,
-	        .parent = parent,
-	        .first = (uint32_t)b->tasks.count};
+		.prefix = prefix,
+		.params = params,
+		.outer = outer,
+		.parent = parent,
+		.first = (uint32_t)b->tasks.count};
 	for (size_t i = 0; i < b->scopes.count; i++)
 		scope->repeated = scope->repeated || b->scopes.items[i]->graph == graph;
 	vec_push(&b->scopes, scope);

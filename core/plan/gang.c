@@ -23,17 +23,17 @@ static void join(uint32_t *parents, uint32_t a, uint32_t b)
 }
 
 static void say(struct build *b, const struct scope *scope, const struct task *task,
-        const char *next, const char *what, const char *other)
+	const char *next, const char *what, const char *other)
 {
 	build_error(b, scope->graph, task->from_at.line ? task->from_at : task->at, next,
-	        "task \"%s\": \"from\" %s \"%s\"", task->name, what, other);
+		"task \"%s\": \"from\" %s \"%s\"", task->name, what, other);
 }
 
 static const char *member_fault(const struct task *task)
 {
 	return task->options->each.kind != VALUE_NONE ? "each"
-	       : task->options->when                  ? "when"
-	                                              : NULL;
+		: task->options->when                 ? "when"
+						      : NULL;
 }
 
 static bool streams(const struct task *task, uint32_t flag)
@@ -42,33 +42,33 @@ static bool streams(const struct task *task, uint32_t flag)
 }
 
 static bool check_ends(struct build *b, const struct scope *scope, const struct task *task,
-        const struct task *source)
+	const struct task *source)
 {
 	const char *name = source->name;
 
 	if (task_is_graph(task) || task_is_graph(source))
 		say(b, scope, task, "join tasks inside one graph", "cannot join a whole graph and",
-		        name);
+			name);
 	else if (member_fault(task) || member_fault(source))
 		say(b, scope, task,
-		        "take it away: tasks joined by a stream start together or not at all",
-		        member_fault(task)               ? member_fault(task)[0] == 'e'
-		                                                   ? "and \"each\" do not go together; it reads"
-		                                                   : "and \"when\" do not go together; it reads"
-		        : member_fault(source)[0] == 'e' ? "names a task with \"each\":"
-		                                         : "names a task with \"when\":",
-		        name);
+			"take it away: tasks joined by a stream start together or not at all",
+			member_fault(task)                       ? member_fault(task)[0] == 'e'
+							      ? "and \"each\" do not go together; it reads"
+							      : "and \"when\" do not go together; it reads"
+				: member_fault(source)[0] == 'e' ? "names a task with \"each\":"
+								 : "names a task with \"when\":",
+			name);
 	else if (!streams(task, UPKEEP_STREAM_IN))
 		say(b, scope, task, "its action reads no stream; use \"after\" for order alone",
-		        "is not for this action; it names", name);
+			"is not for this action; it names", name);
 	else if (!streams(source, UPKEEP_STREAM_OUT))
 		say(b, scope, task,
-		        "the action of that task writes no stream; use \"after\" for order alone",
-		        "names a task without a stream:", name);
+			"the action of that task writes no stream; use \"after\" for order alone",
+			"names a task without a stream:", name);
 	else if (task_is_exec(source) &&
-	         (value_get(&source->args, "stdout") || value_get(&source->args, "capture")))
+		(value_get(&source->args, "stdout") || value_get(&source->args, "capture")))
 		say(b, scope, task, "take \"stdout\" or \"capture\" away from that task",
-		        "names a task whose output goes elsewhere:", name);
+			"names a task whose output goes elsewhere:", name);
 	else
 		return true;
 	return false;
@@ -84,8 +84,8 @@ static void join_task(struct build *b, const struct scope *scope, uint32_t i)
 	if (!task->from) {
 		if (task->action && task->action->decl.flags & UPKEEP_STREAM_IN_NEEDED)
 			build_error(b, scope->graph, task->at, "add from = \"TASK\"",
-			        "task \"%s\": %s needs a stream to read", task->name,
-			        task->action->decl.name);
+				"task \"%s\": %s needs a stream to read", task->name,
+				task->action->decl.name);
 		return;
 	}
 	const struct span *other = link_find(scope, task->from, strlen(task->from), &source);
@@ -98,7 +98,7 @@ static void join_task(struct build *b, const struct scope *scope, uint32_t i)
 		return;
 	if (b->tasks.items[span->first].run_if != b->tasks.items[other->first].run_if)
 		say(b, scope, task, "give both the same run_if",
-		        "joins tasks that run at different times; it names", source->name);
+			"joins tasks that run at different times; it names", source->name);
 	b->tasks.items[span->first].source = other->first;
 	join(b->parents, span->first, other->first);
 }
@@ -151,7 +151,7 @@ static void collect(struct build *b, struct resources *r)
 		for (uint32_t i = 0; i < o->locks.count + o->pools.count; i++) {
 			bool pool = i >= o->locks.count;
 			const char *name =
-			        pool ? o->pools.items[i - o->locks.count] : o->locks.items[i];
+				pool ? o->pools.items[i - o->locks.count] : o->locks.items[i];
 			struct map *map = pool ? &r->pools : &r->locks;
 			uint32_t before = map->count;
 			map_put(map, name, 0);
@@ -159,7 +159,7 @@ static void collect(struct build *b, struct resources *r)
 				continue;
 			struct plan_resource *resource = vec_add(&r->list);
 			*resource = (struct plan_resource){
-			        name, pool ? pool_places(b->site, name) : 1, pool};
+				name, pool ? pool_places(b->site, name) : 1, pool};
 		}
 	}
 	if (r->list.count)
@@ -171,7 +171,7 @@ static void collect(struct build *b, struct resources *r)
 	for (uint32_t i = 0; i < plan->resource_count; i++) {
 		plan->resources[i] = r->list.items[i];
 		map_put(plan->resources[i].is_pool ? &r->pools : &r->locks, plan->resources[i].name,
-		        i);
+			i);
 	}
 }
 
@@ -193,7 +193,7 @@ static int compare_numbers(const void *a, const void *b)
 
 /* The union of the members' locks and pools; the retry of the member with most attempts. */
 static void finish_gang(struct build *b, struct plan_gang *gang, const struct resources *r,
-        struct numbers *taken, struct retries *retries)
+	struct numbers *taken, struct retries *retries)
 {
 	const struct plan *plan = b->plan;
 	uint32_t kept = 0;

@@ -40,7 +40,7 @@ static json_t *pack_group(const struct value *value)
 
 	for (uint32_t i = 0; i < value->group.count; i++)
 		json_object_set_new(group, value->group.members[i].name,
-		        pack_value(&value->group.members[i].value));
+			pack_value(&value->group.members[i].value));
 	return json_pack("{s:o}", "group", group);
 }
 
@@ -50,8 +50,8 @@ static json_t *pack_value(const struct value *value)
 	case VALUE_STRING:
 		/* plain text that looks like a reference stays plain */
 		return !value->has_refs && strstr(value->string, "${")
-		               ? json_pack("{s:o}", "plain", pack_string(value->string))
-		               : pack_string(value->string);
+			? json_pack("{s:o}", "plain", pack_string(value->string))
+			: pack_string(value->string);
 	case VALUE_INT:
 		return json_integer(value->integer);
 	case VALUE_FLOAT:
@@ -99,8 +99,8 @@ static json_t *pack_numbers(const uint32_t *numbers, uint32_t count)
 static json_t *pack_retry(const struct retry *retry)
 {
 	return json_pack("{s:I s:I s:I s:f}", "attempts", (json_int_t)retry->attempts, "delay_ms",
-	        (json_int_t)retry->delay_ms, "max_delay_ms", (json_int_t)retry->max_delay_ms,
-	        "backoff", retry->backoff);
+		(json_int_t)retry->delay_ms, "max_delay_ms", (json_int_t)retry->max_delay_ms,
+		"backoff", retry->backoff);
 }
 
 static json_t *pack_limits(const struct limits *limits)
@@ -233,7 +233,7 @@ static json_t *pack_outers(struct outers *outers)
 		json_t *json = pack_detail(outer);
 		if (outer->outer)
 			set(json, "outer",
-			        json_integer((json_int_t)place_outer(outers, outer->outer)));
+				json_integer((json_int_t)place_outer(outers, outer->outer)));
 		json_array_append_new(list, json);
 	}
 	return list;
@@ -260,7 +260,7 @@ static json_t *pack_gang(const struct plan *plan, uint32_t index)
 
 	if (gang->resource_count)
 		set(json, "resources",
-		        pack_numbers(plan->taken + gang->resources, gang->resource_count));
+			pack_numbers(plan->taken + gang->resources, gang->resource_count));
 	set_number(json, "retry", gang->retry);
 	return json;
 }
@@ -271,9 +271,9 @@ static void set_shared(json_t *all, const struct plan *plan)
 
 	for (uint32_t i = 0; i < plan->resource_count; i++)
 		json_array_append_new(resources,
-		        json_pack("{s:o s:I s:b}", "name", pack_string(plan->resources[i].name),
-		                "places", (json_int_t)plan->resources[i].places, "is_pool",
-		                plan->resources[i].is_pool));
+			json_pack("{s:o s:I s:b}", "name", pack_string(plan->resources[i].name),
+				"places", (json_int_t)plan->resources[i].places, "is_pool",
+				plan->resources[i].is_pool));
 	for (uint32_t i = 0; i < plan->retry_count; i++)
 		json_array_append_new(retries, pack_retry(&plan->retries[i]));
 	set(all, "resources", resources);

@@ -5,7 +5,7 @@
 #include <string.h>
 
 const struct span *link_find(
-        const struct scope *scope, const char *name, size_t size, const struct task **ret_task)
+	const struct scope *scope, const char *name, size_t size, const struct task **ret_task)
 {
 	const char *slash = memchr(name, '/', size);
 	size_t first = slash ? (size_t)(slash - name) : size;
@@ -15,15 +15,14 @@ const struct span *link_find(
 		return NULL;
 	if (slash)
 		return scope->spans[i].inner && !scope->spans[i].copies
-		               ? link_find(scope->spans[i].inner, slash + 1, size - first - 1,
-		                         ret_task)
-		               : NULL;
+			? link_find(scope->spans[i].inner, slash + 1, size - first - 1, ret_task)
+			: NULL;
 	*ret_task = &scope->graph->tasks[i];
 	return &scope->spans[i];
 }
 
 void link_offer(const struct graph *graph, const char *name, char *buffer, unsigned size,
-        const char **ret_question)
+	const char **ret_question)
 {
 	struct nearest nearest = nearest_start(name);
 
@@ -85,23 +84,23 @@ static void link_after(struct build *b, const struct scope *scope, const struct 
 		}
 		link_offer(scope->graph, name, buffer, sizeof buffer, &question);
 		build_error(b, scope->graph, task->after.at[i], question,
-		        "task \"%s\": \"after\" names no task of graph \"%s\": \"%s\"", task->name,
-		        scope->graph->name, name);
+			"task \"%s\": \"after\" names no task of graph \"%s\": \"%s\"", task->name,
+			scope->graph->name, name);
 	}
 }
 
 static void add_link(struct build *b, const struct scope *scope, const struct task *task,
-        uint32_t from, uint32_t to, bool whole)
+	uint32_t from, uint32_t to, bool whole)
 {
 	struct plan_task *tasks = b->tasks.items;
 
 	if (tasks[from].run_if != RUN_IF_SUCCESS && tasks[to].run_if == RUN_IF_SUCCESS) {
 		if (!whole)
 			build_error(b, scope->graph, task->at,
-			        "give this task a run_if, too, or take the edge away",
-			        "task \"%s\" waits for \"%s\", which runs after all others "
-			        "(run_if)",
-			        b->details.items[to].name, b->details.items[from].name);
+				"give this task a run_if, too, or take the edge away",
+				"task \"%s\" waits for \"%s\", which runs after all others "
+				"(run_if)",
+				b->details.items[to].name, b->details.items[from].name);
 		return;
 	}
 	struct link *link = vec_add(&b->links);
@@ -113,7 +112,7 @@ static void add_link(struct build *b, const struct scope *scope, const struct ta
 
 /* Edges from all sources of the task at hand to what it has become. */
 static void link_targets(struct build *b, const struct scope *scope, const struct task *task,
-        const struct span *span, size_t first_use)
+	const struct span *span, size_t first_use)
 {
 	size_t use_end = b->uses.count;
 

@@ -31,7 +31,7 @@ static bool find_declared(const struct task *task, const char *name, uint32_t *r
 	const struct value *outputs = value_get(&task->args, "outputs");
 
 	for (uint32_t i = 0; outputs && outputs->kind == VALUE_LIST && i < outputs->list.count;
-	        i++) {
+		i++) {
 		const struct value *output = &outputs->list.items[i];
 		const char *known = output->kind == VALUE_GROUP ? string_of(output, "name") : NULL;
 		if (!known || strcmp(known, name) != 0)
@@ -50,7 +50,7 @@ bool output_find(const struct task *task, const char *name, uint32_t *ret_type)
 	if (task_is_exec(task) && strcmp(name, "stdout") == 0 && !value_get(&task->args, "capture"))
 		return false;
 	const struct upkeep_output *output =
-	        task->action ? action_output(task->action, name) : NULL;
+		task->action ? action_output(task->action, name) : NULL;
 	if (output)
 		*ret_type = output->type;
 	return output != NULL;
@@ -66,8 +66,8 @@ void output_offer(const struct task *task, struct nearest *nearest)
 		return;
 	for (uint32_t i = 0; i < outputs->list.count; i++) {
 		const char *known = outputs->list.items[i].kind == VALUE_GROUP
-		                            ? string_of(&outputs->list.items[i], "name")
-		                            : NULL;
+			? string_of(&outputs->list.items[i], "name")
+			: NULL;
 		if (known)
 			nearest_try(nearest, known);
 	}

@@ -17,7 +17,7 @@ static void report_fault(void *data, struct location at, const char *what, const
 	struct fault *fault = data;
 
 	build_error(fault->build, fault->graph, at.line ? at : fault->at, next,
-	        "task \"%s\": parameter %s", fault->task, what);
+		"task \"%s\": parameter %s", fault->task, what);
 }
 
 static void keep_fault(void *data, struct location at, const char *what, const char *next)
@@ -42,7 +42,7 @@ static struct value value_of(struct arena *arena, uint32_t type, const char *tex
 		for (uint32_t i = 0; i < count; i++) {
 			size_t n = strcspn(text, ",");
 			value.list.items[i] =
-			        value_of(arena, type & ~UPKEEP_LIST, arena_copy(arena, text, n));
+				value_of(arena, type & ~UPKEEP_LIST, arena_copy(arena, text, n));
 			text += n + (text[n] != 0);
 		}
 		return value;
@@ -59,7 +59,7 @@ static struct value value_of(struct arena *arena, uint32_t type, const char *tex
 }
 
 static const char *nearest_param(
-        const struct graph *graph, const char *name, char *buffer, unsigned size)
+	const struct graph *graph, const char *name, char *buffer, unsigned size)
 {
 	struct nearest nearest = nearest_start(name);
 
@@ -69,24 +69,24 @@ static const char *nearest_param(
 }
 
 static int set_one(struct build *b, const struct graph *graph, const char *text,
-        struct value *given, struct error *err)
+	struct value *given, struct error *err)
 {
 	const char *equals = strchr(text, '=');
 	char buffer[96];
 
 	if (!equals)
 		return error_set(err, -EINVAL, "write --param NAME=VALUE",
-		        "--param \"%s\" has no \"=\"", text);
+			"--param \"%s\" has no \"=\"", text);
 	const char *name = arena_copy(&b->plan->arena, text, (size_t)(equals - text));
 	const struct graph_param *param = resolve_param(graph, name, strlen(name));
 	if (!param)
 		return error_set(err, -ENOENT, nearest_param(graph, name, buffer, sizeof buffer),
-		        "graph \"%s\" has no parameter \"%s\"", graph->name, name);
+			"graph \"%s\" has no parameter \"%s\"", graph->name, name);
 	struct upkeep_param decl = param->decl;
 	struct error CLEANUP_ERROR fault = {0};
 	decl.name = param->name;
 	struct value value =
-	        value_of(&b->plan->arena, decl.type, arena_string(&b->plan->arena, equals + 1));
+		value_of(&b->plan->arena, decl.type, arena_string(&b->plan->arena, equals + 1));
 	if (param_check(&decl, &value, keep_fault, &fault))
 		return error_set(err, -ERANGE, fault.next, "%s", error_what(&fault));
 	given[param - graph->params] = value;
@@ -113,16 +113,16 @@ int parameter_set(struct build *b, const struct graph *graph, struct error *err)
 			continue;
 		if (value->kind == VALUE_NONE)
 			return error_set(err, -ENOENT, "give it with --param NAME=VALUE",
-			        "graph \"%s\" needs a value for its parameter \"%s\"", graph->name,
-			        param->name);
+				"graph \"%s\" needs a value for its parameter \"%s\"", graph->name,
+				param->name);
 		group->group.members[group->group.count++] = (struct value_member){
-		        .name = param->name, .at = param->at, .value = *value};
+			.name = param->name, .at = param->at, .value = *value};
 	}
 	return 0;
 }
 
 static void pass_one(struct build *b, const struct scope *scope, const struct task *task,
-        const struct graph *graph, const struct value_member *member, struct value *given)
+	const struct graph *graph, const struct value_member *member, struct value *given)
 {
 	const struct graph_param *param = resolve_param(graph, member->name, strlen(member->name));
 	struct fault fault = {b, scope->graph, member->at, task->name};
@@ -130,9 +130,9 @@ static void pass_one(struct build *b, const struct scope *scope, const struct ta
 
 	if (!param) {
 		build_error(b, scope->graph, member->at,
-		        nearest_param(graph, member->name, buffer, sizeof buffer),
-		        "task \"%s\": graph \"%s\" has no parameter \"%s\"", task->name,
-		        graph->name, member->name);
+			nearest_param(graph, member->name, buffer, sizeof buffer),
+			"task \"%s\": graph \"%s\" has no parameter \"%s\"", task->name,
+			graph->name, member->name);
 		return;
 	}
 	struct upkeep_param decl = param->decl;
@@ -142,7 +142,7 @@ static void pass_one(struct build *b, const struct scope *scope, const struct ta
 }
 
 const struct value *parameter_pass(struct build *b, const struct scope *scope,
-        const struct task *task, const struct graph *graph)
+	const struct task *task, const struct graph *graph)
 {
 	struct arena *arena = &b->plan->arena;
 	const struct value *params = value_get(&task->args, "params");
@@ -158,12 +158,12 @@ const struct value *parameter_pass(struct build *b, const struct scope *scope,
 		const struct value *value = given[i].kind ? &given[i] : &param->preset;
 		if (value->kind == VALUE_NONE) {
 			build_error(b, scope->graph, task->at, "add it to \"params\"",
-			        "task \"%s\": graph \"%s\" needs a value for its parameter \"%s\"",
-			        task->name, graph->name, param->name);
+				"task \"%s\": graph \"%s\" needs a value for its parameter \"%s\"",
+				task->name, graph->name, param->name);
 			continue;
 		}
 		group->group.members[group->group.count++] = (struct value_member){
-		        .name = param->name, .at = param->at, .value = *value};
+			.name = param->name, .at = param->at, .value = *value};
 	}
 	return group;
 }

@@ -13,8 +13,8 @@ static bool has_only_name_letters(const char *text, size_t size)
 {
 	for (size_t i = 0; i < size; i++)
 		if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_*./",
-		            text[i]) ||
-		        !text[i])
+			    text[i]) ||
+			!text[i])
 			return false;
 	return size > 0;
 }
@@ -25,9 +25,9 @@ static int split(struct piece *piece, struct error *err)
 
 	if (!has_only_name_letters(piece->text, piece->size))
 		return error_set(err, -EINVAL,
-		        "write ${param.NAME}, ${TASK.OUTPUT}, ${run.id} and "
-		        "their like; a plain \"${\" is written \"$${\"",
-		        "\"${%.*s}\" is not a reference", (int)piece->size, piece->text);
+			"write ${param.NAME}, ${TASK.OUTPUT}, ${run.id} and "
+			"their like; a plain \"${\" is written \"$${\"",
+			"\"${%.*s}\" is not a reference", (int)piece->size, piece->text);
 	piece->name = "";
 	piece->name_size = 0;
 	piece->head_size = point ? (size_t)(point - piece->text) : piece->size;
@@ -36,17 +36,17 @@ static int split(struct piece *piece, struct error *err)
 		return 1;
 	if (!point || point == piece->text || point + 1 == piece->text + piece->size)
 		return error_set(err, -EINVAL,
-		        "write ${param.NAME} for a parameter, or "
-		        "${TASK.OUTPUT} for an output",
-		        "\"${%.*s}\" does not say what of it is meant", (int)piece->size,
-		        piece->text);
+			"write ${param.NAME} for a parameter, or "
+			"${TASK.OUTPUT} for an output",
+			"\"${%.*s}\" does not say what of it is meant", (int)piece->size,
+			piece->text);
 	piece->name = point + 1;
 	piece->name_size = piece->size - piece->head_size - 1;
 	piece->kind = is_word(piece, "param") ? REFERENCE_PARAM
-	              : is_word(piece, "run") || is_word(piece, "graph") ||
-	                              is_word(piece, "host") || is_word(piece, "env")
-	                      ? REFERENCE_RUN
-	                      : REFERENCE_OUTPUT;
+		: is_word(piece, "run") || is_word(piece, "graph") || is_word(piece, "host") ||
+			is_word(piece, "env")
+		? REFERENCE_RUN
+		: REFERENCE_OUTPUT;
 	return 1;
 }
 
@@ -67,9 +67,9 @@ int reference_next(const char **cursor, struct piece *ret, struct error *err)
 		end = strchr(at, '}');
 		if (!end)
 			return error_set(err, -EINVAL,
-			        "close it with \"}\", or write \"$${\" for a "
-			        "plain \"${\"",
-			        "the reference \"%.20s\" is not closed", at);
+				"close it with \"}\", or write \"$${\" for a "
+				"plain \"${\"",
+				"the reference \"%.20s\" is not closed", at);
 		ret->is_reference = true;
 		ret->text = at + 2;
 		ret->size = (size_t)(end - at) - 2;

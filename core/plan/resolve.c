@@ -11,7 +11,7 @@ const struct graph_param *resolve_param(const struct graph *graph, const char *n
 {
 	for (uint32_t i = 0; i < graph->param_count; i++)
 		if (strlen(graph->params[i].name) == size &&
-		        memcmp(graph->params[i].name, name, size) == 0)
+			memcmp(graph->params[i].name, name, size) == 0)
 			return &graph->params[i];
 	return NULL;
 }
@@ -23,8 +23,8 @@ uint32_t resolve_each_type(const struct graph *graph, const struct value *each)
 
 	if (each->kind == VALUE_STRING && reference_alone(each->string, &piece)) {
 		param = piece.kind == REFERENCE_PARAM
-		                ? resolve_param(graph, piece.name, piece.name_size)
-		                : NULL;
+			? resolve_param(graph, piece.name, piece.name_size)
+			: NULL;
 		return param ? param->decl.type & ~UPKEEP_LIST : 0;
 	}
 	if (each->kind == VALUE_STRING)
@@ -47,14 +47,13 @@ uint32_t resolve_each_type(const struct graph *graph, const struct value *each)
 
 /* The task that a reference means: by its full name, or the copy [0] of one with `each`. */
 static const struct plan_detail *find_task(const struct plan *plan,
-        const struct plan_detail *detail, const struct piece *piece, uint32_t copy,
-        const char **ret_name, struct arena *arena)
+	const struct plan_detail *detail, const struct piece *piece, uint32_t copy,
+	const char **ret_name, struct arena *arena)
 {
 	const char *name = copy == PLAN_NONE
-	                           ? arena_printf(arena, "%s%.*s", detail->prefix,
-	                                     (int)piece->head_size, piece->text)
-	                           : arena_printf(arena, "%s%.*s[%" PRIu32 "]", detail->prefix,
-	                                     (int)piece->head_size, piece->text, copy);
+		? arena_printf(arena, "%s%.*s", detail->prefix, (int)piece->head_size, piece->text)
+		: arena_printf(arena, "%s%.*s[%" PRIu32 "]", detail->prefix, (int)piece->head_size,
+			  piece->text, copy);
 	uint32_t task = map_get(&plan->index, name);
 
 	*ret_name = name;
@@ -70,7 +69,7 @@ static bool is_empty_each(const struct plan *plan, const char *name)
 
 /* An output's text as a value of its type; a list has one element a line. */
 static int value_from_text(
-        uint32_t type, const char *text, struct arena *arena, struct value *ret, struct error *err)
+	uint32_t type, const char *text, struct arena *arena, struct value *ret, struct error *err)
 {
 	union scalar scalar;
 	uint32_t count = *text != 0;
@@ -84,7 +83,7 @@ static int value_from_text(
 		for (uint32_t i = 0; i < count; i++) {
 			size_t n = strcspn(text, "\n");
 			int r = value_from_text(type & ~UPKEEP_LIST, arena_copy(arena, text, n),
-			        arena, &ret->list.items[i], err);
+				arena, &ret->list.items[i], err);
 			if (r < 0)
 				return r;
 			text += n + (text[n] != 0);
@@ -105,7 +104,7 @@ static int value_from_text(
 }
 
 static int output_of(const struct plan_detail *producer, const char *name, const char *output,
-        const struct plan_lookup *lookup, struct arena *arena, struct value *ret, struct error *err)
+	const struct plan_lookup *lookup, struct arena *arena, struct value *ret, struct error *err)
 {
 	uint32_t type = UPKEEP_STRING;
 	const char *text = lookup->output ? lookup->output(lookup->data, name, output) : NULL;
@@ -113,8 +112,8 @@ static int output_of(const struct plan_detail *producer, const char *name, const
 	output_find(producer->task, output, &type);
 	if (!text && lookup->all_known && !(type & UPKEEP_LIST))
 		return error_set(err, -ENODATA, "let that task write it, or do without it",
-		        "${%s.%s} has no value: task \"%s\" did not write its output \"%s\"",
-		        name, output, name, output);
+			"${%s.%s} has no value: task \"%s\" did not write its output \"%s\"", name,
+			output, name, output);
 	if (!text && !lookup->all_known) {
 		*ret = (struct value){.kind = VALUE_UNKNOWN, .after = name};
 		return 0;
@@ -128,8 +127,8 @@ static int output_of(const struct plan_detail *producer, const char *name, const
 
 /* All copies, as a list. */
 static int outputs_of_copies(const struct plan *plan, const struct plan_detail *detail,
-        const struct piece *piece, const struct plan_lookup *lookup, struct arena *arena,
-        struct value *ret, struct error *err)
+	const struct piece *piece, const struct plan_lookup *lookup, struct arena *arena,
+	struct value *ret, struct error *err)
 {
 	const char *output = arena_copy(arena, piece->name, piece->name_size), *name;
 	uint32_t count = 0;
@@ -153,16 +152,16 @@ static int outputs_of_copies(const struct plan *plan, const struct plan_detail *
 }
 
 static int resolve_output(const struct plan *plan, const struct plan_detail *detail,
-        const struct piece *piece, const struct plan_lookup *lookup, struct arena *arena,
-        struct value *ret, struct error *err)
+	const struct piece *piece, const struct plan_lookup *lookup, struct arena *arena,
+	struct value *ret, struct error *err)
 {
 	const char *name;
 	const struct plan_detail *producer =
-	        find_task(plan, detail, piece, PLAN_NONE, &name, arena);
+		find_task(plan, detail, piece, PLAN_NONE, &name, arena);
 
 	if (producer && !is_empty_each(plan, name))
 		return output_of(producer, name, arena_copy(arena, piece->name, piece->name_size),
-		        lookup, arena, ret, err);
+			lookup, arena, ret, err);
 	const char *copy;
 	if (!producer && !find_task(plan, detail, piece, 0, &copy, arena))
 		return error_set(err, -ENOENT, NULL, "there is no task \"%s\"", name);
@@ -170,8 +169,8 @@ static int resolve_output(const struct plan *plan, const struct plan_detail *det
 }
 
 static int resolve_parameter(const struct plan *plan, const struct plan_detail *detail,
-        const struct piece *piece, const struct plan_lookup *lookup, struct arena *arena,
-        struct value *ret, struct error *err)
+	const struct piece *piece, const struct plan_lookup *lookup, struct arena *arena,
+	struct value *ret, struct error *err)
 {
 	const char *name = arena_copy(arena, piece->name, piece->name_size);
 	const struct value *value = value_get(detail->params, name);
@@ -189,12 +188,12 @@ static int resolve_parameter(const struct plan *plan, const struct plan_detail *
 }
 
 static int resolve_run(const struct plan_detail *detail, const struct piece *piece,
-        const struct plan_lookup *lookup, struct arena *arena, struct value *ret, struct error *err)
+	const struct plan_lookup *lookup, struct arena *arena, struct value *ret, struct error *err)
 {
 	const char *name = arena_copy(arena, piece->text, piece->size);
 	const char *text = strcmp(name, "graph.name") == 0 ? detail->graph->name
-	                   : lookup->run                   ? lookup->run(lookup->data, name)
-	                                                   : NULL;
+		: lookup->run                              ? lookup->run(lookup->data, name)
+							   : NULL;
 
 	if (text)
 		*ret = (struct value){.kind = VALUE_STRING, .string = arena_string(arena, text)};
@@ -202,14 +201,14 @@ static int resolve_run(const struct plan_detail *detail, const struct piece *pie
 		*ret = (struct value){.kind = VALUE_UNKNOWN, .after = ""};
 	else
 		return error_set(err, -ENOENT,
-		        strncmp(name, "env.", 4) == 0 ? "set it where upkeep is started" : NULL,
-		        "${%s} is not set", name);
+			strncmp(name, "env.", 4) == 0 ? "set it where upkeep is started" : NULL,
+			"${%s} is not set", name);
 	return 0;
 }
 
 int resolve_reference(const struct plan *plan, const struct plan_detail *detail,
-        const struct piece *piece, const struct plan_lookup *lookup, struct arena *arena,
-        struct value *ret, struct error *err)
+	const struct piece *piece, const struct plan_lookup *lookup, struct arena *arena,
+	struct value *ret, struct error *err)
 {
 	switch (piece->kind) {
 	case REFERENCE_PARAM:
@@ -218,7 +217,7 @@ int resolve_reference(const struct plan *plan, const struct plan_detail *detail,
 		return resolve_run(detail, piece, lookup, arena, ret, err);
 	case REFERENCE_EACH:
 		*ret = detail->each ? *detail->each
-		                    : (struct value){.kind = VALUE_UNKNOWN, .after = ""};
+				    : (struct value){.kind = VALUE_UNKNOWN, .after = ""};
 		return 0;
 	default:
 		return resolve_output(plan, detail, piece, lookup, arena, ret, err);
@@ -226,7 +225,7 @@ int resolve_reference(const struct plan *plan, const struct plan_detail *detail,
 }
 
 int resolve_type(const struct plan *plan, const struct plan_detail *detail,
-        const struct piece *piece, uint32_t *ret, struct error *err)
+	const struct piece *piece, uint32_t *ret, struct error *err)
 {
 	struct arena arena = {0};
 	const struct graph_param *param;
@@ -241,14 +240,14 @@ int resolve_type(const struct plan *plan, const struct plan_detail *detail,
 		*ret = resolve_each_type(detail->graph, &detail->task->options->each);
 	} else if (piece->kind == REFERENCE_OUTPUT) {
 		const struct plan_detail *found =
-		        find_task(plan, detail, piece, PLAN_NONE, &name, &arena);
+			find_task(plan, detail, piece, PLAN_NONE, &name, &arena);
 		bool copies = !found || is_empty_each(plan, name);
 		if (!found)
 			found = find_task(plan, detail, piece, 0, &name, &arena);
 		const char *output = arena_copy(&arena, piece->name, piece->name_size);
 		if (!found || !output_find(found->task, output, ret))
 			r = error_set(err, -ENOENT, NULL, "${%.*s} names nothing", (int)piece->size,
-			        piece->text);
+				piece->text);
 		else if (copies)
 			*ret |= UPKEEP_LIST;
 	}
@@ -257,8 +256,8 @@ int resolve_type(const struct plan *plan, const struct plan_detail *detail,
 }
 
 static int resolve_string(const struct plan *plan, const struct plan_detail *detail,
-        const struct value *value, const struct plan_lookup *lookup, struct arena *arena,
-        struct value *ret, struct error *err)
+	const struct value *value, const struct plan_lookup *lookup, struct arena *arena,
+	struct value *ret, struct error *err)
 {
 	struct text CLEANUP_TEXT text = {0};
 	const char *cursor = value->string;
@@ -287,14 +286,14 @@ static int resolve_string(const struct plan *plan, const struct plan_detail *det
 		text_adds(&text, value_text(arena, &part));
 	}
 	*ret = (struct value){.kind = VALUE_STRING,
-	        .at = value->at,
-	        .string = arena_copy(arena, text_string(&text), text.size)};
+		.at = value->at,
+		.string = arena_copy(arena, text_string(&text), text.size)};
 	return r;
 }
 
 static int resolve_list(const struct plan *plan, const struct plan_detail *detail,
-        const struct value *value, const struct plan_lookup *lookup, struct arena *arena,
-        struct value *ret, struct error *err)
+	const struct value *value, const struct plan_lookup *lookup, struct arena *arena,
+	struct value *ret, struct error *err)
 {
 	ret->list.items = arena_news(arena, struct value, value->list.count);
 	for (uint32_t i = 0; i < value->list.count; i++) {
@@ -311,15 +310,15 @@ static int resolve_list(const struct plan *plan, const struct plan_detail *detai
 }
 
 static int resolve_group(const struct plan *plan, const struct plan_detail *detail,
-        const struct value *value, const struct plan_lookup *lookup, struct arena *arena,
-        struct value *ret, struct error *err)
+	const struct value *value, const struct plan_lookup *lookup, struct arena *arena,
+	struct value *ret, struct error *err)
 {
 	ret->group.members = arena_news(arena, struct value_member, value->group.count);
 	for (uint32_t i = 0; i < value->group.count; i++) {
 		struct value_member *member = &ret->group.members[i];
 		*member = value->group.members[i];
 		int r = plan_resolve(plan, detail, &value->group.members[i].value, lookup, arena,
-		        &member->value, err);
+			&member->value, err);
 		if (r < 0)
 			return r;
 	}
@@ -327,8 +326,8 @@ static int resolve_group(const struct plan *plan, const struct plan_detail *deta
 }
 
 int plan_resolve(const struct plan *plan, const struct plan_detail *detail,
-        const struct value *value, const struct plan_lookup *lookup, struct arena *arena,
-        struct value *ret, struct error *err)
+	const struct value *value, const struct plan_lookup *lookup, struct arena *arena,
+	struct value *ret, struct error *err)
 {
 	*ret = *value;
 	if (!value->has_refs)
@@ -364,11 +363,11 @@ static int when_value(void *data, const struct piece *piece, struct value *ret, 
 {
 	struct when *when = data;
 	int r = resolve_reference(
-	        when->plan, when->detail, piece, when->lookup, &when->arena, ret, err);
+		when->plan, when->detail, piece, when->lookup, &when->arena, ret, err);
 
 	if (r == 0 && ret->kind == VALUE_UNKNOWN)
 		return error_set(
-		        err, -ENODATA, NULL, "${%.*s} is not known", (int)piece->size, piece->text);
+			err, -ENODATA, NULL, "${%.*s} is not known", (int)piece->size, piece->text);
 	return r;
 }
 
@@ -384,7 +383,7 @@ static int when_holds(struct when *when, struct error *err)
 }
 
 int plan_when(const struct plan *plan, const struct plan_detail *detail,
-        const struct plan_lookup *lookup, struct error *err)
+	const struct plan_lookup *lookup, struct error *err)
 {
 	struct when when = {.plan = plan, .lookup = lookup};
 	int r = 1;

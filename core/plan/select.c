@@ -8,7 +8,7 @@
 /* Marks the tasks of that name: a task of the graph with all its copies or inner tasks,
  * or one by its full name. */
 static int mark_named(
-        struct build *b, const char *option, const char *name, uint8_t *marks, struct error *err)
+	struct build *b, const char *option, const char *name, uint8_t *marks, struct error *err)
 {
 	const struct scope *root = b->scopes.items[0];
 	const struct task *task;
@@ -28,11 +28,11 @@ static int mark_named(
 	for (size_t t = 0; t < b->details.count; t++)
 		nearest_try(&nearest, b->details.items[t].name);
 	return error_set(err, -ENOENT, nearest_question(&nearest, buffer, sizeof buffer),
-	        "%s: graph \"%s\" has no task \"%s\"", option, root->graph->name, name);
+		"%s: graph \"%s\" has no task \"%s\"", option, root->graph->name, name);
 }
 
 static int mark_all(struct build *b, const char *option, const char *const *names, size_t count,
-        uint8_t *marks, struct error *err)
+	uint8_t *marks, struct error *err)
 {
 	int r = 0;
 
@@ -53,7 +53,7 @@ static void mark_needs(const struct plan *plan, uint8_t *marks)
 		const struct plan_gang *gang = &plan->gangs[work.items[--work.count]];
 		for (uint32_t m = 0; m < gang->member_count; m++) {
 			const struct plan_task *task =
-			        &plan->tasks[plan->members[gang->members + m]];
+				&plan->tasks[plan->members[gang->members + m]];
 			for (uint32_t k = 0; k < task->need_count; k++) {
 				uint32_t need = plan->tasks[plan->edges[task->needs + k]].gang;
 				if (marks[need])
@@ -74,13 +74,13 @@ static int check_uses(struct build *b, struct error *err)
 	for (size_t i = 0; i < b->uses.count; i++) {
 		const struct use *use = &b->uses.items[i];
 		if (use->to >= plan->task_count ||
-		        !(plan->tasks[use->from].flags & PLAN_LEFT_OUT) ||
-		        plan->tasks[use->to].flags & PLAN_LEFT_OUT)
+			!(plan->tasks[use->from].flags & PLAN_LEFT_OUT) ||
+			plan->tasks[use->to].flags & PLAN_LEFT_OUT)
 			continue;
 		return error_set(err, -ENOENT, "let that task run, too, or leave both out",
-		        "task \"%s\" uses ${%s}, but \"%s\" is left out",
-		        plan->details[plan->tasks[use->to].detail].name, use->text,
-		        plan->details[plan->tasks[use->from].detail].name);
+			"task \"%s\" uses ${%s}, but \"%s\" is left out",
+			plan->details[plan->tasks[use->to].detail].name, use->text,
+			plan->details[plan->tasks[use->from].detail].name);
 	}
 	return 0;
 }

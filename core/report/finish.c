@@ -18,8 +18,8 @@ static json_t *task_json(struct report *report, uint32_t task)
 {
 	const struct report_state *state = &report->tasks[task];
 	json_t *json = json_pack("{s:s, s:s, s:i, s:I, s:i}", "task", report->options.names[task],
-		"state", task_state_name(state->state), "attempt", (int)state->attempt, "duration_ms",
-		(json_int_t)state->duration_ms, "exit_code", state->exit_code);
+		"state", task_state_name(state->state), "attempt", (int)state->attempt,
+		"duration_ms", (json_int_t)state->duration_ms, "exit_code", state->exit_code);
 
 	if (state->reason != REASON_NONE)
 		json_object_set_new(json, "reason", json_string(task_reason_name(state->reason)));
@@ -32,8 +32,8 @@ static json_t *task_json(struct report *report, uint32_t task)
 }
 
 /* `state` may be no state of a run: "skipped", "busy", "refused". */
-static json_t *run_json(struct report *report, const char *state, enum exit_code code,
-	int64_t duration_ms)
+static json_t *run_json(
+	struct report *report, const char *state, enum exit_code code, int64_t duration_ms)
 {
 	json_t *tasks = json_array(), *warnings = json_array();
 
@@ -43,7 +43,8 @@ static json_t *run_json(struct report *report, const char *state, enum exit_code
 		json_array_append_new(warnings, json_string(*warning));
 	return json_pack("{s:s, s:s, s:s, s:i, s:I, s:o, s:O, s:o}", "run", report->run_id, "graph",
 		report->options.graph, "state", state, "exit_code", (int)code, "duration_ms",
-		(json_int_t)duration_ms, "tasks", tasks, "tables", report->tables, "warnings", warnings);
+		(json_int_t)duration_ms, "tasks", tasks, "tables", report->tables, "warnings",
+		warnings);
 }
 
 static void json_print(json_t *json, struct text *out)
@@ -87,10 +88,10 @@ void finish_refused(struct report *report, enum exit_code code, const char *why,
 	json_print(json, out);
 }
 
-void finish_summary(struct report *report, enum run_state state, int64_t duration_ms,
-	struct text *out)
+void finish_summary(
+	struct report *report, enum run_state state, int64_t duration_ms, struct text *out)
 {
-	uint32_t counts[TASK_UNKNOWN + 1] = { 0 };
+	uint32_t counts[TASK_UNKNOWN + 1] = {0};
 	char duration[HUMAN_SIZE], warnings[32];
 
 	rows_print(report->tables, out);
@@ -156,7 +157,7 @@ static void next_print(const struct report *report, const char *next, struct tex
 void finish_failure(struct report *report, enum run_state state, struct text *out)
 {
 	char below[JOURNAL_PATH_SIZE];
-	CLEANUP_TEXT struct text path = { 0 }, log = { 0 };
+	CLEANUP_TEXT struct text path = {0}, log = {0};
 	uint32_t task = report->failed_task;
 
 	text_addf(out, "%s: run %s %s\n", report->options.graph, report->run_id,

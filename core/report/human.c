@@ -15,7 +15,8 @@ const char *human_bytes(char *buffer, uint64_t bytes)
 	if (unit == 0)
 		snprintf(buffer, HUMAN_SIZE, "%u B", (unsigned)bytes);
 	else
-		snprintf(buffer, HUMAN_SIZE, "%.*f %ciB", value < 99.95 ? 1 : 0, value, units[unit]);
+		snprintf(
+			buffer, HUMAN_SIZE, "%.*f %ciB", value < 99.95 ? 1 : 0, value, units[unit]);
 	return buffer;
 }
 

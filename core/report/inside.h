@@ -38,8 +38,8 @@ void finish_json(struct report *report, enum run_state state, enum exit_code cod
 	int64_t duration_ms, struct text *out);
 void finish_refused(struct report *report, enum exit_code code, const char *why, const char *next,
 	struct text *out);
-void finish_summary(struct report *report, enum run_state state, int64_t duration_ms,
-	struct text *out);
+void finish_summary(
+	struct report *report, enum run_state state, int64_t duration_ms, struct text *out);
 void finish_failure(struct report *report, enum run_state state, struct text *out);
 
 #endif

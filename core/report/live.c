@@ -62,13 +62,15 @@ static void progress_add(struct text *line, const struct report_state *state, in
 	amount_add(line, state->done * 1000 / (uint64_t)ran_ms, state->unit);
 	text_adds(line, "/s");
 	if (state->total > state->done)
-		text_addf(line, "  %s left", human_duration(buffer, (int64_t)((double)ran_ms *
-			(double)(state->total - state->done) / (double)state->done)));
+		text_addf(line, "  %s left",
+			human_duration(buffer,
+				(int64_t)((double)ran_ms * (double)(state->total - state->done) /
+					(double)state->done)));
 }
 
 static void task_draw(struct report *report, uint32_t task, size_t width, struct text *out)
 {
-	CLEANUP_TEXT struct text line = { 0 };
+	CLEANUP_TEXT struct text line = {0};
 	const struct report_state *state = &report->tasks[task];
 	int64_t ran_ms = report->now_ms - state->begun_ms;
 	char buffer[HUMAN_SIZE];
@@ -81,7 +83,7 @@ static void task_draw(struct report *report, uint32_t task, size_t width, struct
 
 void live_draw(struct report *report, struct text *out)
 {
-	CLEANUP_TEXT struct text head = { 0 };
+	CLEANUP_TEXT struct text head = {0};
 	size_t width = terminal_width(report->options.fd), shown = 0;
 
 	text_addf(&head, "%u of %u done, %zu running", report->finished, report->options.task_count,

@@ -26,7 +26,8 @@ static bool is_command(const char *text, const char *at)
 
 static bool is_run(const char *text, const char *at)
 {
-	return text_starts(at, "RUN") && follows(text, at, " ") && (!at[3] || strchr(" ,;:", at[3]));
+	return text_starts(at, "RUN") && follows(text, at, " ") &&
+		(!at[3] || strchr(" ,;:", at[3]));
 }
 
 void next_add(struct text *out, const char *next, const char *given, const char *run_id)
@@ -46,7 +47,7 @@ void next_add(struct text *out, const char *next, const char *given, const char 
 
 char *next_string(const char *next, const char *given, const char *run_id)
 {
-	struct text text = { 0 };
+	struct text text = {0};
 
 	if (!next)
 		return NULL;

@@ -40,7 +40,7 @@ const char *report_color(const struct report *report, enum task_state state)
 
 void report_print(struct report *report, const struct text *text)
 {
-	CLEANUP_TEXT struct text out = { 0 };
+	CLEANUP_TEXT struct text out = {0};
 
 	live_erase(report, &out);
 	text_add(&out, text_string(text), text->size);
@@ -56,7 +56,7 @@ static bool is_silent(const struct report *report)
 
 void report_begin(struct report *report, const char *run_id)
 {
-	CLEANUP_TEXT struct text line = { 0 };
+	CLEANUP_TEXT struct text line = {0};
 	char tasks[32];
 
 	snprintf(report->run_id, sizeof report->run_id, "%s", run_id ? run_id : "");
@@ -133,7 +133,7 @@ void report_task(struct report *report, const struct report_task *task, int64_t 
 	if (to_blame && report->failed_task == UINT32_MAX)
 		report->failed_task = task->index;
 	if (ended && !is_silent(report)) {
-		CLEANUP_TEXT struct text line = { 0 };
+		CLEANUP_TEXT struct text line = {0};
 
 		task_line(report, task->index, &line);
 		report_print(report, &line);
@@ -153,7 +153,7 @@ void report_progress(struct report *report, uint32_t task, uint64_t done, uint64
 
 void report_line(struct report *report, uint32_t task, const char *line)
 {
-	CLEANUP_TEXT struct text out = { 0 };
+	CLEANUP_TEXT struct text out = {0};
 
 	if (is_silent(report))
 		return;
@@ -165,7 +165,7 @@ void report_line(struct report *report, uint32_t task, const char *line)
 
 void report_warning(struct report *report, uint32_t task, const char *text)
 {
-	CLEANUP_TEXT struct text out = { 0 };
+	CLEANUP_TEXT struct text out = {0};
 	bool known = task < report->options.task_count;
 
 	text_addf(&out, "%s%s", known ? report->options.names[task] : "", known ? ": " : "");
@@ -173,7 +173,7 @@ void report_warning(struct report *report, uint32_t task, const char *text)
 	vec_push(&report->warnings, base_string(text_string(&out)));
 	if (is_silent(report))
 		return;
-	CLEANUP_TEXT struct text line = { 0 };
+	CLEANUP_TEXT struct text line = {0};
 	text_addf(&line, "warning   %s\n", text_string(&out));
 	report_print(report, &line);
 }
@@ -185,17 +185,17 @@ void report_row(struct report *report, const char *table, const char *cells)
 
 void report_tick(struct report *report, int64_t now_ms)
 {
-	CLEANUP_TEXT struct text nothing = { 0 };
+	CLEANUP_TEXT struct text nothing = {0};
 
 	report->now_ms = now_ms;
 	if (report->options.terminal && !is_silent(report))
 		report_print(report, &nothing);
 }
 
-void report_end(struct report *report, enum run_state state, enum exit_code code,
-	int64_t duration_ms)
+void report_end(
+	struct report *report, enum run_state state, enum exit_code code, int64_t duration_ms)
 {
-	CLEANUP_TEXT struct text out = { 0 };
+	CLEANUP_TEXT struct text out = {0};
 
 	live_erase(report, &out);
 	report->running.count = 0;
@@ -210,7 +210,7 @@ void report_end(struct report *report, enum run_state state, enum exit_code code
 
 void report_refused(struct report *report, enum exit_code code, const char *why, const char *next)
 {
-	CLEANUP_TEXT struct text out = { 0 };
+	CLEANUP_TEXT struct text out = {0};
 
 	if (!report->options.json)
 		return;

@@ -14,8 +14,8 @@
 struct report;
 
 struct report_options {
-	int fd;         /* where to write; width is asked of it */
-	bool terminal;  /* live view */
+	int fd;        /* where to write; width is asked of it */
+	bool terminal; /* live view */
 	bool color, json, quiet;
 	const char *graph, *state_dir;
 	const char *given; /* options that commands to type next need: " --site FILE"; NULL: none */
@@ -40,8 +40,8 @@ void report_line(struct report *report, uint32_t task, const char *line);
 void report_warning(struct report *report, uint32_t task, const char *text);
 void report_row(struct report *report, const char *table, const char *cells);
 void report_tick(struct report *report, int64_t now_ms);
-void report_end(struct report *report, enum run_state state, enum exit_code code,
-	int64_t duration_ms);
+void report_end(
+	struct report *report, enum run_state state, enum exit_code code, int64_t duration_ms);
 /* No run came about: with JSON the object says so, else nothing. */
 void report_refused(struct report *report, enum exit_code code, const char *why, const char *next);
 void report_free(struct report *report);

@@ -46,7 +46,8 @@ static bool cell_is_number(const json_t *cell)
 {
 	const char *type = json_string_value(json_object_get(cell, "type"));
 
-	return json_is_number(cell) || (type && text_in_words(type, "int size float percent duration"));
+	return json_is_number(cell) ||
+		(type && text_in_words(type, "int size float percent duration"));
 }
 
 /* The columns of all rows, in the order of their coming, each with its first cell. */
@@ -66,13 +67,14 @@ static void heads_make(const json_t *columns, struct text *heads)
 	json_t *cell;
 
 	json_object_foreach((json_t *)columns, name, cell)
-		text_addf(heads, "%s%s%s", heads->size ? "|" : "", cell_is_number(cell) ? ">" : "", name);
+		text_addf(heads, "%s%s%s", heads->size ? "|" : "", cell_is_number(cell) ? ">" : "",
+			name);
 }
 
 static void one_table_print(const char *name, const json_t *rows, struct text *out)
 {
-	CLEANUP_TABLE struct table table = { 0 };
-	CLEANUP_TEXT struct text heads = { 0 };
+	CLEANUP_TABLE struct table table = {0};
+	CLEANUP_TEXT struct text heads = {0};
 	const char *column;
 	json_t *row, *head, *columns = columns_make(rows);
 	size_t i;
@@ -81,7 +83,7 @@ static void one_table_print(const char *name, const json_t *rows, struct text *o
 	table_begin(&table, text_string(&heads));
 	json_array_foreach((json_t *)rows, i, row)
 		json_object_foreach(columns, column, head) {
-			CLEANUP_TEXT struct text cell = { 0 };
+			CLEANUP_TEXT struct text cell = {0};
 			char buffer[HUMAN_SIZE];
 
 			cell_text(json_object_get(row, column), buffer, &cell);

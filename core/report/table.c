@@ -29,7 +29,7 @@ void table_begin(struct table *table, const char *heads)
 
 void table_add(struct table *table, const char *cell)
 {
-	struct text visible = { 0 };
+	struct text visible = {0};
 
 	text_add_visible(&visible, cell ? cell : "-", strlen(cell ? cell : "-"));
 	char *stored = visible.bytes ? text_take(&visible) : base_string("");

@@ -29,8 +29,8 @@ static const char *action_name(struct attempt *attempt)
 	return name;
 }
 
-struct attempt *attempt_new(struct engine *engine, uint32_t task, uint32_t number,
-	struct slot *slot)
+struct attempt *attempt_new(
+	struct engine *engine, uint32_t task, uint32_t number, struct slot *slot)
 {
 	const struct plan_task *planned = &engine->plan->tasks[task];
 	struct attempt *attempt = base_alloc(sizeof *attempt);
@@ -55,8 +55,8 @@ struct attempt *attempt_new(struct engine *engine, uint32_t task, uint32_t numbe
 	return attempt;
 }
 
-int attempt_resolve(struct attempt *attempt, const struct value *value, struct value *ret,
-	struct error *err)
+int attempt_resolve(
+	struct attempt *attempt, const struct value *value, struct value *ret, struct error *err)
 {
 	const struct engine *engine = attempt->engine;
 
@@ -64,8 +64,8 @@ int attempt_resolve(struct attempt *attempt, const struct value *value, struct v
 		*ret = *value;
 		return 0;
 	}
-	return plan_resolve(engine->plan, attempt->detail, value, &engine->lookup, &attempt->arena,
-		ret, err);
+	return plan_resolve(
+		engine->plan, attempt->detail, value, &engine->lookup, &attempt->arena, ret, err);
 }
 
 static int open_slot(struct attempt *attempt, struct error *err)
@@ -127,8 +127,8 @@ static int start_what_it_is(struct attempt *attempt, struct error *err)
 		return program_start(attempt, err);
 	if (strcmp(task->action->decl.name, "confirm") == 0)
 		return confirm_start(attempt, err);
-	return error_set(err, -ENOSYS, NULL, "core.%s cannot be run by itself",
-		task->action->decl.name);
+	return error_set(
+		err, -ENOSYS, NULL, "core.%s cannot be run by itself", task->action->decl.name);
 }
 
 void attempt_launch(struct attempt *attempt)
@@ -144,8 +144,8 @@ void attempt_launch(struct attempt *attempt)
 		attempt_check(attempt);
 }
 
-void attempt_fail(struct attempt *attempt, enum task_reason reason, const char *next,
-	const char *format, ...)
+void attempt_fail(
+	struct attempt *attempt, enum task_reason reason, const char *next, const char *format, ...)
 {
 	CLEANUP_FREE char *text = NULL;
 	va_list ap;
@@ -192,9 +192,10 @@ static void tell_lines(struct attempt *attempt, const char *bytes, size_t size, 
 		size -= n + (end != NULL);
 		if (!end && !last)
 			return;
-		engine_tell(attempt->engine, &(struct run_event){.kind = RUN_EVENT_LOG,
-						     .task = attempt->task,
-						     .text = text_string(&attempt->line)});
+		engine_tell(attempt->engine,
+			&(struct run_event){.kind = RUN_EVENT_LOG,
+				.task = attempt->task,
+				.text = text_string(&attempt->line)});
 		attempt->line.size = 0;
 	}
 }
@@ -312,7 +313,8 @@ static void kill_marked_one(void *data, pid_t pid)
 {
 	struct marked *marked = data;
 
-	if (pid == marked->attempt->pid || workers_include(marked->attempt->engine, pid) || !child_has_variable(pid, marked->attempt->mark))
+	if (pid == marked->attempt->pid || workers_include(marked->attempt->engine, pid) ||
+		!child_has_variable(pid, marked->attempt->mark))
 		return;
 	kill(pid, SIGKILL);
 	marked->found = true;
@@ -425,11 +427,16 @@ static void put_result(struct attempt *attempt)
 	engine->memory[attempt->task].state = (uint8_t)attempt->state;
 	if (attempt->changes != UPKEEP_CHANGES_NONE)
 		engine->results_wait = true;
-	engine_tell(engine, &(struct run_event){.kind = RUN_EVENT_TASK, .task = attempt->task,
-				    .state = attempt->state, .reason = attempt->reason,
-				    .attempt = attempt->number, .exit_code = attempt->exit_code,
-				    .duration_ms = row.ended_ms - row.started_ms,
-				    .text = attempt->message, .next = attempt->next_step});
+	engine_tell(engine,
+		&(struct run_event){.kind = RUN_EVENT_TASK,
+			.task = attempt->task,
+			.state = attempt->state,
+			.reason = attempt->reason,
+			.attempt = attempt->number,
+			.exit_code = attempt->exit_code,
+			.duration_ms = row.ended_ms - row.started_ms,
+			.text = attempt->message,
+			.next = attempt->next_step});
 }
 
 static void attempt_free(struct attempt *attempt)
@@ -485,12 +492,15 @@ static void attempt_over(struct attempt *attempt)
 	}
 	/* Told first, since it knows whether there is something to undo now; nothing is decided
 	 * on it before the result is in the journal. */
-	engine_event(engine, &(struct event){.kind = EVENT_ENDED, .task = attempt->task,
-				     .gang = engine->plan->tasks[attempt->task].gang,
-				     .result = attempt->state, .reason = attempt->reason,
-				     .transient = attempt->transient,
-				     .changed = attempt->changed,
-				     .irreversible = cannot_be_undone(attempt)});
+	engine_event(engine,
+		&(struct event){.kind = EVENT_ENDED,
+			.task = attempt->task,
+			.gang = engine->plan->tasks[attempt->task].gang,
+			.result = attempt->state,
+			.reason = attempt->reason,
+			.transient = attempt->transient,
+			.changed = attempt->changed,
+			.irreversible = cannot_be_undone(attempt)});
 	put_result(attempt);
 	remember_cause(attempt);
 	while (*link != attempt)

@@ -30,8 +30,8 @@ static size_t match_at(const struct blank *blank, const char *bytes, size_t size
 	return longest;
 }
 
-static size_t blank_scan(const struct blank *blank, const char *bytes, size_t size, bool last,
-	struct text *out)
+static size_t blank_scan(
+	const struct blank *blank, const char *bytes, size_t size, bool last, struct text *out)
 {
 	size_t at = 0, clean = 0;
 

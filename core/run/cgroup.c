@@ -270,8 +270,8 @@ bool cgroup_is_populated(struct cgroup *cgroup)
 
 	if (cgroup->dir < 0 || !cgroup->used)
 		return false;
-	ssize_t n = pread(cgroup->events >= 0 ? cgroup->events : cgroup->procs, text,
-		sizeof text - 1, 0);
+	ssize_t n = pread(
+		cgroup->events >= 0 ? cgroup->events : cgroup->procs, text, sizeof text - 1, 0);
 	text[n > 0 ? n : 0] = 0;
 	cgroup->used = n > 0 && (cgroup->events < 0 || strstr(text, "populated 1"));
 	return cgroup->used;
@@ -311,8 +311,7 @@ void cgroup_leave(const struct cgroups *cgroups, struct cgroup *cgroup)
 	cgroup_close(&left);
 }
 
-void cgroup_join(const struct cgroups *cgroups, struct cgroup *cgroup,
-	struct process_spec *spec)
+void cgroup_join(const struct cgroups *cgroups, struct cgroup *cgroup, struct process_spec *spec)
 {
 	if (cgroup->dir < 0)
 		return;
@@ -355,31 +354,35 @@ int cgroup_limit_check(bool processes, struct error *err)
 	if (!path && processes && unified_limits(text_string(&name)))
 		return 0;
 	if (!path)
-		return error_set(err, -ENOTSUP, "remove the limit, or run as root where the "
-						"kernel has that controller",
-			"limits.%s cannot be kept here: no writable cgroup with the controller \"%s\"",
+		return error_set(err, -ENOTSUP,
+			"remove the limit, or run as root where the "
+			"kernel has that controller",
+			"limits.%s cannot be kept here: no writable cgroup with the controller "
+		        "\"%s\"",
 			processes ? "processes" : "memory", controller);
 	rmdir(path);
 	return 0;
 }
 
 /* -ENOTSUP: there is no such controller. */
-static int limit_make(struct cgroup_limit *limit, unsigned which, const char *name,
-	uint64_t value, struct error *err)
+static int limit_make(struct cgroup_limit *limit, unsigned which, const char *name, uint64_t value,
+	struct error *err)
 {
 	char text[32];
 
 	char *path = make_group("cgroup", controllers[which], name);
 	if (!path)
-		return error_set(err, -ENOTSUP, NULL, "no writable cgroup with the controller "
-						      "\"%s\"", controllers[which]);
+		return error_set(err, -ENOTSUP, NULL,
+			"no writable cgroup with the controller "
+			"\"%s\"",
+			controllers[which]);
 	limit->paths[which] = path;
 	CLEANUP_FD int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	snprintf(text, sizeof text, "%llu", (unsigned long long)value);
 	CLEANUP_FD int file = dir < 0 ? -1 : openat(dir, limit_files[which], O_WRONLY | O_CLOEXEC);
 	if (file < 0 || write(file, text, strlen(text)) < 0)
-		return error_set(err, -errno, NULL, "cannot set %s of %s: %m", limit_files[which],
-			path);
+		return error_set(
+			err, -errno, NULL, "cannot set %s of %s: %m", limit_files[which], path);
 	int fd = openat(dir, "cgroup.procs", O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		return error_set(err, -errno, NULL, "cannot open cgroup.procs of %s: %m", path);
@@ -388,8 +391,8 @@ static int limit_make(struct cgroup_limit *limit, unsigned which, const char *na
 }
 
 /* On the group itself; of the members of a gang, which share one, the largest counts. */
-static int limit_unified(const struct cgroups *cgroups, struct cgroup *cgroup, uint64_t processes,
-	struct error *err)
+static int limit_unified(
+	const struct cgroups *cgroups, struct cgroup *cgroup, uint64_t processes, struct error *err)
 {
 	char text[32];
 

@@ -27,14 +27,17 @@ struct cgroups {
 /* One child. */
 struct cgroup {
 	int dir, procs, events; /* -1: none */
-	bool used;    /* something was started in it since it was last seen empty */
-	bool spoiled; /* was killed: from Linux 6.13 on, whatever CLONE_INTO_CGROUP starts in
-	               * a group that was ever killed can be killed too; or it has a limit of its
-	               * own: make it anew */
+	bool used;              /* something was started in it since it was last seen empty */
+	bool spoiled;       /* was killed: from Linux 6.13 on, whatever CLONE_INTO_CGROUP starts in
+	                     * a group that was ever killed can be killed too; or it has a limit of its
+	                     * own: make it anew */
 	uint64_t processes; /* v2: the limit set on it; 0: none */
 	char name[32];
 };
-#define CGROUP_INIT {.dir = -1, .procs = -1, .events = -1}
+#define CGROUP_INIT                                  \
+	{                                            \
+		.dir = -1, .procs = -1, .events = -1 \
+	}
 
 /* Never fails: where nothing is writable the kind is CGROUP_NONE. */
 void cgroups_open(struct cgroups *cgroups, const char *run_id);
@@ -60,8 +63,7 @@ void cgroup_leave(const struct cgroups *cgroups, struct cgroup *cgroup);
 /* Calls back for each process in it. */
 void cgroup_each(const struct cgroup *cgroup, void (*found)(void *data, pid_t pid), void *data);
 /* Asks for a process to be started in it. */
-void cgroup_join(const struct cgroups *cgroups, struct cgroup *cgroup,
-	struct process_spec *spec);
+void cgroup_join(const struct cgroups *cgroups, struct cgroup *cgroup, struct process_spec *spec);
 
 /* A group of the pids or memory controller for one task or worker. */
 struct cgroup_limit {

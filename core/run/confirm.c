@@ -18,7 +18,7 @@ struct confirm {
 	struct attempt *attempt;
 	const char *question;
 	const struct value *items;
-	uint32_t at; /* the item that is asked now */
+	uint32_t at;     /* the item that is asked now */
 	bool introduced; /* the question was shown */
 	struct text line;
 };
@@ -206,7 +206,8 @@ static int open_terminal(struct confirm *confirm)
 	confirm->source.fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (confirm->source.fd < 0) {
 		attempt_fail(attempt, REASON_PERSON,
-			"run it on a terminal, record the answers in a file (answers = FILE), or say "
+			"run it on a terminal, record the answers in a file (answers = FILE), or "
+		        "say "
 			"--yes",
 			"it needs a person: %s", item_text(confirm));
 		return -ENOTTY;

@@ -24,8 +24,11 @@ static void deed_evaluate(struct engine *engine, uint32_t task)
 		return;
 	}
 	engine_warn(engine, task, error_what(&err));
-	engine_event(engine, &(struct event){.kind = EVENT_CONDITION, .task = task,
-				     .result = TASK_FAILED, .reason = REASON_START});
+	engine_event(engine,
+		&(struct event){.kind = EVENT_CONDITION,
+			.task = task,
+			.result = TASK_FAILED,
+			.reason = REASON_START});
 }
 
 static void give_back(struct engine *engine, uint32_t gang, int fd)
@@ -82,11 +85,13 @@ static int take_one(struct engine *engine, uint32_t gang, const struct plan_reso
 static int take_all(struct engine *engine, uint32_t gang, struct error *err)
 {
 	const struct plan *plan = engine->plan;
-	uint32_t count = gang == PLAN_NONE ? plan->resource_count : plan->gangs[gang].resource_count;
+	uint32_t count =
+		gang == PLAN_NONE ? plan->resource_count : plan->gangs[gang].resource_count;
 	int r = 0;
 
 	for (uint32_t i = 0; i < count && r == 0; i++) {
-		uint32_t index = gang == PLAN_NONE ? i : plan->taken[plan->gangs[gang].resources + i];
+		uint32_t index =
+			gang == PLAN_NONE ? i : plan->taken[plan->gangs[gang].resources + i];
 		const struct plan_resource *resource = &plan->resources[index];
 		if (plan->locks_at_start && (gang == PLAN_NONE) == resource->is_pool)
 			continue;
@@ -131,8 +136,8 @@ static bool try_to_take(struct engine *engine, struct waiter waiter)
 		tell_refused(engine, waiter.gang, error_what(&err));
 		return true;
 	}
-	waiter.pause_ms = waiter.pause_ms * 2 < RETRY_LOCK_MAX_MS ? waiter.pause_ms * 2
-								  : RETRY_LOCK_MAX_MS;
+	waiter.pause_ms =
+		waiter.pause_ms * 2 < RETRY_LOCK_MAX_MS ? waiter.pause_ms * 2 : RETRY_LOCK_MAX_MS;
 	waiter.retry_at_ms = engine->now_ms + waiter.pause_ms;
 	vec_push(&engine->waiters, waiter);
 	return false;
@@ -141,7 +146,8 @@ static bool try_to_take(struct engine *engine, struct waiter waiter)
 static void deed_acquire(struct engine *engine, uint32_t gang)
 {
 	int64_t wait_max_ms = engine->plan->graph->wait_max_ms;
-	struct waiter waiter = {.gang = gang, .pause_ms = RETRY_LOCK_MS / 2,
+	struct waiter waiter = {.gang = gang,
+		.pause_ms = RETRY_LOCK_MS / 2,
 		.until_ms = wait_max_ms ? engine->now_ms + wait_max_ms : INT64_MAX};
 
 	if (engine->options->plan_only)
@@ -204,9 +210,12 @@ static void put_intent(struct engine *engine, const struct attempt *attempt)
 	};
 	journal_put_task(engine->journal, &row);
 	engine->memory[attempt->task].state = TASK_RUNNING;
-	engine_tell(engine, &(struct run_event){.kind = RUN_EVENT_TASK, .task = attempt->task,
-				    .state = TASK_RUNNING, .attempt = attempt->number,
-				    .exit_code = -1});
+	engine_tell(engine,
+		&(struct run_event){.kind = RUN_EVENT_TASK,
+			.task = attempt->task,
+			.state = TASK_RUNNING,
+			.attempt = attempt->number,
+			.exit_code = -1});
 }
 
 static void deed_start(struct engine *engine, uint32_t gang, uint32_t number)
@@ -279,10 +288,14 @@ static void deed_settle(struct engine *engine, const struct decision *decision)
 	row.action = action;
 	journal_put_task(engine->journal, &row);
 	memory->state = (uint8_t)decision->state;
-	engine_tell(engine, &(struct run_event){.kind = RUN_EVENT_TASK, .task = decision->task,
-				    .state = decision->state, .reason = decision->reason,
-				    .attempt = decision->attempt, .exit_code = -1,
-				    .text = row.message});
+	engine_tell(engine,
+		&(struct run_event){.kind = RUN_EVENT_TASK,
+			.task = decision->task,
+			.state = decision->state,
+			.reason = decision->reason,
+			.attempt = decision->attempt,
+			.exit_code = -1,
+			.text = row.message});
 }
 
 void deed_carry_out(struct engine *engine, const struct decision *decision)

@@ -13,8 +13,8 @@
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 
-#define KEEP_RUNS 100         /* of each graph, and all that can still be undone */
-#define LAZY_MS 100           /* results of tasks that change nothing may lag so long */
+#define KEEP_RUNS 100 /* of each graph, and all that can still be undone */
+#define LAZY_MS 100   /* results of tasks that change nothing may lag so long */
 #define SIGNALS_ARE_ONE_MS 200
 #define TICK_MS 100
 #define LARGE_BYTES (256 << 10)
@@ -55,8 +55,8 @@ void engine_warn(struct engine *engine, uint32_t task, const char *text)
 {
 	engine->warnings++;
 	journal_add_warning(engine->journal, task, text);
-	engine_tell(engine,
-		&(struct run_event){.kind = RUN_EVENT_WARNING, .task = task, .text = text});
+	engine_tell(
+		engine, &(struct run_event){.kind = RUN_EVENT_WARNING, .task = task, .text = text});
 }
 
 const char *engine_time_limit(struct engine *engine)
@@ -79,8 +79,11 @@ static void engine_break(struct engine *engine, const struct error *err)
 	engine->broken = true;
 	free(engine->cause);
 	engine->cause = base_string(error_what(err));
-	engine_tell(engine, &(struct run_event){.kind = RUN_EVENT_WARNING, .task = PLAN_NONE,
-				    .text = engine->cause, .next = err->next});
+	engine_tell(engine,
+		&(struct run_event){.kind = RUN_EVENT_WARNING,
+			.task = PLAN_NONE,
+			.text = engine->cause,
+			.next = err->next});
 	engine_event(engine, &(struct event){.kind = EVENT_CANCEL});
 }
 
@@ -381,14 +384,21 @@ static enum exit_code end_run(struct engine *engine)
 	run.exit_code = engine->exit_code;
 	run.cause = engine->cause;
 	journal_end_run(engine->journal, &run);
-	if (engine_flush(engine, engine->graph_synced && !engine->options->plan_only ? JOURNAL_SYNC : JOURNAL_LAZY) < 0)
+	if (engine_flush(engine,
+		    engine->graph_synced && !engine->options->plan_only ? JOURNAL_SYNC
+									: JOURNAL_LAZY) < 0)
 		engine->exit_code = EXIT_JOURNAL;
 	struct journal_counts counts = journal_counts(engine->journal);
-	engine_tell(engine, &(struct run_event){.kind = RUN_EVENT_END, .task = PLAN_NONE,
-				    .done = counts.commits, .total = counts.syncs,
-				    .run_state = engine->run_state, .code = engine->exit_code,
-				    .exit_code = engine->exit_code, .text = engine->cause,
-				    .duration_ms = run.ended_ms - run.started_ms});
+	engine_tell(engine,
+		&(struct run_event){.kind = RUN_EVENT_END,
+			.task = PLAN_NONE,
+			.done = counts.commits,
+			.total = counts.syncs,
+			.run_state = engine->run_state,
+			.code = engine->exit_code,
+			.exit_code = engine->exit_code,
+			.text = engine->cause,
+			.duration_ms = run.ended_ms - run.started_ms});
 	return engine->exit_code;
 }
 
@@ -396,9 +406,12 @@ static int engine_open(struct engine *engine, const struct run_setup *setup, str
 {
 	const struct plan *plan = setup->plan;
 
-	*engine = (struct engine){.plan = plan, .options = setup->options, .setup = setup,
+	*engine = (struct engine){.plan = plan,
+		.options = setup->options,
+		.setup = setup,
 		.secrets = *setup->secrets,
-		.cgroups = setup->cgroups, .flush_at_ms = INT64_MAX,
+		.cgroups = setup->cgroups,
+		.flush_at_ms = INT64_MAX,
 		.keeper = {.fd = setup->keeper_fd, .ready = keeper_ready},
 		.now_ms = clock_monotonic_ms()};
 	engine->program = setup->options->program ? setup->options->program : "/proc/self/exe";
@@ -411,8 +424,9 @@ static int engine_open(struct engine *engine, const struct run_setup *setup, str
 	lookup_init(engine);
 	uint32_t jobs = setup->options->jobs ? setup->options->jobs : plan->site->jobs;
 	uint64_t seed = (uint64_t)clock_monotonic_ns() ^ (uint64_t)getpid() << 32;
-	engine->decide = decide_new(plan, &(struct decide_options){.jobs = jobs, .seed = seed,
-						  .timeout_ms = plan->graph->timeout_ms});
+	engine->decide = decide_new(plan,
+		&(struct decide_options){
+			.jobs = jobs, .seed = seed, .timeout_ms = plan->graph->timeout_ms});
 	int r = open_signals(engine, err);
 	if (r < 0)
 		return r;

@@ -75,13 +75,13 @@ struct attempt {
 	uint32_t task, number;
 	const struct plan_detail *detail;
 	const struct task_options *options;
-	uint8_t changes; /* UPKEEP_CHANGES_*: its class */
+	uint8_t changes;         /* UPKEEP_CHANGES_*: its class */
 	const char *action_name; /* "instance.action" */
 	struct slot *slot;
 	enum attempt_phase phase;
 	struct arena arena;
-	struct value args; /* resolved */
-	const char *cwd;   /* resolved, NULL: "/" */
+	struct value args;         /* resolved */
+	const char *cwd;           /* resolved, NULL: "/" */
 	char mark[KEEP_MARK_SIZE]; /* of its processes, in their environment; "": it has none */
 
 	pid_t pid; /* of the program; 0: none */
@@ -100,11 +100,11 @@ struct attempt {
 	struct blank blank;
 	struct text line; /* unfinished line for the watcher */
 
-	int64_t started_ms, started_wall_ms; /* monotonic, wall */
+	int64_t started_ms, started_wall_ms;           /* monotonic, wall */
 	int64_t timeout_at_ms, kill_at_ms, look_at_ms; /* INT64_MAX: never */
 	bool timed_out, cancelled, killed;
 	bool run_timed_out; /* cancelled by the time limit of the graph */
-	bool ended_well; /* the program's exit code is one of `ok` */
+	bool ended_well;    /* the program's exit code is one of `ok` */
 
 	/* What came out of it. */
 	enum task_state state;
@@ -185,9 +185,9 @@ struct engine {
 	bool would;      /* plan_only: something would be changed */
 	char *mounts;    /* /proc/self/mountinfo, read once */
 
-	bool graph_synced;  /* the resolved graph is on the disk */
-	bool results_wait;  /* results of tasks that may change something are queued */
-	bool broken;        /* the journal cannot be written */
+	bool graph_synced; /* the resolved graph is on the disk */
+	bool results_wait; /* results of tasks that may change something are queued */
+	bool broken;       /* the journal cannot be written */
 	int64_t flush_at_ms;
 	int64_t signal_ms[3]; /* when the last signals came */
 	uint32_t cancels;
@@ -207,9 +207,9 @@ struct run_setup {
 	struct secrets *secrets; /* that were fetched already: the engine's */
 	char id[RUN_ID_SIZE];
 	const char *state_dir; /* the site's; with plan_only one for the time being */
-	int64_t started_ms; /* wall */
-	int run_dir;        /* STATE_DIR/runs/ID */
-	int keeper_fd;      /* our end of the pair */
+	int64_t started_ms;    /* wall */
+	int run_dir;           /* STATE_DIR/runs/ID */
+	int keeper_fd;         /* our end of the pair */
 	pid_t keeper;
 };
 
@@ -234,8 +234,8 @@ void deed_tend_waiters(struct engine *engine);
 int64_t deed_next_ms(const struct engine *engine);
 
 /* attempt.c */
-struct attempt *attempt_new(struct engine *engine, uint32_t task, uint32_t number,
-	struct slot *slot);
+struct attempt *attempt_new(
+	struct engine *engine, uint32_t task, uint32_t number, struct slot *slot);
 void attempt_launch(struct attempt *attempt);
 /* Asks it to stop; `kill` at once. */
 void attempt_cancel(struct attempt *attempt, bool kill);
@@ -251,14 +251,14 @@ void attempt_fail(struct attempt *attempt, enum task_reason reason, const char *
 void attempt_output(struct attempt *attempt, const char *name, const char *value, bool list);
 /* Sends a signal to all its processes that belong to its group. */
 void attempt_signal(struct attempt *attempt, int signal);
-int attempt_resolve(struct attempt *attempt, const struct value *value, struct value *ret,
-	struct error *err);
+int attempt_resolve(
+	struct attempt *attempt, const struct value *value, struct value *ret, struct error *err);
 /* Bytes for its log: blanked, told line by line. */
 void attempt_log(struct attempt *attempt, const char *bytes, size_t size, bool last);
 
 /* user.c: looked up once a run. */
-const struct user *engine_user(struct engine *engine, const struct task_options *options,
-	struct error *err);
+const struct user *engine_user(
+	struct engine *engine, const struct task_options *options, struct error *err);
 
 /* foresee.c, plan_only: says which arguments are not known yet; false where they are too few
  * to ask the action. */

@@ -48,10 +48,13 @@ bool foresee_arguments(struct attempt *attempt)
 			continue;
 		enough = enough && copes && !is_required(action, member->name);
 		engine->would |= changes_something(attempt);
-		engine_tell(engine, &(struct run_event){.kind = RUN_EVENT_WOULD,
-			.task = attempt->task, .unknown = after,
-			.text = arena_printf(&attempt->arena, "%s: \"%s\" is known after %s",
-				action->about, member->name, after)});
+		engine_tell(engine,
+			&(struct run_event){.kind = RUN_EVENT_WOULD,
+				.task = attempt->task,
+				.unknown = after,
+				.text = arena_printf(&attempt->arena,
+					"%s: \"%s\" is known after %s", action->about, member->name,
+					after)});
 	}
 	return enough;
 }
@@ -77,7 +80,10 @@ int foresee_program(struct attempt *attempt, struct error *err)
 		after = known ? after : item.after;
 	}
 	attempt->engine->would |= changes_something(attempt);
-	engine_tell(attempt->engine, &(struct run_event){.kind = RUN_EVENT_WOULD,
-		.task = attempt->task, .unknown = after, .text = text_string(&text)});
+	engine_tell(attempt->engine,
+		&(struct run_event){.kind = RUN_EVENT_WOULD,
+			.task = attempt->task,
+			.unknown = after,
+			.text = text_string(&text)});
 	return 0;
 }

@@ -62,8 +62,7 @@ static void on_log(struct attempt *attempt, struct wire_in *in)
 static int on_output(struct attempt *attempt, struct wire_in *in)
 {
 	const char *name = wire_get_text(in, WIRE_NAME), *value = wire_get_text(in, WIRE_TEXT);
-	const struct upkeep_output *declared =
-		action_output(attempt->detail->task->action, name);
+	const struct upkeep_output *declared = action_output(attempt->detail->task->action, name);
 	union scalar scalar;
 
 	attempt->action->output_bytes += strlen(value) + strlen(name) + 64;
@@ -103,8 +102,8 @@ static int on_row(struct attempt *attempt, struct wire_in *in)
 	json_t *object = json_object();
 	for (size_t i = 0; i < types; i++) {
 		CLEANUP_FREE char *clean = blank_text(&attempt->blank, cells[i * 2 + 1]);
-		json_object_set_new(object, cells[i * 2],
-			cell_json(clean, wire_get_item(in, WIRE_TYPES, i)));
+		json_object_set_new(
+			object, cells[i * 2], cell_json(clean, wire_get_item(in, WIRE_TYPES, i)));
 	}
 	CLEANUP_FREE char *text = json_dumps(object, JSON_COMPACT);
 	json_decref(object);
@@ -112,8 +111,11 @@ static int on_row(struct attempt *attempt, struct wire_in *in)
 		return -EBADMSG;
 	const char *table = wire_get_text(in, WIRE_NAME);
 	journal_add_row(engine->journal, attempt->task, table, text);
-	engine_tell(engine, &(struct run_event){.kind = RUN_EVENT_ROW, .task = attempt->task,
-				    .table = table, .text = text});
+	engine_tell(engine,
+		&(struct run_event){.kind = RUN_EVENT_ROW,
+			.task = attempt->task,
+			.table = table,
+			.text = text});
 	return 0;
 }
 
@@ -122,9 +124,11 @@ static void on_progress(struct attempt *attempt, struct wire_in *in)
 	CLEANUP_FREE char *unit = blank_text(&attempt->blank, wire_get_text(in, WIRE_NAME));
 
 	engine_tell(attempt->engine,
-		&(struct run_event){.kind = RUN_EVENT_PROGRESS, .task = attempt->task,
+		&(struct run_event){.kind = RUN_EVENT_PROGRESS,
+			.task = attempt->task,
 			.done = (uint64_t)wire_get_number(in, WIRE_AMOUNT),
-			.total = (uint64_t)wire_get_number(in, WIRE_TOTAL), .text = unit});
+			.total = (uint64_t)wire_get_number(in, WIRE_TOTAL),
+			.text = unit});
 }
 
 static void on_would(struct attempt *attempt, struct wire_in *in)
@@ -135,8 +139,10 @@ static void on_would(struct attempt *attempt, struct wire_in *in)
 	CLEANUP_FREE char *doing = blank_text(&attempt->blank, wire_get_text(in, WIRE_TEXT));
 	CLEANUP_FREE char *undoing = blank_text(&attempt->blank, wire_get_text(in, WIRE_ABOUT));
 	engine_tell(attempt->engine,
-		&(struct run_event){.kind = RUN_EVENT_WOULD, .task = attempt->task,
-			.text = doing, .next = undoing});
+		&(struct run_event){.kind = RUN_EVENT_WOULD,
+			.task = attempt->task,
+			.text = doing,
+			.next = undoing});
 }
 
 /* ---- undo records ---- */
@@ -156,8 +162,8 @@ static int write_copy(struct attempt *attempt, const struct journal_undo *undo, 
 	CLEANUP_TEXT struct text text = {0};
 	CLEANUP_TEXT struct text path = {0};
 
-	text_addf(&text, "task %s\nattempt %" PRIu32 "\naction %s\nkind %s\nversion %" PRIu32
-			 "\nabout %s\n",
+	text_addf(&text,
+		"task %s\nattempt %" PRIu32 "\naction %s\nkind %s\nversion %" PRIu32 "\nabout %s\n",
 		attempt->detail->name, undo->attempt, attempt->action_name, undo->kind,
 		undo->version, undo->about ? undo->about : "");
 	text_addf(&text, "files %s\npayload\n%s", undo->files ? undo->files : "", undo->payload);
@@ -186,16 +192,17 @@ static char *join_files(struct attempt *attempt, struct wire_in *in)
 	return text_take(&text);
 }
 
-static bool holds_secret(const struct attempt *attempt, const struct wire_in *in,
-	const char *files)
+static bool holds_secret(const struct attempt *attempt, const struct wire_in *in, const char *files)
 {
 	static const enum wire_tag tags[] = {WIRE_PAYLOAD, WIRE_NAME, WIRE_ABOUT};
 	bool found = blank_finds(&attempt->blank, files, strlen(files));
 
 	for (size_t i = 0; i < sizeof tags / sizeof tags[0]; i++) {
 		const struct wire_field *field = &in->fields[tags[i]];
-		found = found || (field->bytes && blank_finds(&attempt->blank,
-							  (const char *)field->bytes, field->size));
+		found = found ||
+			(field->bytes &&
+				blank_finds(
+					&attempt->blank, (const char *)field->bytes, field->size));
 	}
 	return found;
 }
@@ -252,8 +259,8 @@ void host_answer_undo(struct engine *engine)
 	}
 }
 
-static void on_undo_state(struct attempt *attempt, struct wire_in *in,
-	enum journal_undo_state state)
+static void on_undo_state(
+	struct attempt *attempt, struct wire_in *in, enum journal_undo_state state)
 {
 	uint64_t id = (uint64_t)wire_get_number(in, WIRE_ID);
 	CLEANUP_FREE char *fingerprint = blank_text(&attempt->blank, wire_get_text(in, WIRE_TEXT));
@@ -318,8 +325,8 @@ static int on_secret(struct worker *worker, struct wire_in *in)
 	const struct secret *secret;
 
 	if (!named_has(action->params, action->param_count, &attempt->args, name) &&
-		!named_has(plugin->settings, plugin->setting_count, &worker->instance->settings,
-			name))
+		!named_has(
+			plugin->settings, plugin->setting_count, &worker->instance->settings, name))
 		return answer_plain(worker, -EPERM);
 	int r = secrets_get(&worker->engine->secrets, name, &secret, &err);
 	if (r < 0) {
@@ -338,8 +345,8 @@ static int log_end(struct attempt *attempt, struct error *err)
 {
 	if (attempt->action->log_end >= 0)
 		return 0;
-	return stream_open(attempt, &attempt->streams[STREAM_LOG], STREAM_LOG,
-		&attempt->action->log_end, err);
+	return stream_open(
+		attempt, &attempt->streams[STREAM_LOG], STREAM_LOG, &attempt->action->log_end, err);
 }
 
 /* What it did not name of 1 and 2 goes to the log. */
@@ -375,8 +382,8 @@ static bool targets_are_sane(struct wire_in *in)
 	return true;
 }
 
-static int spawn_child(struct worker *worker, struct wire_in *in, struct child *child,
-	struct error *err)
+static int spawn_child(
+	struct worker *worker, struct wire_in *in, struct child *child, struct error *err)
 {
 	struct attempt *attempt = worker->attempt;
 	struct process_fd fds[WIRE_FDS + 2];
@@ -397,11 +404,14 @@ static int spawn_child(struct worker *worker, struct wire_in *in, struct child *
 		return r;
 	const char *cwd = wire_get_text(in, WIRE_PATH);
 	size_t fd_count = child_fds(attempt, in, fds);
-	r = program_launch(
-		&(struct launch_request){.attempt = attempt, .path = path,
-			.argv = (char *const *)argv, .envp = envp,
-			.cwd = cwd ? cwd : attempt->cwd, .fds = fds,
-			.fd_count = fd_count, .cgroup = &attempt->slot->cgroup},
+	r = program_launch(&(struct launch_request){.attempt = attempt,
+				   .path = path,
+				   .argv = (char *const *)argv,
+				   .envp = envp,
+				   .cwd = cwd ? cwd : attempt->cwd,
+				   .fds = fds,
+				   .fd_count = fd_count,
+				   .cgroup = &attempt->slot->cgroup},
 		&process, err);
 	child->pid = process.pid;
 	return r;
@@ -481,8 +491,8 @@ static int on_done(struct worker *worker, struct wire_in *in)
 		return -EBADMSG;
 	if (result == UPKEEP_UNCHANGED || result == UPKEEP_CHANGED) {
 		attempt->state = TASK_SUCCEEDED;
-		attempt->changed = result == UPKEEP_CHANGED &&
-			attempt->changes != UPKEEP_CHANGES_NONE;
+		attempt->changed =
+			result == UPKEEP_CHANGED && attempt->changes != UPKEEP_CHANGES_NONE;
 		attempt->engine->would |= result == UPKEEP_CHANGED;
 	} else if (result < 0 && result >= UPKEEP_NEEDS_PERSON) {
 		judge_failure(attempt, in, result);

@@ -57,7 +57,9 @@ int keep_receive(int socket, struct keep_message *ret, int *ret_fd)
 {
 	union control control = {0};
 	struct iovec part = {ret, sizeof *ret};
-	struct msghdr head = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes,
+	struct msghdr head = {.msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = control.bytes,
 		.msg_controllen = sizeof control.bytes};
 
 	*ret_fd = -1;

@@ -44,8 +44,8 @@ static void set_variable(char **env, size_t *count, char *variable)
 	env[(*count)++] = variable;
 }
 
-static char *task_variable(struct attempt *attempt, const struct value_member *member,
-	struct error *err)
+static char *task_variable(
+	struct attempt *attempt, const struct value_member *member, struct error *err)
 {
 	struct engine *engine = attempt->engine;
 	const struct secret *secret;
@@ -161,10 +161,11 @@ static bool is_local_dir(struct engine *engine, const char *path)
 	size_t best = 0;
 	bool is_local = false;
 
-	if (!engine->mounts && file_load("/proc/self/mountinfo", 16u << 20, &engine->mounts, NULL,
-					NULL) < 0)
+	if (!engine->mounts &&
+		file_load("/proc/self/mountinfo", 16u << 20, &engine->mounts, NULL, NULL) < 0)
 		return false;
-	for (const char *line = engine->mounts; *line; line += strcspn(line, "\n"), line += !!*line) {
+	for (const char *line = engine->mounts; *line;
+		line += strcspn(line, "\n"), line += !!*line) {
 		char point[1024], type[64];
 		const char *dash = strstr(line, " - ");
 		if (sscanf(line, "%*s %*s %*s %*s %1023s", point) != 1 || !dash ||
@@ -258,12 +259,20 @@ int program_launch(const struct launch_request *request, struct process *ret, st
 	int r = launch_open_limit(attempt, request->cgroup, err);
 	if (r < 0)
 		return r;
-	struct process_spec spec = {.path = request->path, .argv = request->argv,
-		.envp = request->envp, .fds = request->fds, .fd_count = request->fd_count,
-		.cwd = request->cwd ? request->cwd : "/", .new_group = true,
-		.parent_death_kill = true, .set_umask = options->has_umask,
-		.umask = options->umask, .set_nice = options->has_nice, .nice = options->nice,
-		.limits = limits, .limit_count = launch_limits(attempt, limits),
+	struct process_spec spec = {.path = request->path,
+		.argv = request->argv,
+		.envp = request->envp,
+		.fds = request->fds,
+		.fd_count = request->fd_count,
+		.cwd = request->cwd ? request->cwd : "/",
+		.new_group = true,
+		.parent_death_kill = true,
+		.set_umask = options->has_umask,
+		.umask = options->umask,
+		.set_nice = options->has_nice,
+		.nice = options->nice,
+		.limits = limits,
+		.limit_count = launch_limits(attempt, limits),
 		.no_pidfd = true};
 	cgroup_join(engine->cgroups, request->cgroup, &spec);
 	for (size_t i = 0; i < spec.cgroup_count; i++)

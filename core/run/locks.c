@@ -25,8 +25,8 @@ static int lock_open(const char *dir, mode_t mode, const char *file, struct erro
 	text_addf(&path, "%s/%s", dir, file);
 	int fd = open(text_string(&path), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
-		return error_set(err, -errno, NULL, "cannot open the lock %s: %m",
-			text_string(&path));
+		return error_set(
+			err, -errno, NULL, "cannot open the lock %s: %m", text_string(&path));
 	return fd;
 }
 
@@ -52,12 +52,12 @@ static bool read_holder(int fd, struct holder_text *ret)
 	char text[1024];
 	int keeper;
 
-	*ret = (struct holder_text){.holder = {.run_id = ret->id, .graph = ret->graph,
-					    .task = ret->task}};
+	*ret = (struct holder_text){
+		.holder = {.run_id = ret->id, .graph = ret->graph, .task = ret->task}};
 	ssize_t n = pread(fd, text, sizeof text - 1, 0);
 	text[n < 0 ? 0 : n] = 0;
-	if (sscanf(text, "%63s %d %" SCNd64 " %255s %511s", ret->id, &keeper,
-		    &ret->holder.since_ms, ret->graph, ret->task) < 3)
+	if (sscanf(text, "%63s %d %" SCNd64 " %255s %511s", ret->id, &keeper, &ret->holder.since_ms,
+		    ret->graph, ret->task) < 3)
 		return false;
 	ret->holder.keeper = keeper;
 	return true;
@@ -72,8 +72,9 @@ static int say_held(int fd, const char *file, struct error *err)
 	struct tm tm;
 
 	if (!read_holder(fd, &by))
-		return error_set(err, -EWOULDBLOCK, "upkeep locks", "the %.*s \"%s\" is held by another run",
-			(int)(colon - file), file, colon + 1);
+		return error_set(err, -EWOULDBLOCK, "upkeep locks",
+			"the %.*s \"%s\" is held by another run", (int)(colon - file), file,
+			colon + 1);
 	time_t seconds = (time_t)(by.holder.since_ms / 1000);
 	strftime(since, sizeof since, "%Y-%m-%d %H:%M:%S", localtime_r(&seconds, &tm));
 	return error_set(err, -EWOULDBLOCK, "upkeep locks",
@@ -122,8 +123,8 @@ int lock_take(const char *state_dir, const char *kind, const char *name,
 	CLEANUP_TEXT struct text file = {0};
 
 	text_addf(&file, "%s:%s", kind, name);
-	return take_file(state_dir, strcmp(kind, LOCK_GRAPH) == 0 ? "" : name,
-		text_string(&file), holder, err);
+	return take_file(state_dir, strcmp(kind, LOCK_GRAPH) == 0 ? "" : name, text_string(&file),
+		holder, err);
 }
 
 int lock_take_place(const char *state_dir, const char *name, uint32_t places,
@@ -171,9 +172,8 @@ static int list_dir(const char *path, lock_reader *reader, void *data, struct er
 	int r = 0;
 
 	if (!dir)
-		return errno == ENOENT
-			? 0
-			: error_set(err, -errno, NULL, "cannot read %s: %m", path);
+		return errno == ENOENT ? 0
+				       : error_set(err, -errno, NULL, "cannot read %s: %m", path);
 	while (r == 0 && (entry = readdir(dir)))
 		if (entry->d_name[0] != '.')
 			r = list_one(dirfd(dir), entry->d_name, reader, data);

@@ -35,8 +35,8 @@ int lock_take_place(const char *state_dir, const char *name, uint32_t places,
 void lock_release(int fd);
 
 /* For `upkeep locks`: calls back for each lock that somebody holds now. */
-typedef int lock_reader(void *data, const char *kind, const char *name,
-	const struct lock_holder *holder);
+typedef int lock_reader(
+	void *data, const char *kind, const char *name, const struct lock_holder *holder);
 int locks_list(const char *state_dir, lock_reader *reader, void *data, struct error *err);
 
 #endif

@@ -12,15 +12,18 @@
 
 void log_open(struct log *log, int dir, uint32_t task, uint32_t attempt, uint64_t max_bytes)
 {
-	*log = (struct log){.dir = dir, .task = task, .attempt = attempt, .max_bytes = max_bytes,
-		.fd = -1, .tail_fd = -1};
+	*log = (struct log){.dir = dir,
+		.task = task,
+		.attempt = attempt,
+		.max_bytes = max_bytes,
+		.fd = -1,
+		.tail_fd = -1};
 }
 
 static uint64_t log_half(const struct log *log)
 {
 	return log->max_bytes ? (log->max_bytes + 1) / 2 : UINT64_MAX;
 }
-
 
 static void name_file(const struct log *log, const char *suffix, char name[static NAME_SIZE])
 {

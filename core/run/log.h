@@ -9,10 +9,10 @@
 #include <stdint.h>
 
 struct log {
-	int dir;            /* the run's directory; the owner's */
-	uint32_t task, attempt; /* its name in it is "TASK.ATTEMPT.log" */
-	uint64_t max_bytes; /* 0: no limit */
-	int fd, tail_fd;    /* -1: not yet */
+	int dir;                         /* the run's directory; the owner's */
+	uint32_t task, attempt;          /* its name in it is "TASK.ATTEMPT.log" */
+	uint64_t max_bytes;              /* 0: no limit */
+	int fd, tail_fd;                 /* -1: not yet */
 	uint64_t head_bytes, tail_bytes; /* written to each so far; the tail is a ring */
 	uint64_t lost_bytes;             /* by write errors */
 };

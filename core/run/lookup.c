@@ -68,6 +68,6 @@ static const char *lookup_run(void *data, const char *name)
 
 void lookup_init(struct engine *engine)
 {
-	engine->lookup = (struct plan_lookup){lookup_output, lookup_run, engine,
-		.all_known = !engine->options->plan_only};
+	engine->lookup = (struct plan_lookup){
+		lookup_output, lookup_run, engine, .all_known = !engine->options->plan_only};
 }

@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-static bool in_value(const struct upkeep_param *param, const struct value *value,
-	named_visit *visit, void *data)
+static bool in_value(
+	const struct upkeep_param *param, const struct value *value, named_visit *visit, void *data)
 {
 	bool stop = false;
 

@@ -44,8 +44,8 @@ static int decode_argv(struct attempt *attempt, struct error *err)
 		return error_set(err, -EINVAL, NULL,
 			"the program must be an absolute path or a bare name: \"%s\"", name);
 	if (!strchr(name, '/') && process_find(name, exec->path, sizeof exec->path) < 0)
-		return error_set(err, -ENOENT, NULL, "there is no program \"%s\" in %s", name,
-			PROCESS_PATH);
+		return error_set(
+			err, -ENOENT, NULL, "there is no program \"%s\" in %s", name, PROCESS_PATH);
 	return 0;
 }
 
@@ -81,8 +81,8 @@ static int open_stdout_file(struct attempt *attempt, struct error *err)
 	fchmod(fd, 0666 & ~mask);
 	const struct user *user = engine_user(attempt->engine, attempt->options, err);
 	if (user && user->uid != geteuid() && fchown(fd, user->uid, user->gid) < 0) {
-		int r = error_set(err, -errno, NULL, "cannot give %s to %s: %m", exec->temporary,
-			user->name);
+		int r = error_set(
+			err, -errno, NULL, "cannot give %s to %s: %m", exec->temporary, user->name);
 		close(fd);
 		return r;
 	}
@@ -112,8 +112,8 @@ static int open_ends(struct attempt *attempt, struct ends *ends, struct error *e
 		return r;
 	ends->fds[ends->count++] = (struct process_fd){log, 2};
 	if (exec->capture)
-		r = stream_open(attempt, &attempt->streams[STREAM_CAPTURE], STREAM_CAPTURE, &out,
-			err);
+		r = stream_open(
+			attempt, &attempt->streams[STREAM_CAPTURE], STREAM_CAPTURE, &out, err);
 	else if (exec->stdout_path)
 		r = out = open_stdout_file(attempt, err);
 	else
@@ -141,11 +141,14 @@ int program_start(struct attempt *attempt, struct error *err)
 	if (r == 0)
 		r = open_ends(attempt, &ends, err);
 	if (r == 0)
-		r = program_launch(
-			&(struct launch_request){.attempt = attempt, .path = attempt->exec.path,
-				.argv = (char *const *)attempt->exec.argv, .envp = envp,
-				.cwd = attempt->cwd, .fds = ends.fds,
-				.fd_count = ends.count, .cgroup = &attempt->slot->cgroup},
+		r = program_launch(&(struct launch_request){.attempt = attempt,
+					   .path = attempt->exec.path,
+					   .argv = (char *const *)attempt->exec.argv,
+					   .envp = envp,
+					   .cwd = attempt->cwd,
+					   .fds = ends.fds,
+					   .fd_count = ends.count,
+					   .cgroup = &attempt->slot->cgroup},
 			&process, err);
 	ends_close(&ends);
 	if (r == 0)
@@ -207,9 +210,9 @@ static void publish_capture(struct attempt *attempt)
 	if (stream->overflow || (kept->size && memchr(kept->bytes, 0, kept->size))) {
 		attempt_fail(attempt, REASON_POSTCONDITION,
 			stream->overflow ? "write it to a file by stdout = \"FILE\"" : NULL,
-			"its standard output %s", stream->overflow
-				? "is longer than the 64 KiB that capture keeps"
-				: "holds a NUL byte");
+			"its standard output %s",
+			stream->overflow ? "is longer than the 64 KiB that capture keeps"
+					 : "holds a NUL byte");
 		return;
 	}
 	while (kept->size && kept->bytes[kept->size - 1] == '\n')

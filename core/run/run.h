@@ -15,14 +15,14 @@
  * the engine, on its thread; must not block long. */
 enum run_event_kind {
 	RUN_EVENT_BEGIN,
-	RUN_EVENT_TASK,     /* its state, attempt, reason or message changed */
-	RUN_EVENT_LOG,      /* a line of its output */
+	RUN_EVENT_TASK, /* its state, attempt, reason or message changed */
+	RUN_EVENT_LOG,  /* a line of its output */
 	RUN_EVENT_PROGRESS,
 	RUN_EVENT_ROW,
 	RUN_EVENT_WARNING,
-	RUN_EVENT_WOULD,    /* plan_only: one thing that a task would do */
-	RUN_EVENT_TICK,     /* nothing new; redraw (about ten a second on a terminal) */
-	RUN_EVENT_END,      /* done and total: transactions of the journal, synced ones */
+	RUN_EVENT_WOULD, /* plan_only: one thing that a task would do */
+	RUN_EVENT_TICK,  /* nothing new; redraw (about ten a second on a terminal) */
+	RUN_EVENT_END,   /* done and total: transactions of the journal, synced ones */
 };
 struct run_event {
 	enum run_event_kind kind;
@@ -50,17 +50,17 @@ struct run_watcher {
 struct run_options {
 	uint32_t jobs; /* 0: the site's */
 	bool yes, strict;
-	bool plan_only; /* call `plan` of the actions, change nothing, journal nothing */
-	bool no_cgroups; /* as where none is writable: leftovers are told by their marks */
-	const char *cause; /* "cron", "terminal": who asked */
+	bool plan_only;      /* call `plan` of the actions, change nothing, journal nothing */
+	bool no_cgroups;     /* as where none is writable: leftovers are told by their marks */
+	const char *cause;   /* "cron", "terminal": who asked */
 	const char *program; /* upkeep itself, for workers and helpers; NULL: /proc/self/exe */
 	const struct run_watcher *watcher;
 };
 
 /* Runs the plan: locks, journal, keeper, engine, workers.  Returns the exit code
  * (semantics.md); `err` says why where no run came about. */
-enum exit_code run_execute(const struct plan *plan, const struct run_options *options,
-	struct error *err);
+enum exit_code run_execute(
+	const struct plan *plan, const struct run_options *options, struct error *err);
 
 /* Whether anything holds the lock of a run: nothing does once its keeper and engine are
  * gone, whatever the journal still says.  Where that cannot be seen, true. */

@@ -74,8 +74,8 @@ static int too_late(const char *path, struct error *err)
 }
 
 /* Reads until the end, a limit of bytes, or the time limit. */
-static int read_command(int fd, const char *path, int64_t end_ms, struct text *out,
-	struct error *err)
+static int read_command(
+	int fd, const char *path, int64_t end_ms, struct text *out, struct error *err)
 {
 	char chunk[4096];
 
@@ -130,8 +130,13 @@ static int fetch_command(const char *path, struct text *out, struct error *err)
 	if (pipe2(pipes, O_CLOEXEC) < 0)
 		return error_set(err, -errno, NULL, "cannot make a pipe: %m");
 	struct process_fd fds[] = {{pipes[1], 1}};
-	struct process_spec spec = {.path = path, .argv = (char *const *)argv, .envp = environ,
-		.fds = fds, .fd_count = 1, .new_group = true, .parent_death_kill = true,
+	struct process_spec spec = {.path = path,
+		.argv = (char *const *)argv,
+		.envp = environ,
+		.fds = fds,
+		.fd_count = 1,
+		.new_group = true,
+		.parent_death_kill = true,
 		.no_pidfd = true};
 	CLEANUP_FD int end = pipes[0];
 	int r = process_spawn(&spec, &process, err);
@@ -184,8 +189,8 @@ static struct secret *add(struct secrets *secrets, const char *name, struct text
 	return secret;
 }
 
-int secrets_get(struct secrets *secrets, const char *name, const struct secret **ret,
-	struct error *err)
+int secrets_get(
+	struct secrets *secrets, const char *name, const struct secret **ret, struct error *err)
 {
 	struct text text = {0};
 

@@ -25,8 +25,8 @@ bool secret_is_name(const char *text);
 /* Fetches it now, for secrets_get, which then says of a failure what is said here. */
 void secrets_prepare(struct secrets *secrets, const char *name);
 /* Fetches it, or gives what was fetched before in this run. */
-int secrets_get(struct secrets *secrets, const char *name, const struct secret **ret,
-	struct error *err);
+int secrets_get(
+	struct secrets *secrets, const char *name, const struct secret **ret, struct error *err);
 void secrets_free(struct secrets *secrets);
 
 #endif

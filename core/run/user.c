@@ -19,8 +19,8 @@ static int find_group(const char *name, gid_t *ret, struct error *err)
 	errno = 0;
 	const struct group *group = getgrnam(name);
 	if (!group)
-		return error_set(err, errno ? -errno : -ENOENT, NULL, "there is no group \"%s\"",
-			name);
+		return error_set(
+			err, errno ? -errno : -ENOENT, NULL, "there is no group \"%s\"", name);
 	*ret = group->gr_gid;
 	return 0;
 }
@@ -32,8 +32,8 @@ static int fill_user(struct engine *engine, struct user *user, struct error *err
 	errno = 0;
 	const struct passwd *entry = name ? getpwnam(name) : getpwuid(geteuid());
 	if (!entry && name)
-		return error_set(err, errno ? -errno : -ENOENT, NULL, "there is no user \"%s\"",
-			name);
+		return error_set(
+			err, errno ? -errno : -ENOENT, NULL, "there is no user \"%s\"", name);
 	user->uid = entry ? entry->pw_uid : geteuid();
 	user->gid = name ? entry->pw_gid : getegid();
 	user->name = arena_string(&engine->arena, entry ? entry->pw_name : "");
@@ -51,15 +51,14 @@ static int fill_user(struct engine *engine, struct user *user, struct error *err
 	else
 		r = count = getgroups(GROUPS_MAX, user->groups);
 	if (r < 0)
-		return error_set(err, -E2BIG, NULL, "cannot list the groups of \"%s\"",
-			user->name);
+		return error_set(err, -E2BIG, NULL, "cannot list the groups of \"%s\"", user->name);
 	user->group_count = (size_t)count;
 	user->other = user->uid != geteuid() || user->gid != getegid();
 	return 0;
 }
 
-const struct user *engine_user(struct engine *engine, const struct task_options *options,
-	struct error *err)
+const struct user *engine_user(
+	struct engine *engine, const struct task_options *options, struct error *err)
 {
 	vec_each(&engine->users, u)
 		if (is_user(*u, options->run_as, options->run_as_group))

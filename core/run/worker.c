@@ -75,12 +75,13 @@ static void blame(struct worker *worker)
 	} else if (WIFSIGNALED(status)) {
 		attempt->exit_code = 256 + WTERMSIG(status);
 		attempt_fail(attempt, REASON_SIGNAL, NULL,
-			"the plugin \"%s\" was killed by signal %d (%s)", plugin,
-			WTERMSIG(status), strsignal(WTERMSIG(status)));
+			"the plugin \"%s\" was killed by signal %d (%s)", plugin, WTERMSIG(status),
+			strsignal(WTERMSIG(status)));
 	} else {
 		attempt->exit_code = WEXITSTATUS(status);
 		attempt_fail(attempt, REASON_EXIT, NULL,
-			"the plugin \"%s\" ended its process with exit code %d instead of answering",
+			"the plugin \"%s\" ended its process with exit code %d instead of "
+		        "answering",
 			plugin, WEXITSTATUS(status));
 	}
 }
@@ -201,13 +202,12 @@ static int open_plugin(struct engine *engine, const struct instance *instance, s
 	size_t index = (size_t)(instance - engine->plan->site->instances);
 
 	if (!engine->plugin_fds)
-		engine->plugin_fds =
-			base_alloc(engine->plan->site->instance_count * sizeof(int));
+		engine->plugin_fds = base_alloc(engine->plan->site->instance_count * sizeof(int));
 	if (!engine->plugin_fds[index]) {
 		int fd = open(instance->path, O_RDONLY | O_CLOEXEC);
 		if (fd < 0)
-			return error_set(err, -errno, NULL, "cannot open the plugin %s: %m",
-				instance->path);
+			return error_set(
+				err, -errno, NULL, "cannot open the plugin %s: %m", instance->path);
 		engine->plugin_fds[index] = fd;
 	}
 	return engine->plugin_fds[index];
@@ -230,14 +230,14 @@ static int send_load(struct worker *worker, struct error *err)
 	int r = wire_send(worker->socket.fd, out, MSG_DONTWAIT);
 	if (r < 0 && r != -EPIPE) { /* its end says why */
 		errno = -r;
-		return error_set(err, r, NULL, "cannot send the settings of \"%s\": %m",
-			instance->name);
+		return error_set(
+			err, r, NULL, "cannot send the settings of \"%s\": %m", instance->name);
 	}
 	return 0;
 }
 
-static int spawn_worker(struct worker *worker, struct attempt *attempt, int socket, int output,
-	struct error *err)
+static int spawn_worker(
+	struct worker *worker, struct attempt *attempt, int socket, int output, struct error *err)
 {
 	const char *const argv[] = {"upkeep", "--worker", NULL};
 	struct process_fd fds[] = {{output, 1}, {output, 2}, {socket, WORKER_SOCKET_FD}};
@@ -246,10 +246,14 @@ static int spawn_worker(struct worker *worker, struct attempt *attempt, int sock
 
 	if (!envp)
 		return -EINVAL;
-	int r = program_launch(
-		&(struct launch_request){.attempt = attempt, .path = worker->engine->program,
-			.argv = (char *const *)argv, .envp = envp, .cwd = attempt->cwd,
-			.fds = fds, .fd_count = 3, .cgroup = &worker->cgroup},
+	int r = program_launch(&(struct launch_request){.attempt = attempt,
+				       .path = worker->engine->program,
+				       .argv = (char *const *)argv,
+				       .envp = envp,
+				       .cwd = attempt->cwd,
+				       .fds = fds,
+				       .fd_count = 3,
+				       .cgroup = &worker->cgroup},
 		&process, err);
 	worker->limit = attempt->limit;
 	attempt->limit = (struct cgroup_limit){0};
@@ -291,9 +295,12 @@ static struct worker *new_worker(struct attempt *attempt, struct error *err)
 	struct engine *engine = attempt->engine;
 	struct worker *worker = base_alloc(sizeof *worker);
 
-	*worker = (struct worker){.engine = engine, .instance = attempt->detail->task->instance,
-		.options = attempt->options, .number = engine->worker_serial++,
-		.socket = {-1, socket_ready}, .output = {-1, output_ready},
+	*worker = (struct worker){.engine = engine,
+		.instance = attempt->detail->task->instance,
+		.options = attempt->options,
+		.number = engine->worker_serial++,
+		.socket = {-1, socket_ready},
+		.output = {-1, output_ready},
 		.cgroup = CGROUP_INIT};
 	vec_push(&engine->workers, worker);
 	if (open_worker(worker, attempt, err) == 0)
@@ -346,8 +353,10 @@ static bool plan_says_nothing(struct attempt *attempt)
 	attempt->state = TASK_SUCCEEDED;
 	if (enough && action->decl.changes != UPKEEP_CHANGES_NONE) {
 		engine->would = true;
-		engine_tell(engine, &(struct run_event){.kind = RUN_EVENT_WOULD,
-					    .task = attempt->task, .text = action->decl.about});
+		engine_tell(engine,
+			&(struct run_event){.kind = RUN_EVENT_WOULD,
+				.task = attempt->task,
+				.text = action->decl.about});
 	}
 	return true;
 }

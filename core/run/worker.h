@@ -15,8 +15,8 @@ struct worker {
 	uint32_t number;
 	pid_t pid;
 	char mark[KEEP_MARK_SIZE]; /* of what its plugin forks */
-	bool loaded;       /* it has its plugin: what the start helper said is over */
-	bool reaped, dead; /* dead: its socket has ended or is not read any more */
+	bool loaded;               /* it has its plugin: what the start helper said is over */
+	bool reaped, dead;         /* dead: its socket has ended or is not read any more */
 	int status;
 	struct cgroup cgroup;
 	struct cgroup_limit limit;
@@ -34,13 +34,13 @@ struct child {
 /* The side of an attempt that runs an action. */
 struct action {
 	struct worker *worker;
-	bool done; /* the worker said DONE, or can say nothing any more */
+	bool done;     /* the worker said DONE, or can say nothing any more */
 	int cancel_fd; /* eventfd, -1: not asked for */
 	char *temp_dir;
 	int log_end; /* write end of the log for its programs, -1: none yet */
 	VEC(struct child) children;
-	uint64_t undo_id;   /* to be answered when it is synced; 0: none */
-	uint32_t undos;     /* records that were not dropped */
+	uint64_t undo_id; /* to be answered when it is synced; 0: none */
+	uint32_t undos;   /* records that were not dropped */
 	uint64_t output_bytes;
 };
 

@@ -59,12 +59,12 @@ static int32_t complain(struct upkeep_ctx *ctx, int32_t code, const char *why)
 static int32_t host_output(struct upkeep_ctx *ctx, const char *name, const char *value)
 {
 	struct upkeep_test *test = test_of(ctx);
-	CLEANUP_ERROR struct error err = { 0 };
+	CLEANUP_ERROR struct error err = {0};
 
 	int r = rules_output(test->action, name, value, &err);
 	if (r < 0)
 		return complain(ctx, r, error_what(&err));
-	*vec_add(&test->outputs) = (struct fake_pair){ keep(test, name), keep(test, value) };
+	*vec_add(&test->outputs) = (struct fake_pair){keep(test, name), keep(test, value)};
 	return 0;
 }
 
@@ -79,17 +79,18 @@ static int32_t host_row(struct upkeep_ctx *ctx, const char *table, const struct 
 	for (size_t i = 0; i < count; i++) {
 		struct upkeep_cell cell;
 		if (rules_copy(&cell, sizeof cell, (const char *)cells + i * cell_size, cell_size,
-			CELL_1_0) < 0 || !cell.name)
+			    CELL_1_0) < 0 ||
+			!cell.name)
 			return -EINVAL;
-		pairs[i] = (struct fake_pair){ keep(test, cell.name),
-			keep(test, cell.value ? cell.value : "") };
+		pairs[i] = (struct fake_pair){
+			keep(test, cell.name), keep(test, cell.value ? cell.value : "")};
 	}
-	*vec_add(&test->rows) = (struct fake_row){ keep(test, table), pairs, count };
+	*vec_add(&test->rows) = (struct fake_row){keep(test, table), pairs, count};
 	return 0;
 }
 
-static int32_t host_fail(struct upkeep_ctx *ctx, int32_t result, const char *what, const char *why,
-	const char *next)
+static int32_t host_fail(
+	struct upkeep_ctx *ctx, int32_t result, const char *what, const char *why, const char *next)
 {
 	struct upkeep_test *test = test_of(ctx);
 
@@ -97,8 +98,8 @@ static int32_t host_fail(struct upkeep_ctx *ctx, int32_t result, const char *wha
 	test->why = keep(test, why);
 	test->next = keep(test, next);
 	/* As in a run: in the log at once, since the plugin may not live to return. */
-	const char *line = arena_printf(&test->arena, "failing: %s%s%s", what ? what
-		: "no reason given", why ? ": " : "", why ? why : "");
+	const char *line = arena_printf(&test->arena, "failing: %s%s%s",
+		what ? what : "no reason given", why ? ": " : "", why ? why : "");
 	host_log(ctx, UPKEEP_INFO, line, strlen(line));
 	return result;
 }
@@ -110,7 +111,8 @@ static int32_t host_would(struct upkeep_ctx *ctx, const char *doing, const char 
 	if (!doing)
 		return -EINVAL;
 	if (test->mode == CALL_PLAN)
-		*vec_add(&test->woulds) = (struct fake_pair){ keep(test, doing), keep(test, undoing) };
+		*vec_add(&test->woulds) =
+			(struct fake_pair){keep(test, doing), keep(test, undoing)};
 	return 0;
 }
 
@@ -170,11 +172,13 @@ static void keep_record(struct upkeep_test *test, const struct upkeep_undo *thei
 	record->undo.id = test->records.count;
 }
 
-size_t upkeep_test_forge(struct upkeep_test *test, const char *kind, uint32_t version,
-	const char *payload)
+size_t upkeep_test_forge(
+	struct upkeep_test *test, const char *kind, uint32_t version, const char *payload)
 {
-	struct upkeep_undo undo = { .kind = kind, .version = version, .payload = payload,
-		.payload_size = strlen(payload) };
+	struct upkeep_undo undo = {.kind = kind,
+		.version = version,
+		.payload = payload,
+		.payload_size = strlen(payload)};
 
 	keep_record(test, &undo);
 	return test->records.count - 1;
@@ -184,7 +188,7 @@ static int32_t host_undo_push(struct upkeep_ctx *ctx, const struct upkeep_undo *
 	size_t record_size, uint64_t *ret_id)
 {
 	struct upkeep_test *test = test_of(ctx);
-	CLEANUP_ERROR struct error err = { 0 };
+	CLEANUP_ERROR struct error err = {0};
 	struct upkeep_undo record;
 
 	if (test->mode != CALL_RUN || !ret_id ||
@@ -195,7 +199,8 @@ static int32_t host_undo_push(struct upkeep_ctx *ctx, const struct upkeep_undo *
 	if (holds_secret(test, record.payload, record.payload_size))
 		return complain(ctx, -EPERM, "an undo record may not hold the text of a secret");
 	if (record.file_count && test->undo_dir < 0)
-		return complain(ctx, -EINVAL, "an undo record names files, but its undo directory "
+		return complain(ctx, -EINVAL,
+			"an undo record names files, but its undo directory "
 			"was never asked for");
 	int r = record.file_count ? rules_sync(test->undo_dir, &record) : 0;
 	if (r < 0)

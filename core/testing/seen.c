@@ -11,7 +11,7 @@
 /* The whole of a memfd, with a NUL. */
 static char *load(int fd, size_t *ret_size)
 {
-	struct stat st = { 0 };
+	struct stat st = {0};
 	size_t size = 0;
 
 	if (fd >= 0)
@@ -89,8 +89,8 @@ size_t upkeep_test_rows(const struct upkeep_test *test, const char *table)
 	return count;
 }
 
-const char *upkeep_test_cell(const struct upkeep_test *test, const char *table, size_t row,
-	const char *column)
+const char *upkeep_test_cell(
+	const struct upkeep_test *test, const char *table, size_t row, const char *column)
 {
 	for (size_t i = 0; i < test->rows.count; i++) {
 		const struct fake_row *at = &test->rows.items[i];

@@ -23,16 +23,18 @@ static void place(int from, int to)
 		_exit(126);
 }
 
-static void __attribute__((noreturn)) execute(struct upkeep_test *test,
-	const struct upkeep_spawn *spawn, const char *path, int report)
+static void __attribute__((noreturn))
+execute(struct upkeep_test *test, const struct upkeep_spawn *spawn, const char *path, int report)
 {
-	int standard[3] = { spawn->stdin_fd, spawn->stdout_fd, spawn->stderr_fd }, passed[16];
+	int standard[3] = {spawn->stdin_fd, spawn->stdout_fd, spawn->stderr_fd}, passed[16];
 
 	for (size_t i = 0; i < spawn->pass_count; i++)
 		passed[i] = fcntl(spawn->pass_from[i], F_DUPFD_CLOEXEC, SPARE);
 	for (int i = 0; i < 3; i++)
-		standard[i] = fcntl(standard[i] >= 0 ? standard[i] : i ? test->log_fd
-			: open("/dev/null", O_RDONLY | O_CLOEXEC), F_DUPFD_CLOEXEC, SPARE);
+		standard[i] = fcntl(standard[i] >= 0 ? standard[i]
+				: i                  ? test->log_fd
+						     : open("/dev/null", O_RDONLY | O_CLOEXEC),
+			F_DUPFD_CLOEXEC, SPARE);
 	report = fcntl(report, F_DUPFD_CLOEXEC, SPARE);
 	for (int i = 0; i < 3; i++)
 		place(standard[i], i);
@@ -111,8 +113,8 @@ int64_t fake_spawn(struct upkeep_test *test, const struct upkeep_spawn *spawn, i
 	close(start[1]);
 	close(end[1]);
 	struct fake_child *child = vec_add(&test->children);
-	*child = (struct fake_child){ .handle = (int64_t)test->children.count, .watcher = watcher,
-		.exit_fd = end[0] };
+	*child = (struct fake_child){
+		.handle = (int64_t)test->children.count, .watcher = watcher, .exit_fd = end[0]};
 	r = read_start(start[0], &child->pid);
 	close(start[0]);
 	if (ret_fd)
@@ -123,7 +125,8 @@ int64_t fake_spawn(struct upkeep_test *test, const struct upkeep_spawn *spawn, i
 static struct fake_child *find(struct upkeep_test *test, int64_t handle)
 {
 	return handle > 0 && (uint64_t)handle <= test->children.count
-		? &test->children.items[handle - 1] : NULL;
+		? &test->children.items[handle - 1]
+		: NULL;
 }
 
 int32_t fake_wait(struct upkeep_test *test, int64_t handle)

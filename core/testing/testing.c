@@ -40,7 +40,7 @@ int fake_dir(struct upkeep_test *test, const char *name, char **ret_path, int *p
 		return *place;
 	if (!test->dir) {
 		const char *base = getenv("TMPDIR");
-		struct text path = { 0 };
+		struct text path = {0};
 		text_addf(&path, "%s/upkeep-test-XXXXXX", base ? base : "/tmp");
 		test->dir = text_take(&path);
 		if (!mkdtemp(test->dir)) {
@@ -48,7 +48,7 @@ int fake_dir(struct upkeep_test *test, const char *name, char **ret_path, int *p
 			return -errno;
 		}
 	}
-	struct text path = { 0 };
+	struct text path = {0};
 	text_addf(&path, "%s/%s", test->dir, name);
 	free(*ret_path);
 	*ret_path = text_take(&path);
@@ -80,7 +80,7 @@ static int32_t wrong(struct upkeep_test *test, const char *what)
 struct upkeep_test *upkeep_test_new(const struct upkeep_plugin *plugin)
 {
 	struct upkeep_test *test = base_alloc(sizeof *test);
-	CLEANUP_ERROR struct error err = { 0 };
+	CLEANUP_ERROR struct error err = {0};
 
 	signal(SIGPIPE, SIG_IGN); /* as in a worker */
 	test->undo_dir = test->temp_dir = test->in = test->out = -1;
@@ -90,8 +90,12 @@ struct upkeep_test *upkeep_test_new(const struct upkeep_plugin *plugin)
 	fcntl(test->log_fd, F_SETFL, O_APPEND);
 	test->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	pthread_mutex_init(&test->lock, NULL);
-	test->ctx = (struct upkeep_ctx){ .struct_size = sizeof test->ctx, .host = &fake_host,
-		.task = "test", .run_id = "test", .started_s = time(NULL), .attempt = 1 };
+	test->ctx = (struct upkeep_ctx){.struct_size = sizeof test->ctx,
+		.host = &fake_host,
+		.task = "test",
+		.run_id = "test",
+		.started_s = time(NULL),
+		.attempt = 1};
 	upkeep_test_clear(test);
 	test->settings.kind = VALUE_GROUP;
 	if (plugin_admit(plugin, NULL, "under test", &test->arena, &test->admitted, &err) == 0) {
@@ -151,15 +155,16 @@ void upkeep_test_free(struct upkeep_test *test)
 
 static void set(struct upkeep_test *test, struct value *group, const char *name, const char *text)
 {
-	struct value value = { .kind = VALUE_STRING, .string = arena_string(&test->arena, text) };
+	struct value value = {.kind = VALUE_STRING, .string = arena_string(&test->arena, text)};
 
 	fake_set(&test->arena, group, name, text ? &value : NULL);
 }
 
 static void add(struct upkeep_test *test, struct value *group, const char *name, const char *text)
 {
-	fake_append(&test->arena, group, name, (struct value){ .kind = VALUE_STRING,
-		.string = arena_string(&test->arena, text ? text : "") });
+	fake_append(&test->arena, group, name,
+		(struct value){.kind = VALUE_STRING,
+			.string = arena_string(&test->arena, text ? text : "")});
 }
 
 void upkeep_test_set(struct upkeep_test *test, const char *name, const char *value)
@@ -174,14 +179,14 @@ void upkeep_test_add(struct upkeep_test *test, const char *name, const char *val
 
 void upkeep_test_set_unknown(struct upkeep_test *test, const char *name)
 {
-	struct value value = { .kind = VALUE_UNKNOWN, .after = "another" };
+	struct value value = {.kind = VALUE_UNKNOWN, .after = "another"};
 
 	fake_set(&test->arena, &test->args, name, &value);
 }
 
 void upkeep_test_clear(struct upkeep_test *test)
 {
-	test->args = (struct value){ .kind = VALUE_GROUP };
+	test->args = (struct value){.kind = VALUE_GROUP};
 }
 
 void upkeep_test_setting(struct upkeep_test *test, const char *name, const char *value)
@@ -199,13 +204,13 @@ void upkeep_test_setting_add(struct upkeep_test *test, const char *name, const c
 static int32_t prepare(struct upkeep_test *test)
 {
 	const struct plugin_description *plugin = &test->admitted.description;
-	CLEANUP_ERROR struct error err = { 0 };
+	CLEANUP_ERROR struct error err = {0};
 
 	if (test->prepared)
 		return 0;
 	struct value settings = value_copy(&test->arena, &test->settings);
 	if (arguments_decode(plugin->settings, plugin->setting_count, plugin->settings_size,
-		&settings, &test->arena, &test->decoded_settings, &err) < 0)
+		    &settings, &test->arena, &test->decoded_settings, &err) < 0)
 		return wrong(test, error_what(&err));
 	test->ctx.settings = test->decoded_settings.block;
 	test->prepared = true;
@@ -226,11 +231,11 @@ static int32_t open_session(struct upkeep_test *test)
 static int32_t decode(struct upkeep_test *test)
 {
 	const struct upkeep_action *decl = &test->action->decl;
-	CLEANUP_ERROR struct error err = { 0 };
+	CLEANUP_ERROR struct error err = {0};
 	struct value args = value_copy(&test->arena, &test->args);
 
 	if (arguments_decode(decl->params, decl->param_count, decl->params_size, &args,
-		&test->arena, &test->decoded, &err) < 0)
+		    &test->arena, &test->decoded, &err) < 0)
 		return wrong(test, error_what(&err));
 	test->ctx.args = test->decoded.block;
 	return 0;
@@ -356,8 +361,8 @@ int32_t upkeep_test_probe(struct upkeep_test *test, const char *action)
 	return call(test, CALL_PROBE, action, NULL);
 }
 
-static int32_t call_record(struct upkeep_test *test, enum call_mode mode, const char *action,
-	size_t record)
+static int32_t call_record(
+	struct upkeep_test *test, enum call_mode mode, const char *action, size_t record)
 {
 	if (record >= test->records.count)
 		return wrong(test, "there is no such undo record");
@@ -390,8 +395,8 @@ int32_t upkeep_test_undo(struct upkeep_test *test, const char *action)
 
 void upkeep_test_secret(struct upkeep_test *test, const char *name, const char *text)
 {
-	*vec_add(&test->secrets) = (struct fake_pair){ arena_string(&test->arena, name),
-		arena_string(&test->arena, text) };
+	*vec_add(&test->secrets) = (struct fake_pair){
+		arena_string(&test->arena, name), arena_string(&test->arena, text)};
 }
 
 void upkeep_test_stream_in(struct upkeep_test *test, const void *bytes, size_t size)

@@ -8,13 +8,14 @@
 static struct value *member(struct arena *arena, struct value *group, const char *name, size_t size)
 {
 	if (group->kind != VALUE_GROUP)
-		*group = (struct value){ .kind = VALUE_GROUP };
+		*group = (struct value){.kind = VALUE_GROUP};
 	for (uint32_t i = 0; i < group->group.count; i++) {
 		struct value_member *m = &group->group.members[i];
 		if (strncmp(m->name, name, size) == 0 && !m->name[size])
 			return &m->value;
 	}
-	struct value_member *members = arena_array(arena, group->group.count + 1, sizeof members[0]);
+	struct value_member *members =
+		arena_array(arena, group->group.count + 1, sizeof members[0]);
 	if (group->group.count)
 		memcpy(members, group->group.members, group->group.count * sizeof members[0]);
 	members[group->group.count].name = arena_copy(arena, name, size);
@@ -25,7 +26,7 @@ static struct value *member(struct arena *arena, struct value *group, const char
 static struct value *element(struct arena *arena, struct value *list, size_t index)
 {
 	if (list->kind != VALUE_LIST)
-		*list = (struct value){ .kind = VALUE_LIST };
+		*list = (struct value){.kind = VALUE_LIST};
 	if (index > 9999)
 		index = 9999;
 	if (index >= list->list.count) {
@@ -75,7 +76,8 @@ void fake_set(struct arena *arena, struct value *group, const char *path, struct
 	if (value)
 		*find(arena, group, path) = *value;
 	else if (dot)
-		take_away(find(arena, group, arena_copy(arena, path, (size_t)(dot - path))), dot + 1);
+		take_away(
+			find(arena, group, arena_copy(arena, path, (size_t)(dot - path))), dot + 1);
 	else
 		take_away(group, path);
 }

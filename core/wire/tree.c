@@ -162,11 +162,11 @@ static bool read_value(struct reader *reader, struct value *ret, unsigned depth)
 
 int tree_read(const unsigned char *bytes, size_t size, struct arena *arena, struct value *ret)
 {
-	struct reader reader = { bytes, size, 0, arena };
+	struct reader reader = {bytes, size, 0, arena};
 
-	*ret = (struct value){ 0 };
+	*ret = (struct value){0};
 	if (read_value(&reader, ret, 0) && reader.left == 0)
 		return 0;
-	*ret = (struct value){ 0 };
+	*ret = (struct value){0};
 	return -EBADMSG;
 }

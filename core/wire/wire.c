@@ -18,17 +18,39 @@
 enum form { FORM_NUMBER = 1, FORM_TEXT, FORM_BYTES, FORM_TEXTS, FORM_NUMBERS, FORM_VALUE };
 
 static const uint8_t forms[WIRE_TAGS] = {
-	[WIRE_SERIAL] = FORM_NUMBER, [WIRE_MODE] = FORM_NUMBER, [WIRE_FDS_SENT] = FORM_NUMBER,
-	[WIRE_RESULT] = FORM_NUMBER, [WIRE_ID] = FORM_NUMBER, [WIRE_VERSION] = FORM_NUMBER,
-	[WIRE_ATTEMPT] = FORM_NUMBER, [WIRE_TIME] = FORM_NUMBER, [WIRE_TIMEOUT] = FORM_NUMBER,
-	[WIRE_LEVEL] = FORM_NUMBER, [WIRE_AMOUNT] = FORM_NUMBER, [WIRE_TOTAL] = FORM_NUMBER,
-	[WIRE_SIGNAL] = FORM_NUMBER, [WIRE_NAME] = FORM_TEXT, [WIRE_INSTANCE] = FORM_TEXT,
-	[WIRE_TASK] = FORM_TEXT, [WIRE_ACTION] = FORM_TEXT, [WIRE_RUN_ID] = FORM_TEXT,
-	[WIRE_PATH] = FORM_TEXT, [WIRE_TEXT] = FORM_TEXT, [WIRE_WHY] = FORM_TEXT,
-	[WIRE_NEXT] = FORM_TEXT, [WIRE_ABOUT] = FORM_TEXT, [WIRE_DATA] = FORM_BYTES,
-	[WIRE_PAYLOAD] = FORM_BYTES, [WIRE_FILES] = FORM_TEXTS, [WIRE_ARGV] = FORM_TEXTS,
-	[WIRE_ENV] = FORM_TEXTS, [WIRE_CELLS] = FORM_TEXTS, [WIRE_TYPES] = FORM_NUMBERS,
-	[WIRE_TARGETS] = FORM_NUMBERS, [WIRE_SETTINGS] = FORM_VALUE, [WIRE_ARGS] = FORM_VALUE,
+	[WIRE_SERIAL] = FORM_NUMBER,
+	[WIRE_MODE] = FORM_NUMBER,
+	[WIRE_FDS_SENT] = FORM_NUMBER,
+	[WIRE_RESULT] = FORM_NUMBER,
+	[WIRE_ID] = FORM_NUMBER,
+	[WIRE_VERSION] = FORM_NUMBER,
+	[WIRE_ATTEMPT] = FORM_NUMBER,
+	[WIRE_TIME] = FORM_NUMBER,
+	[WIRE_TIMEOUT] = FORM_NUMBER,
+	[WIRE_LEVEL] = FORM_NUMBER,
+	[WIRE_AMOUNT] = FORM_NUMBER,
+	[WIRE_TOTAL] = FORM_NUMBER,
+	[WIRE_SIGNAL] = FORM_NUMBER,
+	[WIRE_NAME] = FORM_TEXT,
+	[WIRE_INSTANCE] = FORM_TEXT,
+	[WIRE_TASK] = FORM_TEXT,
+	[WIRE_ACTION] = FORM_TEXT,
+	[WIRE_RUN_ID] = FORM_TEXT,
+	[WIRE_PATH] = FORM_TEXT,
+	[WIRE_TEXT] = FORM_TEXT,
+	[WIRE_WHY] = FORM_TEXT,
+	[WIRE_NEXT] = FORM_TEXT,
+	[WIRE_ABOUT] = FORM_TEXT,
+	[WIRE_DATA] = FORM_BYTES,
+	[WIRE_PAYLOAD] = FORM_BYTES,
+	[WIRE_FILES] = FORM_TEXTS,
+	[WIRE_ARGV] = FORM_TEXTS,
+	[WIRE_ENV] = FORM_TEXTS,
+	[WIRE_CELLS] = FORM_TEXTS,
+	[WIRE_TYPES] = FORM_NUMBERS,
+	[WIRE_TARGETS] = FORM_NUMBERS,
+	[WIRE_SETTINGS] = FORM_VALUE,
+	[WIRE_ARGS] = FORM_VALUE,
 };
 
 #define T(tag) (1ull << WIRE_##tag)
@@ -39,39 +61,39 @@ static const struct {
 	uint8_t fd_max;
 	uint64_t needed, optional;
 } kinds[WIRE_KINDS] = {
-	[WIRE_LOAD] = { WIRE_WORKER, 1, T(NAME) | T(PATH) | T(INSTANCE), T(SETTINGS) },
-	[WIRE_START] = { WIRE_WORKER, 4,
+	[WIRE_LOAD] = {WIRE_WORKER, 1, T(NAME) | T(PATH) | T(INSTANCE), T(SETTINGS)},
+	[WIRE_START] = {WIRE_WORKER, 4,
 		T(SERIAL) | T(MODE) | T(TASK) | T(RUN_ID) | T(ATTEMPT) | T(TIME),
-		T(ACTION) | T(ARGS) | T(TIMEOUT) | T(DATA) | T(ID) | T(FDS_SENT) | RECORD },
-	[WIRE_CANCEL] = { WIRE_WORKER, 0, T(SERIAL), 0 },
-	[WIRE_ANSWER] = { WIRE_WORKER, 1, T(RESULT), T(ID) | T(DATA) | T(PATH) },
-	[WIRE_LOADED] = { WIRE_ENGINE, 0, T(TEXT), 0 },
-	[WIRE_REFUSED] = { WIRE_ENGINE, 0, T(TEXT), T(NEXT) },
-	[WIRE_LOG] = { WIRE_ENGINE, 0, T(LEVEL) | T(DATA), 0 },
-	[WIRE_PROGRESS] = { WIRE_ENGINE, 0, T(AMOUNT) | T(TOTAL) | T(NAME), 0 },
-	[WIRE_OUTPUT] = { WIRE_ENGINE, 0, T(NAME) | T(TEXT), 0 },
-	[WIRE_ROW] = { WIRE_ENGINE, 0, T(NAME) | T(CELLS) | T(TYPES), 0 },
-	[WIRE_WOULD] = { WIRE_ENGINE, 0, T(TEXT), T(ABOUT) },
-	[WIRE_TOKEN] = { WIRE_ENGINE, 0, T(DATA), 0 },
-	[WIRE_UNDO_PUSH] = { WIRE_ENGINE, 0, RECORD, 0 },
-	[WIRE_UNDO_APPLIED] = { WIRE_ENGINE, 0, T(ID), T(TEXT) },
-	[WIRE_UNDO_DROP] = { WIRE_ENGINE, 0, T(ID), 0 },
-	[WIRE_UNDO_DONE] = { WIRE_ENGINE, 0, T(ID), 0 },
-	[WIRE_UNDO_DIR] = { WIRE_ENGINE, 0, 0, 0 },
-	[WIRE_TEMP_DIR] = { WIRE_ENGINE, 0, 0, 0 },
-	[WIRE_SECRET] = { WIRE_ENGINE, 0, T(NAME), 0 },
-	[WIRE_SPAWN] = { WIRE_ENGINE, WIRE_FDS, T(ARGV) | T(ENV) | T(TARGETS), T(PATH) },
-	[WIRE_KILL] = { WIRE_ENGINE, 0, T(ID) | T(SIGNAL), 0 },
-	[WIRE_WHOLE] = { WIRE_ENGINE, 0, 0, 0 },
-	[WIRE_CANCEL_FD] = { WIRE_ENGINE, 0, 0, 0 },
-	[WIRE_DONE] = { WIRE_ENGINE, 0, T(SERIAL) | T(RESULT), T(TEXT) | T(WHY) | T(NEXT) },
+		T(ACTION) | T(ARGS) | T(TIMEOUT) | T(DATA) | T(ID) | T(FDS_SENT) | RECORD},
+	[WIRE_CANCEL] = {WIRE_WORKER, 0, T(SERIAL), 0},
+	[WIRE_ANSWER] = {WIRE_WORKER, 1, T(RESULT), T(ID) | T(DATA) | T(PATH)},
+	[WIRE_LOADED] = {WIRE_ENGINE, 0, T(TEXT), 0},
+	[WIRE_REFUSED] = {WIRE_ENGINE, 0, T(TEXT), T(NEXT)},
+	[WIRE_LOG] = {WIRE_ENGINE, 0, T(LEVEL) | T(DATA), 0},
+	[WIRE_PROGRESS] = {WIRE_ENGINE, 0, T(AMOUNT) | T(TOTAL) | T(NAME), 0},
+	[WIRE_OUTPUT] = {WIRE_ENGINE, 0, T(NAME) | T(TEXT), 0},
+	[WIRE_ROW] = {WIRE_ENGINE, 0, T(NAME) | T(CELLS) | T(TYPES), 0},
+	[WIRE_WOULD] = {WIRE_ENGINE, 0, T(TEXT), T(ABOUT)},
+	[WIRE_TOKEN] = {WIRE_ENGINE, 0, T(DATA), 0},
+	[WIRE_UNDO_PUSH] = {WIRE_ENGINE, 0, RECORD, 0},
+	[WIRE_UNDO_APPLIED] = {WIRE_ENGINE, 0, T(ID), T(TEXT)},
+	[WIRE_UNDO_DROP] = {WIRE_ENGINE, 0, T(ID), 0},
+	[WIRE_UNDO_DONE] = {WIRE_ENGINE, 0, T(ID), 0},
+	[WIRE_UNDO_DIR] = {WIRE_ENGINE, 0, 0, 0},
+	[WIRE_TEMP_DIR] = {WIRE_ENGINE, 0, 0, 0},
+	[WIRE_SECRET] = {WIRE_ENGINE, 0, T(NAME), 0},
+	[WIRE_SPAWN] = {WIRE_ENGINE, WIRE_FDS, T(ARGV) | T(ENV) | T(TARGETS), T(PATH)},
+	[WIRE_KILL] = {WIRE_ENGINE, 0, T(ID) | T(SIGNAL), 0},
+	[WIRE_WHOLE] = {WIRE_ENGINE, 0, 0, 0},
+	[WIRE_CANCEL_FD] = {WIRE_ENGINE, 0, 0, 0},
+	[WIRE_DONE] = {WIRE_ENGINE, 0, T(SERIAL) | T(RESULT), T(TEXT) | T(WHY) | T(NEXT)},
 };
 
 /* ---- making ---- */
 
 static void put_field(struct wire_out *out, enum wire_tag tag, uint32_t size)
 {
-	unsigned char head[5] = { (unsigned char)tag };
+	unsigned char head[5] = {(unsigned char)tag};
 
 	memcpy(head + 1, &size, sizeof size);
 	text_add(&out->bytes, (const char *)head, sizeof head);
@@ -79,7 +101,7 @@ static void put_field(struct wire_out *out, enum wire_tag tag, uint32_t size)
 
 void wire_begin(struct wire_out *out, enum wire_kind kind)
 {
-	char head[HEAD] = { (char)kind, 0 };
+	char head[HEAD] = {(char)kind, 0};
 
 	out->bytes.size = 0;
 	out->fd_count = 0;
@@ -145,15 +167,15 @@ void wire_out_free(struct wire_out *out)
 	text_free(&out->bytes);
 }
 
-static int send_bytes(int socket, const void *bytes, size_t size, const int *fds, uint32_t count,
-	int flags)
+static int send_bytes(
+	int socket, const void *bytes, size_t size, const int *fds, uint32_t count, int flags)
 {
 	union {
 		struct cmsghdr head;
 		char room[CMSG_SPACE(sizeof(int) * (WIRE_FDS + 1))];
 	} control;
-	struct iovec part = { .iov_base = (void *)(uintptr_t)bytes, .iov_len = size };
-	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
+	struct iovec part = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = size};
+	struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
 
 	if (count) {
 		memset(&control, 0, sizeof control);
@@ -176,7 +198,7 @@ static int send_bytes(int socket, const void *bytes, size_t size, const int *fds
 static int send_big(int socket, const struct wire_out *out, int flags)
 {
 	CLEANUP_FD int memory = memfd_create("message", MFD_CLOEXEC);
-	char head[HEAD] = { out->bytes.bytes[0], FLAG_BIG };
+	char head[HEAD] = {out->bytes.bytes[0], FLAG_BIG};
 	int fds[WIRE_FDS + 1];
 
 	if (memory < 0)
@@ -198,8 +220,8 @@ int wire_send(int socket, const struct wire_out *out, int flags)
 		return -EMSGSIZE;
 	if (out->bytes.size > WIRE_MAX)
 		return send_big(socket, out, flags);
-	return send_bytes(socket, out->bytes.bytes, out->bytes.size, out->fds, out->fd_count,
-		flags);
+	return send_bytes(
+		socket, out->bytes.bytes, out->bytes.size, out->fds, out->fd_count, flags);
 }
 
 /* ---- reading ---- */
@@ -247,8 +269,8 @@ static int parse_fields(const unsigned char *at, size_t size, struct wire_in *in
 	return kinds[in->kind].needed & ~seen ? -EBADMSG : 0;
 }
 
-static int parse_head(const unsigned char *bytes, size_t size, enum wire_side side,
-	struct wire_in *in)
+static int parse_head(
+	const unsigned char *bytes, size_t size, enum wire_side side, struct wire_in *in)
 {
 	if (size < HEAD || bytes[0] == WIRE_NOTHING || bytes[0] >= WIRE_KINDS ||
 		kinds[bytes[0]].reader != side || bytes[1] > FLAG_BIG)
@@ -332,9 +354,11 @@ int wire_receive(int socket, enum wire_side side, struct wire_in *in, int flags)
 	memset(in->fields, 0, sizeof in->fields);
 	if (!in->buffer)
 		in->buffer = base_alloc(WIRE_MAX);
-	struct iovec part = { .iov_base = in->buffer, .iov_len = WIRE_MAX };
-	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control,
-		.msg_controllen = sizeof control };
+	struct iovec part = {.iov_base = in->buffer, .iov_len = WIRE_MAX};
+	struct msghdr message = {.msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof control};
 	ssize_t n;
 	do
 		n = recvmsg(socket, &message, flags | MSG_CMSG_CLOEXEC);
@@ -378,8 +402,8 @@ const char *wire_get_text(const struct wire_in *in, enum wire_tag tag)
 	return (const char *)in->fields[tag].bytes;
 }
 
-const char **wire_get_texts(const struct wire_in *in, enum wire_tag tag, struct arena *arena,
-	size_t *ret_count)
+const char **wire_get_texts(
+	const struct wire_in *in, enum wire_tag tag, struct arena *arena, size_t *ret_count)
 {
 	const struct wire_field *field = &in->fields[tag];
 	size_t count = 0;
@@ -407,12 +431,12 @@ int64_t wire_get_item(const struct wire_in *in, enum wire_tag tag, size_t i)
 	return number;
 }
 
-int wire_get_value(const struct wire_in *in, enum wire_tag tag, struct arena *arena,
-	struct value *ret)
+int wire_get_value(
+	const struct wire_in *in, enum wire_tag tag, struct arena *arena, struct value *ret)
 {
 	const struct wire_field *field = &in->fields[tag];
 
-	*ret = (struct value){ 0 };
+	*ret = (struct value){0};
 	if (!field->bytes)
 		return -EBADMSG;
 	return tree_read(field->bytes, field->size, arena, ret);

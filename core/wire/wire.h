@@ -62,16 +62,16 @@ enum wire_kind {
 	WIRE_CANCEL, /* SERIAL */
 	WIRE_ANSWER, /* RESULT [ID] [DATA] [PATH] [+ one] */
 	/* worker → engine */
-	WIRE_LOADED,  /* TEXT (the version of the plugin) */
-	WIRE_REFUSED, /* TEXT (what) [NEXT] */
-	WIRE_LOG,     /* LEVEL DATA (bytes, newlines as they came) */
-	WIRE_PROGRESS, /* AMOUNT TOTAL NAME (unit) */
-	WIRE_OUTPUT,  /* NAME TEXT; declared and of its type, says the worker: check again */
-	WIRE_ROW,     /* NAME (table) CELLS (name, value, name, value, ...) TYPES (one a cell) */
-	WIRE_WOULD,   /* TEXT [ABOUT (how undone; absent: it cannot be)] */
-	WIRE_TOKEN,   /* DATA */
-	WIRE_UNDO_PUSH,    /* NAME (kind) VERSION PAYLOAD FILES ABOUT; ANSWER: RESULT, ID.
-	                    * The worker has synced the files and their directory. */
+	WIRE_LOADED,    /* TEXT (the version of the plugin) */
+	WIRE_REFUSED,   /* TEXT (what) [NEXT] */
+	WIRE_LOG,       /* LEVEL DATA (bytes, newlines as they came) */
+	WIRE_PROGRESS,  /* AMOUNT TOTAL NAME (unit) */
+	WIRE_OUTPUT,    /* NAME TEXT; declared and of its type, says the worker: check again */
+	WIRE_ROW,       /* NAME (table) CELLS (name, value, name, value, ...) TYPES (one a cell) */
+	WIRE_WOULD,     /* TEXT [ABOUT (how undone; absent: it cannot be)] */
+	WIRE_TOKEN,     /* DATA */
+	WIRE_UNDO_PUSH, /* NAME (kind) VERSION PAYLOAD FILES ABOUT; ANSWER: RESULT, ID.
+	                 * The worker has synced the files and their directory. */
 	WIRE_UNDO_APPLIED, /* ID [TEXT (fingerprint)] */
 	WIRE_UNDO_DROP,    /* ID */
 	WIRE_UNDO_DONE,    /* ID */
@@ -129,8 +129,8 @@ enum wire_mode {
 	WIRE_MODE_RUN,
 	WIRE_MODE_PLAN,
 	WIRE_MODE_CHECK,
-	WIRE_MODE_PROBE,        /* with a record where NAME (its kind) is given */
-	WIRE_MODE_UNDO,         /* with a record, without ARGS */
+	WIRE_MODE_PROBE, /* with a record where NAME (its kind) is given */
+	WIRE_MODE_UNDO,  /* with a record, without ARGS */
 	WIRE_MODES
 };
 
@@ -192,16 +192,16 @@ static inline bool wire_has(const struct wire_in *in, enum wire_tag tag)
 {
 	return in->fields[tag].bytes != NULL;
 }
-int64_t wire_get_number(const struct wire_in *in, enum wire_tag tag); /* 0: not there */
+int64_t wire_get_number(const struct wire_in *in, enum wire_tag tag);   /* 0: not there */
 const char *wire_get_text(const struct wire_in *in, enum wire_tag tag); /* NULL: not there */
 /* The texts of a list as an array in the arena, with a NULL after the last. */
-const char **wire_get_texts(const struct wire_in *in, enum wire_tag tag, struct arena *arena,
-	size_t *ret_count);
+const char **wire_get_texts(
+	const struct wire_in *in, enum wire_tag tag, struct arena *arena, size_t *ret_count);
 size_t wire_get_count(const struct wire_in *in, enum wire_tag tag); /* of numbers */
 int64_t wire_get_item(const struct wire_in *in, enum wire_tag tag, size_t i);
 /* A value tree, copied into the arena.  -EBADMSG: not one; *ret is VALUE_NONE then. */
-int wire_get_value(const struct wire_in *in, enum wire_tag tag, struct arena *arena,
-	struct value *ret);
+int wire_get_value(
+	const struct wire_in *in, enum wire_tag tag, struct arena *arena, struct value *ret);
 /* Hands over descriptor i of the message, or -1. */
 int wire_take_fd(struct wire_in *in, uint32_t i);
 

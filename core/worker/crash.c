@@ -21,11 +21,11 @@ static void write_backtrace(int signal_number)
 
 void crash_report(void)
 {
-	static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT };
+	static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
 	static char room[65536]; /* a stack of its own, for when the stack is what ran out */
-	struct sigaction action = { .sa_handler = write_backtrace,
-		.sa_flags = SA_RESETHAND | SA_ONSTACK };
-	stack_t stack = { .ss_sp = room, .ss_size = sizeof room };
+	struct sigaction action = {
+		.sa_handler = write_backtrace, .sa_flags = SA_RESETHAND | SA_ONSTACK};
+	stack_t stack = {.ss_sp = room, .ss_size = sizeof room};
 
 	sigaltstack(&stack, NULL);
 	for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++)

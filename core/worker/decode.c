@@ -56,8 +56,8 @@ static int decode_scalar(struct decoder *decoder, const struct upkeep_param *par
 	uint32_t type = param->type & ~UPKEEP_LIST;
 	union scalar scalar;
 
-	if (param->flags & UPKEEP_SEARCHED && type == UPKEEP_PATH &&
-		value->kind == VALUE_STRING && !strchr(value->string, '/'))
+	if (param->flags & UPKEEP_SEARCHED && type == UPKEEP_PATH && value->kind == VALUE_STRING &&
+		!strchr(value->string, '/'))
 		scalar.string = value->string;
 	else if (scalar_parse(type, value, &scalar, decoder->err) < 0)
 		return -EINVAL;
@@ -71,8 +71,8 @@ struct list {
 	size_t count;
 };
 
-static int decode_group(struct decoder *decoder, const struct upkeep_param *params,
-	size_t count, const struct value *group, char *block, uint8_t *states);
+static int decode_group(struct decoder *decoder, const struct upkeep_param *params, size_t count,
+	const struct value *group, char *block, uint8_t *states);
 
 static size_t element_size(const struct upkeep_param *param)
 {
@@ -91,12 +91,12 @@ static int decode_list(struct decoder *decoder, const struct upkeep_param *param
 	for (uint32_t i = 0; i < value->list.count; i++) {
 		const struct value *item = &value->list.items[i];
 		int r = groups ? decode_group(decoder, param->fields, param->field_count, item,
-				items + i * size, NULL)
+					 items + i * size, NULL)
 			       : decode_scalar(decoder, param, item, items + i * size);
 		if (r < 0)
 			return r;
 	}
-	*(struct list *)at = (struct list){ value->list.count ? items : NULL, value->list.count };
+	*(struct list *)at = (struct list){value->list.count ? items : NULL, value->list.count};
 	if (groups)
 		((struct upkeep_groups *)at)->stride = size;
 	return 0;
@@ -111,8 +111,8 @@ struct preset_target {
 static int store_preset(void *data, size_t index, const char *text)
 {
 	struct preset_target *target = data;
-	struct value value = { .kind = VALUE_STRING,
-		.string = arena_string(target->decoder->arena, text) };
+	struct value value = {
+		.kind = VALUE_STRING, .string = arena_string(target->decoder->arena, text)};
 
 	return decode_scalar(target->decoder, target->param, &value,
 		target->items + index * element_size(target->param));
@@ -120,21 +120,21 @@ static int store_preset(void *data, size_t index, const char *text)
 
 static int decode_preset(struct decoder *decoder, const struct upkeep_param *param, void *at)
 {
-	struct preset_target target = { decoder, param, at };
+	struct preset_target target = {decoder, param, at};
 
 	if (param->type & UPKEEP_LIST) {
 		size_t count = preset_count(param);
 		target.items = arena_array(decoder->arena, count, element_size(param));
-		*(struct list *)at = (struct list){ count ? target.items : NULL, count };
+		*(struct list *)at = (struct list){count ? target.items : NULL, count};
 	}
 	return preset_each(param, store_preset, &target);
 }
 
 /* Of an absent group the fields' defaults still hold. */
-static int decode_absent(struct decoder *decoder, const struct upkeep_param *param, void *at,
-	uint8_t *state)
+static int decode_absent(
+	struct decoder *decoder, const struct upkeep_param *param, void *at, uint8_t *state)
 {
-	static const struct value empty = { .kind = VALUE_GROUP };
+	static const struct value empty = {.kind = VALUE_GROUP};
 
 	*state = UPKEEP_ARG_ABSENT;
 	if (param->type == UPKEEP_GROUP)
@@ -170,8 +170,8 @@ static int decode_param(struct decoder *decoder, const struct upkeep_param *para
 	return r;
 }
 
-static int decode_group(struct decoder *decoder, const struct upkeep_param *params,
-	size_t count, const struct value *group, char *block, uint8_t *states)
+static int decode_group(struct decoder *decoder, const struct upkeep_param *params, size_t count,
+	const struct value *group, char *block, uint8_t *states)
 {
 	for (size_t i = 0; i < count; i++) {
 		uint8_t ignored;
@@ -198,14 +198,15 @@ static void unquote_scalar(uint32_t type, struct value *value)
 	union scalar scalar;
 	struct location at = value->at;
 
-	if (value->kind != VALUE_STRING || scalar_parse_text(type, value->string, &scalar, NULL) < 0)
+	if (value->kind != VALUE_STRING ||
+		scalar_parse_text(type, value->string, &scalar, NULL) < 0)
 		return;
 	if (type == UPKEEP_INT)
-		*value = (struct value){ .kind = VALUE_INT, .at = at, .integer = scalar.integer };
+		*value = (struct value){.kind = VALUE_INT, .at = at, .integer = scalar.integer};
 	else if (type == UPKEEP_FLOAT)
-		*value = (struct value){ .kind = VALUE_FLOAT, .at = at, .real = scalar.real };
+		*value = (struct value){.kind = VALUE_FLOAT, .at = at, .real = scalar.real};
 	else if (type == UPKEEP_BOOL)
-		*value = (struct value){ .kind = VALUE_BOOL, .at = at, .truth = scalar.integer };
+		*value = (struct value){.kind = VALUE_BOOL, .at = at, .truth = scalar.integer};
 }
 
 static void unquote(const struct upkeep_param *params, size_t count, struct value *group);
@@ -234,18 +235,20 @@ static void unquote(const struct upkeep_param *params, size_t count, struct valu
 int arguments_decode(const struct upkeep_param *params, size_t count, size_t size,
 	struct value *group, struct arena *arena, struct arguments *ret, struct error *err)
 {
-	struct value empty = { .kind = VALUE_GROUP };
-	CLEANUP_TEXT struct text faults = { 0 };
-	struct decoder decoder = { arena, err };
+	struct value empty = {.kind = VALUE_GROUP};
+	CLEANUP_TEXT struct text faults = {0};
+	struct decoder decoder = {arena, err};
 
 	if (group->kind == VALUE_NONE)
 		group = &empty;
 	if (group->kind != VALUE_GROUP)
 		return error_set(err, -EINVAL, NULL, "the arguments are not a group");
-	*ret = (struct arguments){ .block = arena_array(arena, size, 1), .params = params,
-		.count = count, .states = arena_array(arena, count, 1) };
+	*ret = (struct arguments){.block = arena_array(arena, size, 1),
+		.params = params,
+		.count = count,
+		.states = arena_array(arena, count, 1)};
 	unquote(params, count, group);
-	if (params_check(params, count, group, (struct location){ 0 }, "", collect, &faults))
+	if (params_check(params, count, group, (struct location){0}, "", collect, &faults))
 		return error_set(err, -EINVAL, NULL, "%s", text_string(&faults));
 	return decode_group(&decoder, params, count, group, ret->block, ret->states);
 }

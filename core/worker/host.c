@@ -44,14 +44,15 @@ static bool in_action(const struct call *call, enum call_mode mode)
 static void host_log(struct upkeep_ctx *ctx, uint32_t level, const char *text, size_t size)
 {
 	struct call *call = call_of(ctx);
-	CLEANUP_OUT struct wire_out out = { 0 };
+	CLEANUP_OUT struct wire_out out = {0};
 
 	if (!text)
 		return;
 	for (size_t at = 0; at < size || at == 0; at += LOG_CHUNK) {
 		wire_begin(&out, WIRE_LOG);
 		wire_number(&out, WIRE_LEVEL, level > UPKEEP_WARN ? UPKEEP_WARN : level);
-		wire_bytes(&out, WIRE_DATA, text + at, size - at < LOG_CHUNK ? size - at : LOG_CHUNK);
+		wire_bytes(
+			&out, WIRE_DATA, text + at, size - at < LOG_CHUNK ? size - at : LOG_CHUNK);
 		worker_send(call->worker, &out);
 	}
 }
@@ -59,7 +60,7 @@ static void host_log(struct upkeep_ctx *ctx, uint32_t level, const char *text, s
 static void host_progress(struct upkeep_ctx *ctx, uint64_t done, uint64_t total, const char *unit)
 {
 	struct call *call = call_of(ctx);
-	CLEANUP_OUT struct wire_out out = { 0 };
+	CLEANUP_OUT struct wire_out out = {0};
 	int64_t now_ms = clock_monotonic_ms();
 
 	pthread_mutex_lock(&call->lock);
@@ -79,8 +80,8 @@ static void host_progress(struct upkeep_ctx *ctx, uint64_t done, uint64_t total,
 static int32_t host_output(struct upkeep_ctx *ctx, const char *name, const char *value)
 {
 	struct call *call = call_of(ctx);
-	CLEANUP_OUT struct wire_out out = { 0 };
-	CLEANUP_ERROR struct error err = { 0 };
+	CLEANUP_OUT struct wire_out out = {0};
+	CLEANUP_ERROR struct error err = {0};
 
 	int r = rules_output(call->action, name, value, &err);
 	if (r < 0) {
@@ -97,7 +98,7 @@ static int32_t host_output(struct upkeep_ctx *ctx, const char *name, const char 
 static int32_t host_row(struct upkeep_ctx *ctx, const char *table, const struct upkeep_cell *cells,
 	size_t count, size_t cell_size)
 {
-	CLEANUP_OUT struct wire_out out = { 0 };
+	CLEANUP_OUT struct wire_out out = {0};
 	const char *texts[2 * CELLS_MAX];
 	int64_t types[CELLS_MAX];
 
@@ -106,7 +107,8 @@ static int32_t host_row(struct upkeep_ctx *ctx, const char *table, const struct 
 	for (size_t i = 0; i < count; i++) {
 		struct upkeep_cell cell;
 		if (rules_copy(&cell, sizeof cell, (const char *)cells + i * cell_size, cell_size,
-			CELL_1_0) < 0 || !cell.name)
+			    CELL_1_0) < 0 ||
+			!cell.name)
 			return -EINVAL;
 		texts[2 * i] = cell.name;
 		texts[2 * i + 1] = cell.value ? cell.value : "";
@@ -131,7 +133,7 @@ static void keep(char **place, const char *text)
 /* For the log at once, since the plugin may not live to return. */
 static void log_failure(struct upkeep_ctx *ctx, const char *what, const char *why)
 {
-	CLEANUP_TEXT struct text line = { 0 };
+	CLEANUP_TEXT struct text line = {0};
 
 	text_addf(&line, "failing: %s%s%s", what ? what : "no reason given", why ? ": " : "",
 		why ? why : "");
@@ -139,8 +141,8 @@ static void log_failure(struct upkeep_ctx *ctx, const char *what, const char *wh
 }
 
 /* It travels with DONE: the last one counts. */
-static int32_t host_fail(struct upkeep_ctx *ctx, int32_t result, const char *what, const char *why,
-	const char *next)
+static int32_t host_fail(
+	struct upkeep_ctx *ctx, int32_t result, const char *what, const char *why, const char *next)
 {
 	struct call *call = call_of(ctx);
 
@@ -156,7 +158,7 @@ static int32_t host_fail(struct upkeep_ctx *ctx, int32_t result, const char *wha
 static int32_t host_would(struct upkeep_ctx *ctx, const char *doing, const char *undoing)
 {
 	struct call *call = call_of(ctx);
-	CLEANUP_OUT struct wire_out out = { 0 };
+	CLEANUP_OUT struct wire_out out = {0};
 
 	if (!doing)
 		return -EINVAL;
@@ -174,7 +176,7 @@ static int32_t host_would(struct upkeep_ctx *ctx, const char *doing, const char 
 static int32_t host_token_put(struct upkeep_ctx *ctx, const void *token, size_t size)
 {
 	struct call *call = call_of(ctx);
-	CLEANUP_OUT struct wire_out out = { 0 };
+	CLEANUP_OUT struct wire_out out = {0};
 
 	if (!in_action(call, CALL_PLAN) || (size && !token))
 		return -EINVAL;
@@ -233,8 +235,8 @@ static int32_t host_undo_push(struct upkeep_ctx *ctx, const struct upkeep_undo *
 	size_t record_size, uint64_t *ret_id)
 {
 	struct call *call = call_of(ctx);
-	CLEANUP_OUT struct wire_out out = { 0 };
-	CLEANUP_ERROR struct error err = { 0 };
+	CLEANUP_OUT struct wire_out out = {0};
+	CLEANUP_ERROR struct error err = {0};
 	struct upkeep_undo record;
 
 	if (!in_action(call, CALL_RUN) || !ret_id ||
@@ -243,9 +245,11 @@ static int32_t host_undo_push(struct upkeep_ctx *ctx, const struct upkeep_undo *
 	if (rules_record(&record, &err) < 0)
 		return refuse_record(ctx, -EINVAL, error_what(&err));
 	if (holds_secret(call, record.payload, record.payload_size))
-		return refuse_record(ctx, -EPERM, "an undo record may not hold the text of a secret");
+		return refuse_record(
+			ctx, -EPERM, "an undo record may not hold the text of a secret");
 	if (record.file_count && call->undo_dir < 0)
-		return refuse_record(ctx, -EINVAL, "an undo record names files, but its undo directory "
+		return refuse_record(ctx, -EINVAL,
+			"an undo record names files, but its undo directory "
 			"was never asked for");
 	int r = record.file_count ? rules_sync(call->undo_dir, &record) : 0;
 	if (r < 0)
@@ -261,11 +265,11 @@ static int32_t host_undo_push(struct upkeep_ctx *ctx, const struct upkeep_undo *
 	return 0;
 }
 
-static int32_t tell_record(struct upkeep_ctx *ctx, enum wire_kind kind, uint64_t id,
-	const char *text)
+static int32_t tell_record(
+	struct upkeep_ctx *ctx, enum wire_kind kind, uint64_t id, const char *text)
 {
 	struct call *call = call_of(ctx);
-	CLEANUP_OUT struct wire_out out = { 0 };
+	CLEANUP_OUT struct wire_out out = {0};
 	bool known = false;
 
 	for (size_t i = 0; i < call->records.count; i++)
@@ -299,7 +303,7 @@ static int32_t host_undo_done(struct upkeep_ctx *ctx, uint64_t id)
 /* Asks for a descriptor once and keeps it for the call. */
 static int32_t ask_fd(struct call *call, enum wire_kind kind, int *place)
 {
-	CLEANUP_OUT struct wire_out out = { 0 };
+	CLEANUP_OUT struct wire_out out = {0};
 
 	if (*place >= 0)
 		return *place;
@@ -335,7 +339,7 @@ static int32_t host_stream(struct upkeep_ctx *ctx, uint32_t port)
 static int32_t host_upstream_whole(struct upkeep_ctx *ctx)
 {
 	struct call *call = call_of(ctx);
-	CLEANUP_OUT struct wire_out out = { 0 };
+	CLEANUP_OUT struct wire_out out = {0};
 
 	if (!in_action(call, CALL_RUN))
 		return -EINVAL;
@@ -404,7 +408,7 @@ static int64_t host_spawn(struct upkeep_ctx *ctx, const struct upkeep_spawn *the
 	size_t spawn_size, int32_t *ret_exit_fd)
 {
 	struct call *call = call_of(ctx);
-	CLEANUP_OUT struct wire_out out = { 0 };
+	CLEANUP_OUT struct wire_out out = {0};
 	struct upkeep_spawn spawn;
 
 	if (rules_copy(&spawn, sizeof spawn, theirs, spawn_size, SPAWN_1_0) < 0 ||
@@ -420,7 +424,7 @@ static int64_t host_spawn(struct upkeep_ctx *ctx, const struct upkeep_spawn *the
 	if (answer <= 0)
 		return answer < 0 ? answer : -EIO;
 	struct child *child = vec_add(&call->children);
-	*child = (struct child){ .handle = answer, .fd = wire_take_fd(&call->worker->in, 0) };
+	*child = (struct child){.handle = answer, .fd = wire_take_fd(&call->worker->in, 0)};
 	if (ret_exit_fd)
 		*ret_exit_fd = child->fd;
 	return answer;
@@ -455,7 +459,7 @@ static int32_t host_spawn_wait(struct upkeep_ctx *ctx, int64_t handle)
 static int32_t host_spawn_kill(struct upkeep_ctx *ctx, int64_t handle, int32_t signal_number)
 {
 	struct call *call = call_of(ctx);
-	CLEANUP_OUT struct wire_out out = { 0 };
+	CLEANUP_OUT struct wire_out out = {0};
 
 	if (!find_child(call, handle))
 		return -ECHILD;
@@ -473,7 +477,7 @@ static int32_t host_spawn_kill(struct upkeep_ctx *ctx, int64_t handle, int32_t s
 static int64_t host_secret(struct upkeep_ctx *ctx, const char *name, const char **ret_text)
 {
 	struct call *call = call_of(ctx);
-	CLEANUP_OUT struct wire_out out = { 0 };
+	CLEANUP_OUT struct wire_out out = {0};
 
 	if (!name || !ret_text)
 		return -EINVAL;

@@ -42,18 +42,18 @@ struct secret {
 struct call {
 	struct upkeep_ctx ctx; /* first: the host's functions get it back */
 	struct worker *worker;
-	struct start *start;   /* NULL for open and close */
+	struct start *start; /* NULL for open and close */
 	enum call_mode mode;
 	const struct action_description *action;
 	struct arguments arguments;
-	int64_t until_ms;      /* of the clock; INT64_MAX: none */
+	int64_t until_ms;               /* of the clock; INT64_MAX: none */
 	int undo_dir, temp_dir, cancel; /* -1: not asked for yet */
 	char *temp_path, *what, *why, *next;
 	VEC(struct child) children;
 	VEC(struct secret) secrets;
 	VEC(uint64_t) records; /* ids that this call may speak of */
 	pthread_mutex_t lock;
-	int64_t progress_ms;   /* when it was last sent */
+	int64_t progress_ms; /* when it was last sent */
 };
 
 struct worker {
@@ -70,8 +70,7 @@ struct worker {
 
 extern const struct upkeep_host worker_host;
 
-void call_init(struct call *call, struct worker *worker, struct start *start,
-	enum call_mode mode);
+void call_init(struct call *call, struct worker *worker, struct start *start, enum call_mode mode);
 void call_end(struct call *call);
 /* Puts a message that is not an answer where it belongs; false: stop. */
 bool worker_take(struct worker *worker);

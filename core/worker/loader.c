@@ -67,12 +67,14 @@ int plugin_load(int fd, const char *path, const struct upkeep_plugin **ret, stru
 		return r;
 	lt_dlhandle handle = lt_dlopen(file);
 	if (!handle)
-		return error_set(err, -EPROTO, "build it for this machine with all its symbols (link with "
+		return error_set(err, -EPROTO,
+			"build it for this machine with all its symbols (link with "
 			"-Wl,-z,defs), and install the libraries that it needs (ldd FILE.so)",
 			"plugin %s cannot be loaded: %s", path, reason_without_file(file));
 	*ret = lt_dlsym(handle, "upkeep_plugin");
 	if (!*ret)
-		return error_set(err, -EPROTO, "define it with UPKEEP_PLUGIN(...) of upkeep/plugin.h",
+		return error_set(err, -EPROTO,
+			"define it with UPKEEP_PLUGIN(...) of upkeep/plugin.h",
 			"%s is not a plugin: it has no symbol \"upkeep_plugin\"", path);
 	return 0;
 }

@@ -19,8 +19,8 @@ int rules_output(const struct action_description *action, const char *name, cons
 		return error_set(err, -ENOENT, "declare it in the action's table of outputs",
 			"output \"%s\" is not declared", name ? name : "");
 	if (!value || strlen(value) > UPKEEP_PAYLOAD_MAX)
-		return error_set(err, -EINVAL, NULL, "output \"%s\": no text, or more than 64 KiB",
-			name);
+		return error_set(
+			err, -EINVAL, NULL, "output \"%s\": no text, or more than 64 KiB", name);
 	if (scalar_parse_text(output->type & ~UPKEEP_LIST, value, &scalar, err) < 0) {
 		error_prefix(err, "output \"%s\"", name);
 		return -EINVAL;
@@ -52,11 +52,12 @@ static bool kind_is_good(const char *kind)
 int rules_record(const struct upkeep_undo *record, struct error *err)
 {
 	if (!kind_is_good(record->kind))
-		return error_set(err, -EINVAL, NULL, "an undo record's kind is [a-z][a-z0-9-]*, up to "
+		return error_set(err, -EINVAL, NULL,
+			"an undo record's kind is [a-z][a-z0-9-]*, up to "
 			"63 characters");
-	if (record->payload_size > UPKEEP_PAYLOAD_MAX ||
-		(record->payload_size && !record->payload))
-		return error_set(err, -EINVAL, "put what is larger into a file of the undo directory",
+	if (record->payload_size > UPKEEP_PAYLOAD_MAX || (record->payload_size && !record->payload))
+		return error_set(err, -EINVAL,
+			"put what is larger into a file of the undo directory",
 			"undo record \"%s\": its payload has %zu bytes; at most %u", record->kind,
 			record->payload_size, UPKEEP_PAYLOAD_MAX);
 	if (record->file_count > 256 || (record->file_count && !record->files))
@@ -64,9 +65,10 @@ int rules_record(const struct upkeep_undo *record, struct error *err)
 			record->kind, record->file_count);
 	for (size_t i = 0; i < record->file_count; i++)
 		if (!rules_is_plain_name(record->files[i]))
-			return error_set(err, -EINVAL, NULL, "undo record \"%s\": \"%s\" is not a plain "
-				"name in the undo directory", record->kind,
-				record->files[i] ? record->files[i] : "");
+			return error_set(err, -EINVAL, NULL,
+				"undo record \"%s\": \"%s\" is not a plain "
+				"name in the undo directory",
+				record->kind, record->files[i] ? record->files[i] : "");
 	return 0;
 }
 

@@ -11,14 +11,22 @@
 void call_init(struct call *call, struct worker *worker, struct start *start, enum call_mode mode)
 {
 	*call = (struct call){
-		.ctx = { .struct_size = sizeof(struct upkeep_ctx), .host = &worker_host,
-			.settings = worker->settings.block, .session = worker->session,
-			.instance = worker->instance, .task = start ? start->task : "",
+		.ctx = {.struct_size = sizeof(struct upkeep_ctx),
+			.host = &worker_host,
+			.settings = worker->settings.block,
+			.session = worker->session,
+			.instance = worker->instance,
+			.task = start ? start->task : "",
 			.run_id = start ? start->run_id : "",
 			.started_s = start ? start->started_s : 0,
-			.attempt = start ? start->attempt : 1 },
-		.worker = worker, .start = start, .mode = mode, .until_ms = INT64_MAX,
-		.undo_dir = -1, .temp_dir = -1, .cancel = -1,
+			.attempt = start ? start->attempt : 1},
+		.worker = worker,
+		.start = start,
+		.mode = mode,
+		.until_ms = INT64_MAX,
+		.undo_dir = -1,
+		.temp_dir = -1,
+		.cancel = -1,
 		.progress_ms = INT64_MIN / 2,
 	};
 	pthread_mutex_init(&call->lock, NULL);

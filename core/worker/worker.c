@@ -40,13 +40,13 @@ static void read_record(struct wire_in *in, struct start *start)
 	size_t count;
 
 	start->has_record = wire_has(in, WIRE_NAME);
-	start->record = (struct upkeep_undo){ .struct_size = sizeof start->record,
+	start->record = (struct upkeep_undo){.struct_size = sizeof start->record,
 		.kind = arena_string(&start->arena, wire_get_text(in, WIRE_NAME)),
 		.version = (uint32_t)wire_get_number(in, WIRE_VERSION),
 		.payload = arena_copy(&start->arena, (const char *)payload->bytes, payload->size),
 		.payload_size = payload->size,
 		.about = arena_string(&start->arena, wire_get_text(in, WIRE_ABOUT)),
-		.id = (uint64_t)wire_get_number(in, WIRE_ID) };
+		.id = (uint64_t)wire_get_number(in, WIRE_ID)};
 	start->record.files = wire_get_texts(in, WIRE_FILES, &start->arena, &count);
 	start->record.file_count = count;
 }
@@ -152,7 +152,8 @@ static int open_session(struct worker *worker, struct call *failed)
 	if (r >= 0) {
 		worker->opened = true;
 	} else {
-		failed->what = call.what ? TAKE_PTR(call.what) : base_string("the plugin's open failed");
+		failed->what =
+			call.what ? TAKE_PTR(call.what) : base_string("the plugin's open failed");
 		failed->why = TAKE_PTR(call.why);
 		failed->next = TAKE_PTR(call.next);
 	}
@@ -214,14 +215,15 @@ static int call_checked(struct call *call, const struct upkeep_action *action)
 
 static int decode_arguments(struct call *call, const struct action_description *action)
 {
-	CLEANUP_ERROR struct error err = { 0 };
-	bool without = call->mode == CALL_UNDO || (call->mode == CALL_PROBE && call->start->has_record);
+	CLEANUP_ERROR struct error err = {0};
+	bool without =
+		call->mode == CALL_UNDO || (call->mode == CALL_PROBE && call->start->has_record);
 
 	if (without)
 		return 0;
 	int r = arguments_decode(action->decl.params, action->decl.param_count,
-		action->decl.params_size, &call->start->args, &call->start->arena,
-		&call->arguments, &err);
+		action->decl.params_size, &call->start->args, &call->start->arena, &call->arguments,
+		&err);
 	if (r < 0)
 		return fault(call, error_what(&err));
 	call->ctx.args = call->arguments.block;
@@ -251,8 +253,8 @@ static void redirect_back(int saved, int standard)
 static int make_call(struct worker *worker, struct call *call)
 {
 	struct start *start = call->start;
-	const struct upkeep_action *action = start->action
-		? admitted_action(&worker->admitted, start->action) : NULL;
+	const struct upkeep_action *action =
+		start->action ? admitted_action(&worker->admitted, start->action) : NULL;
 
 	if (!action)
 		return fault(call, "the plugin has no such action");
@@ -277,7 +279,7 @@ static int make_call(struct worker *worker, struct call *call)
 
 static void run_start(struct worker *worker, struct start *start)
 {
-	CLEANUP_OUT struct wire_out out = { 0 };
+	CLEANUP_OUT struct wire_out out = {0};
 	struct call call;
 	int r = UPKEEP_CANCELLED;
 
@@ -315,7 +317,7 @@ static int load_plugin(struct worker *worker, struct error *err)
 {
 	struct wire_in *in = &worker->in;
 	const struct upkeep_plugin *plugin;
-	struct value settings = { 0 };
+	struct value settings = {0};
 	CLEANUP_FREE char *name = base_string(wire_get_text(in, WIRE_NAME));
 	CLEANUP_FREE char *path = base_string(wire_get_text(in, WIRE_PATH));
 	CLEANUP_FD int fd = wire_take_fd(in, 0);
@@ -330,14 +332,15 @@ static int load_plugin(struct worker *worker, struct error *err)
 	const struct plugin_description *description = &worker->admitted.description;
 	if (r == 0)
 		r = arguments_decode(description->settings, description->setting_count,
-			description->settings_size, &settings, &worker->arena, &worker->settings, err);
+			description->settings_size, &settings, &worker->arena, &worker->settings,
+			err);
 	return r;
 }
 
 static bool load(struct worker *worker)
 {
-	CLEANUP_OUT struct wire_out out = { 0 };
-	CLEANUP_ERROR struct error err = { 0 };
+	CLEANUP_OUT struct wire_out out = {0};
+	CLEANUP_ERROR struct error err = {0};
 
 	if (wire_receive(worker->socket, WIRE_WORKER, &worker->in, 0) != 1 ||
 		worker->in.kind != WIRE_LOAD)
@@ -353,7 +356,7 @@ static bool load(struct worker *worker)
 
 void worker_main(int socket)
 {
-	struct worker worker = { .socket = socket };
+	struct worker worker = {.socket = socket};
 
 	prctl(PR_SET_DUMPABLE, 0);
 	signal(SIGPIPE, SIG_IGN);
@@ -380,8 +383,8 @@ static void print_line(int fd, char *line)
 
 static int describe(int fd, const char *name, const char *path)
 {
-	struct arena arena = { 0 };
-	CLEANUP_ERROR struct error err = { 0 };
+	struct arena arena = {0};
+	CLEANUP_ERROR struct error err = {0};
 	const struct upkeep_plugin *plugin;
 	struct admitted admitted;
 
@@ -391,8 +394,7 @@ static int describe(int fd, const char *name, const char *path)
 	int r = plugin_load(fd, path, &plugin, &err);
 	if (r == 0)
 		r = plugin_admit(plugin, name, path, &arena, &admitted, &err);
-	print_line(out, r < 0 ? refusal_to_json(&err)
-			      : description_to_json(&admitted.description));
+	print_line(out, r < 0 ? refusal_to_json(&err) : description_to_json(&admitted.description));
 	fflush(NULL);
 	_exit(r < 0 ? EXIT_PLUGIN : 0);
 }
@@ -403,6 +405,7 @@ int worker_entry(int argc, char *const *argv)
 		worker_main(WORKER_SOCKET);
 	if (argc == 4 && strcmp(argv[1], "--describe-plugin") == 0)
 		return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0
-			? EXIT_INTERNAL : describe(WORKER_SOCKET, argv[2], argv[3]);
+			? EXIT_INTERNAL
+			: describe(WORKER_SOCKET, argv[2], argv[3]);
 	return -1;
 }

@@ -30,12 +30,17 @@ static int32_t note_plan(struct upkeep_ctx *ctx)
 	return UPKEEP_CHANGED;
 }
 
+static int path_of(const struct upkeep_undo *record, char *path, size_t size)
+{
+	return upkeep_kv_get(record->payload, record->payload_size, "path", path, size);
+}
+
 static int32_t note_probe(struct upkeep_ctx *ctx, const struct upkeep_undo *record)
 {
 	const struct note *args = ctx->args;
 	char path[4096];
 
-	if (record && upkeep_kv_get(record->payload, record->payload_size, "path", path, sizeof path) < 0)
+	if (record && path_of(record, path, sizeof path) < 0)
 		return upkeep_fail(ctx, UPKEEP_NEEDS_PERSON, NULL, NULL, "the record has no path");
 	return access(record ? path : args->path, F_OK) == 0 ? UPKEEP_DONE : UPKEEP_NOT_DONE;
 }
@@ -43,7 +48,7 @@ static int32_t note_probe(struct upkeep_ctx *ctx, const struct upkeep_undo *reco
 static int32_t note_run(struct upkeep_ctx *ctx)
 {
 	const struct note *args = ctx->args;
-	struct upkeep_undo record = { .kind = "made", .version = 1, .about = "remove the note" };
+	struct upkeep_undo record = {.kind = "made", .version = 1, .about = "remove the note"};
 	char payload[8192];
 	uint64_t id;
 	int bytes = 0;
@@ -73,20 +78,22 @@ static int32_t note_undo(struct upkeep_ctx *ctx, const struct upkeep_undo *recor
 {
 	char path[4096];
 
-	if (upkeep_kv_get(record->payload, record->payload_size, "path", path, sizeof path) < 0)
+	if (path_of(record, path, sizeof path) < 0)
 		return upkeep_fail(ctx, UPKEEP_NEEDS_PERSON, NULL, NULL, "the record has no path");
-	int gone = unlink(path) < 0;
-	if (gone && errno != ENOENT)
-		return upkeep_fail(ctx, UPKEEP_FAILED, NULL, strerror(errno), "cannot remove %s", path);
+	int failed = unlink(path) < 0;
+	if (failed && errno != ENOENT)
+		return upkeep_fail(ctx, UPKEEP_FAILED, NULL, strerror(errno), "cannot remove it");
 	ctx->host->undo_done(ctx, record->id);
-	return gone ? UPKEEP_UNCHANGED : UPKEEP_CHANGED;
+	return failed ? UPKEEP_UNCHANGED : UPKEEP_CHANGED;
 }
 
 static const struct upkeep_action actions[] = {
+	/* clang-format off */
 	{ .name = "note", .about = "Write a note into a new file", .changes = UPKEEP_CHANGES_RECORDED,
 		UPKEEP_PARAMS(struct note, note_params), UPKEEP_OUTPUTS(note_outputs),
 		.manual = "A file that is there already is left as it is.",
 		.plan = note_plan, .probe = note_probe, .run = note_run, .undo = note_undo },
+	/* clang-format on */
 };
 
 UPKEEP_PLUGIN(.name = "@NAME@", .version = "1.0", .about = "Writes notes", UPKEEP_ACTIONS(actions));

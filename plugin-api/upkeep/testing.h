@@ -65,8 +65,8 @@ int32_t upkeep_test_undo(struct upkeep_test *test, const char *action);
 uint32_t upkeep_test_changes(struct upkeep_test *test, const char *action);
 
 /* A record as an earlier version of the plugin could have left it; its number. */
-size_t upkeep_test_forge(struct upkeep_test *test, const char *kind, uint32_t version,
-	const char *payload);
+size_t upkeep_test_forge(
+	struct upkeep_test *test, const char *kind, uint32_t version, const char *payload);
 
 /* WHAT HAPPENED.  Texts are valid until the next call. */
 const char *upkeep_test_log(struct upkeep_test *test); /* lines, and what programs printed */
@@ -78,7 +78,7 @@ const char *upkeep_test_output(const struct upkeep_test *test, const char *name)
 size_t upkeep_test_output_count(const struct upkeep_test *test, const char *name);
 size_t upkeep_test_rows(const struct upkeep_test *test, const char *table);
 const char *upkeep_test_cell(const struct upkeep_test *test, const char *table, size_t row,
-	const char *column); /* or NULL */
+	const char *column);                               /* or NULL */
 size_t upkeep_test_woulds(const struct upkeep_test *test); /* of the last plan */
 const char *upkeep_test_would(const struct upkeep_test *test, size_t i);
 const char *upkeep_test_would_undo(const struct upkeep_test *test, size_t i); /* NULL: cannot */

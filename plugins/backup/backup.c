@@ -24,11 +24,12 @@ static const struct upkeep_param settings_table[] = {
 		"files with public keys, for a machine whose keyring has none"),
 };
 
-#define STORE(s) UPKEEP_PARAM_STRING(s, store, "name of the store; the first one where empty", \
-		.preset = "")
+#define STORE(s) \
+	UPKEEP_PARAM_STRING(s, store, "name of the store; the first one where empty", .preset = "")
 #define NAME(s, text) UPKEEP_PARAM_STRING(s, name, text, .preset = "")
-#define BACKUP(s) UPKEEP_PARAM_STRING(s, backup, "id of the backup, or latest", \
-		.preset = "latest", .flags = UPKEEP_NONEMPTY)
+#define BACKUP(s)                                                                         \
+	UPKEEP_PARAM_STRING(s, backup, "id of the backup, or latest", .preset = "latest", \
+		.flags = UPKEEP_NONEMPTY)
 
 static const struct upkeep_param create_params[] = {
 	STORE(struct create_args),
@@ -37,7 +38,8 @@ static const struct upkeep_param create_params[] = {
 	UPKEEP_PARAM_PATHS(struct create_args, paths, "files and directories to back up",
 		.flags = UPKEEP_REQUIRED | UPKEEP_NONEMPTY),
 	UPKEEP_PARAM_STRINGS(struct create_args, exclude,
-		"patterns of what to leave out: of whole paths where they begin with /, else of names",
+		"patterns of what to leave out: of whole paths where they begin with /, else of "
+                "names",
 		.flags = UPKEEP_GLOBS),
 	UPKEEP_PARAM_STRING(struct create_args, label, "remark for people", .preset = ""),
 	UPKEEP_PARAM_BOOL(struct create_args, pin, "never prune this one", .preset = "false"),
@@ -103,25 +105,26 @@ static const struct upkeep_output restore_outputs[] = {
 
 static const struct upkeep_param prune_params[] = {
 	STORE(struct prune_args),
-	NAME(struct prune_args, "only backups of this name; all names, each by itself, where empty"),
+	NAME(struct prune_args,
+		"only backups of this name; all names, each by itself, where empty"),
 	UPKEEP_PARAM_INT(struct prune_args, keep_daily, "days of which the newest stays",
 		.preset = "0", .max = 100000),
 	UPKEEP_PARAM_INT(struct prune_args, keep_weekly, "ISO weeks of which the newest stays",
 		.preset = "0", .max = 100000),
 	UPKEEP_PARAM_INT(struct prune_args, keep_monthly, "months of which the newest stays",
 		.preset = "0", .max = 100000),
-	{ .name = "keep_within",
+	{.name = "keep_within",
 		.about = "all that are younger stay",
 		.type = UPKEEP_DURATION,
 		.offset = UPKEEP_MEMBER(struct prune_args, keep_within_ms, int64_t),
-		.preset = "0s" },
+		.preset = "0s"},
 	UPKEEP_PARAM_INT(struct prune_args, min_keep, "verified backups that always stay",
 		.preset = "1", .min = 1, .max = 100000),
-	{ .name = "undo_keep",
+	{.name = "undo_keep",
 		.about = "how long a removed backup can be brought back",
 		.type = UPKEEP_DURATION,
 		.offset = UPKEEP_MEMBER(struct prune_args, undo_keep_ms, int64_t),
-		.preset = "7d" },
+		.preset = "7d"},
 	UPKEEP_PARAM_CHOICE(struct prune_args, space,
 		"later: when undo_keep is over; now: at once, and for good",
 		.flags = UPKEEP_NO_UNDO, .choices = "later|now", .preset = "later"),
@@ -151,7 +154,7 @@ static const struct upkeep_output init_outputs[] = {
 };
 
 static const struct upkeep_action actions[] = {
-	{ .name = "create",
+	{.name = "create",
 		.about = "Store files and directories, sealed and signed",
 		.changes = UPKEEP_CHANGES_RECORDED,
 		UPKEEP_PARAMS(struct create_args, create_params),
@@ -160,26 +163,26 @@ static const struct upkeep_action actions[] = {
 		.plan = create_plan,
 		.probe = create_probe,
 		.run = create_run,
-		.undo = create_undo },
-	{ .name = "verify",
+		.undo = create_undo},
+	{.name = "verify",
 		.about = "Read a backup back and note that it is good",
 		.changes = UPKEEP_CHANGES_NONE,
 		UPKEEP_PARAMS(struct verify_args, verify_params),
 		UPKEEP_OUTPUTS(verify_outputs),
-		.run = verify_run },
-	{ .name = "list",
+		.run = verify_run},
+	{.name = "list",
 		.about = "List the backups of a store",
 		.changes = UPKEEP_CHANGES_NONE,
 		UPKEEP_PARAMS(struct list_args, list_params),
 		UPKEEP_OUTPUTS(list_outputs),
-		.run = list_run },
-	{ .name = "find",
+		.run = list_run},
+	{.name = "find",
 		.about = "Look for files in all backups of a store",
 		.changes = UPKEEP_CHANGES_NONE,
 		UPKEEP_PARAMS(struct find_args, find_params),
 		UPKEEP_OUTPUTS(list_outputs),
-		.run = find_run },
-	{ .name = "restore",
+		.run = find_run},
+	{.name = "restore",
 		.about = "Bring files and directories back",
 		.changes = UPKEEP_CHANGES_RECORDED,
 		UPKEEP_PARAMS(struct restore_args, restore_params),
@@ -188,8 +191,8 @@ static const struct upkeep_action actions[] = {
 		.plan = restore_plan,
 		.probe = restore_probe,
 		.run = restore_run,
-		.undo = restore_undo },
-	{ .name = "prune",
+		.undo = restore_undo},
+	{.name = "prune",
 		.about = "Remove backups that no rule keeps",
 		.changes = UPKEEP_CHANGES_RECORDED,
 		UPKEEP_PARAMS(struct prune_args, prune_params),
@@ -198,25 +201,25 @@ static const struct upkeep_action actions[] = {
 		.plan = prune_plan,
 		.probe = prune_probe,
 		.run = prune_run,
-		.undo = prune_undo },
-	{ .name = "pin",
+		.undo = prune_undo},
+	{.name = "pin",
 		.about = "Keep a backup from ever being pruned",
 		.changes = UPKEEP_CHANGES_UNKNOWN,
 		UPKEEP_PARAMS(struct pin_args, pin_params),
 		UPKEEP_OUTPUTS(pin_outputs),
-		.run = pin_run },
-	{ .name = "unpin",
+		.run = pin_run},
+	{.name = "unpin",
 		.about = "Let a pinned backup be pruned again",
 		.changes = UPKEEP_CHANGES_UNKNOWN,
 		UPKEEP_PARAMS(struct pin_args, pin_params),
 		UPKEEP_OUTPUTS(pin_outputs),
-		.run = unpin_run },
-	{ .name = "init",
+		.run = unpin_run},
+	{.name = "init",
 		.about = "Make the stores, and a key for the site",
 		.changes = UPKEEP_CHANGES_IRREVERSIBLE,
 		UPKEEP_PARAMS(struct init_args, init_params),
 		UPKEEP_OUTPUTS(init_outputs),
-		.run = init_run },
+		.run = init_run},
 };
 
 UPKEEP_PLUGIN(.name = "backup", .version = "1.0",

@@ -44,29 +44,30 @@ int32_t create_check(struct upkeep_ctx *ctx)
 	const struct create_args *args = ctx->args;
 	if (!store_name_valid(args->name) || strchr(args->name, '~') || strlen(args->name) > 100)
 		return upkeep_fail(ctx, UPKEEP_FAILED, NULL, NULL,
-			"name \"%s\" may have letters, digits, dot, dash and underscore", args->name);
+			"name \"%s\" may have letters, digits, dot, dash and underscore",
+			args->name);
 	return UPKEEP_UNCHANGED;
 }
 
 static struct tree_options walk_options(struct upkeep_ctx *ctx, struct store *store)
 {
 	const struct create_args *args = ctx->args;
-	struct tree_options options = { .paths = args->paths,
+	struct tree_options options = {.paths = args->paths,
 		.exclude = args->exclude,
 		.one_file_system = args->one_file_system,
 		.skip_caches = args->skip_caches,
-		.cancel_fd = ctx->host->cancel_fd(ctx) };
+		.cancel_fd = ctx->host->cancel_fd(ctx)};
 	if (store)
-		options.has_store = store->ops->identity(store, &options.store_dev,
-					    &options.store_ino) == 0;
+		options.has_store =
+			store->ops->identity(store, &options.store_dev, &options.store_ino) == 0;
 	return options;
 }
 
 int32_t create_plan(struct upkeep_ctx *ctx)
 {
 	const struct create_args *args = ctx->args;
-	CLEANUP_FAULT struct fault fault = { 0 };
-	CLEANUP_TREE struct tree tree = { 0 };
+	CLEANUP_FAULT struct fault fault = {0};
+	CLEANUP_TREE struct tree tree = {0};
 	CLEANUP_STORE struct store *store = NULL;
 	vault_open_store(ctx, args->store, false, &store, NULL);
 	struct tree_options options = walk_options(ctx, store);
@@ -90,8 +91,8 @@ static int store_pack(struct create *create, size_t slot, struct fault *fault)
 	if (r < 0)
 		return r;
 	create->item.stored += pack->size;
-	return create->store->ops->put(create->store, create->item.id, name, fd, pack->size,
-		pack->sha256, fault);
+	return create->store->ops->put(
+		create->store, create->item.id, name, fd, pack->size, pack->sha256, fault);
 }
 
 static int seal_pack(struct create *create, struct fault *fault)
@@ -100,7 +101,7 @@ static int seal_pack(struct create *create, struct fault *fault)
 	size_t slot = number % SEALING;
 	int fd = -1;
 	create->packs = fault_resize(create->packs, create->pack_count, sizeof *create->packs);
-	create->packs[number] = (struct manifest_pack){ 0 };
+	create->packs[number] = (struct manifest_pack){0};
 	int r = pack_end(&create->pack, &fd, &create->packs[number].plain, fault);
 	if (r == 0 && seal_busy(&create->jobs[slot]))
 		r = store_pack(create, slot, fault);
@@ -181,7 +182,7 @@ static int add_part(struct create *create, struct source *source, struct archive
 {
 	entry->pieces = fault_resize(entry->pieces, entry->piece_count + 1, sizeof *entry->pieces);
 	struct manifest_piece *piece = &entry->pieces[entry->piece_count++];
-	*piece = (struct manifest_piece){ .from = from, .size = end - from };
+	*piece = (struct manifest_piece){.from = from, .size = end - from};
 	uint64_t tar_end = 0;
 	archive_entry_sparse_clear(tar);
 	archive_entry_set_size(tar, (la_int64_t)(end - from));
@@ -226,7 +227,7 @@ static int add_links(struct create *create, uint32_t node, struct manifest_entry
 	for (uint32_t n = create->tree.nodes[node].next_link; r == 0 && n != TREE_NONE;
 		n = create->tree.nodes[n].next_link) {
 		CLEANUP_FREE char *path = tree_path(&create->tree, n);
-		struct manifest_piece piece = { .pack = create->pack_count - 1 };
+		struct manifest_piece piece = {.pack = create->pack_count - 1};
 		struct manifest_entry entry = *head;
 		uint64_t end = 0;
 		set_name(tar, path);
@@ -261,8 +262,8 @@ static int add_open_file(struct create *create, uint32_t node, struct source *so
 		entry->changed = true;
 		create->changed++;
 		tree_problem(&create->tree, node, "changed",
-			source->short_read ? "it shrank: zeros stand for its end" :
-					     "it was written to");
+			source->short_read ? "it shrank: zeros stand for its end"
+					   : "it was written to");
 	}
 	if (r == 0)
 		r = manifest_put_entry(create->writer, entry);
@@ -278,7 +279,7 @@ static int add_node(struct create *create, uint32_t node, struct fault *fault)
 {
 	struct source source;
 	CLEANUP_FREE char *path = tree_path(&create->tree, node);
-	struct manifest_entry entry = { .path = path };
+	struct manifest_entry entry = {.path = path};
 	int r = source_open(&source, &create->tree, node);
 	if (r == 0 && S_ISLNK(source.st.st_mode)) {
 		entry.link = read_link(source.fd);
@@ -297,7 +298,7 @@ static int add_node(struct create *create, uint32_t node, struct fault *fault)
 
 static int check_cancel(struct create *create, struct fault *fault)
 {
-	struct pollfd fd = { .fd = create->ctx->host->cancel_fd(create->ctx), .events = POLLIN };
+	struct pollfd fd = {.fd = create->ctx->host->cancel_fd(create->ctx), .events = POLLIN};
 	if (poll(&fd, 1, 0) > 0)
 		return fault_set(fault, -ECANCELED, NULL, "stopped before the backup was whole");
 	create->ctx->host->progress(create->ctx, create->item.bytes, create->tree.bytes, "bytes");
@@ -354,15 +355,14 @@ static int end_manifest(struct create *create, int *ret_fd, struct fault *fault)
 	return manifest_end(&create->writer, ret_fd, fault);
 }
 
-static int put_text(struct create *create, const char *name, const char *text,
-	struct fault *fault)
+static int put_text(struct create *create, const char *name, const char *text, struct fault *fault)
 {
 	char hash[STORE_HASH_TEXT];
 	CLEANUP_FD int fd = seal_memory(name, fault);
 	if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
 		return fault_set(fault, -EIO, NULL, "cannot write \"%s\" in memory", name);
-	return create->store->ops->put(create->store, create->item.id, name, fd, strlen(text),
-		hash, fault);
+	return create->store->ops->put(
+		create->store, create->item.id, name, fd, strlen(text), hash, fault);
 }
 
 /* Signature first, manifest last: with it the backup begins to exist. */
@@ -392,15 +392,15 @@ static int publish(struct create *create, int plain, struct fault *fault)
 	if (r == 0)
 		r = store->ops->sync(store, create->item.id, fault);
 	if (r == 0)
-		r = store->ops->put(store, create->item.id, VAULT_MANIFEST, sealed, size, hash,
-			fault);
+		r = store->ops->put(
+			store, create->item.id, VAULT_MANIFEST, sealed, size, hash, fault);
 	return r < 0 ? r : store->ops->sync(store, create->item.id, fault);
 }
 
 static void name_backup(struct create *create)
 {
 	struct utsname host;
-	unsigned char random[4] = { 0 };
+	unsigned char random[4] = {0};
 	char stamp[32];
 	time_t now = time(NULL);
 	struct tm tm;
@@ -415,13 +415,13 @@ static void name_backup(struct create *create)
 	create->item.label = fault_format("%s", create->args->label ? create->args->label : "");
 	create->item.host = fault_format("%s", host.nodename);
 	create->item.created_s = now;
-	create->head = (struct manifest){ .id = create->item.id,
+	create->head = (struct manifest){.id = create->item.id,
 		.name = create->item.name,
 		.label = create->item.label,
 		.host = create->item.host,
 		.created_s = now,
 		.paths = (char **)(uintptr_t)create->args->paths.items,
-		.path_count = create->args->paths.count };
+		.path_count = create->args->paths.count};
 }
 
 static int push_record(struct create *create, uint64_t *ret_id, struct fault *fault)
@@ -430,16 +430,15 @@ static int push_record(struct create *create, uint64_t *ret_id, struct fault *fa
 	size_t size = 0;
 	upkeep_kv_put(payload, sizeof payload, &size, "store", create->store->name);
 	upkeep_kv_put(payload, sizeof payload, &size, "id", create->item.id);
-	struct upkeep_undo record = { .struct_size = sizeof record,
+	struct upkeep_undo record = {.struct_size = sizeof record,
 		.kind = "create",
 		.version = 1,
 		.payload = payload,
 		.payload_size = size,
-		.about = "move the new backup to the store's tombstones" };
+		.about = "move the new backup to the store's tombstones"};
 	int r = upkeep_undo_push(create->ctx, &record, ret_id);
-	return r < 0 ? fault_set(fault, r, NULL, "cannot write the undo record: %s",
-			       strerror(-r)) :
-		       0;
+	return r < 0 ? fault_set(fault, r, NULL, "cannot write the undo record: %s", strerror(-r))
+		     : 0;
 }
 
 static void report_problems(struct create *create)
@@ -468,10 +467,10 @@ static void report(struct create *create)
 	upkeep_output_text(create->ctx, "stored", stored);
 	upkeep_output_text(create->ctx, "problems", problems);
 	upkeep_output_int(create->ctx, "changed", (int64_t)create->changed);
-	struct upkeep_cell cells[] = { { "backup", item->id, UPKEEP_STRING, 0 },
-		{ "name", item->name, UPKEEP_STRING, 0 },
-		{ "entries", entries, UPKEEP_INT, 0 }, { "bytes", bytes, UPKEEP_SIZE, 0 },
-		{ "stored", stored, UPKEEP_SIZE, 0 }, { "problems", problems, UPKEEP_INT, 0 } };
+	struct upkeep_cell cells[] = {{"backup", item->id, UPKEEP_STRING, 0},
+		{"name", item->name, UPKEEP_STRING, 0}, {"entries", entries, UPKEEP_INT, 0},
+		{"bytes", bytes, UPKEEP_SIZE, 0}, {"stored", stored, UPKEEP_SIZE, 0},
+		{"problems", problems, UPKEEP_INT, 0}};
 	upkeep_row(create->ctx, "stored", cells);
 }
 
@@ -516,8 +515,8 @@ static void create_free(struct create *create)
 
 int32_t create_run(struct upkeep_ctx *ctx)
 {
-	CLEANUP_FAULT struct fault fault = { 0 };
-	struct create create = { .ctx = ctx, .args = ctx->args };
+	CLEANUP_FAULT struct fault fault = {0};
+	struct create create = {.ctx = ctx, .args = ctx->args};
 	int r = vault_open_store(ctx, create.args->store, true, &create.store, &fault);
 	if (r == 0)
 		r = vault_hold(ctx, create.store, false, &fault);

@@ -32,8 +32,8 @@ struct extract {
 
 static int open_beneath(int dir, const char *path, int flags)
 {
-	struct open_how how = { .flags = (uint64_t)(flags | O_CLOEXEC),
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS };
+	struct open_how how = {.flags = (uint64_t)(flags | O_CLOEXEC),
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
 	long fd;
 	for (int tries = 0; tries < 64; tries++) {
 		fd = syscall(SYS_openat2, dir, path, &how, sizeof how);
@@ -82,13 +82,13 @@ int extract_parent(int root, const char *path, const char **ret_name)
 void extract_open(struct extract **ret, int root, uint64_t entries_max, uint64_t bytes_max)
 {
 	struct extract *extract = fault_alloc(sizeof *extract);
-	*extract = (struct extract){ .root = root, .fd = -1, .entries_left = entries_max,
-		.bytes_left = bytes_max };
+	*extract = (struct extract){
+		.root = root, .fd = -1, .entries_left = entries_max, .bytes_left = bytes_max};
 	*ret = extract;
 }
 
-static void set_metadata(struct extract *extract, int fd, struct archive_entry *entry,
-	const char *path)
+static void set_metadata(
+	struct extract *extract, int fd, struct archive_entry *entry, const char *path)
 {
 	const char *what = NULL;
 	int r = metadata_apply(fd, entry, &what);
@@ -110,7 +110,7 @@ static int make_dir(struct extract *extract, int dir, const char *name, const ch
 			fault_resize(extract->dirs, extract->dir_room, sizeof *extract->dirs);
 	}
 	extract->dirs[extract->dir_count++] =
-		(struct later){ fault_format("%s", path), archive_entry_clone(entry) };
+		(struct later){fault_format("%s", path), archive_entry_clone(entry)};
 	return 0;
 }
 
@@ -189,14 +189,14 @@ int extract_begin(struct extract *extract, const char *path, const char *hardlin
 {
 	close_file(extract);
 	if (extract->entries_left == 0)
-		return fault_set(fault, -EFBIG, NULL, "more entries than there may be, at \"%s\"",
-			path);
+		return fault_set(
+			fault, -EFBIG, NULL, "more entries than there may be, at \"%s\"", path);
 	extract->entries_left--;
 	int r = make_entry(extract, path, hardlink, entry);
 	if (r < 0)
 		return fault_set(fault, r, NULL, "cannot make \"%s\": %s", path,
-			r == -ELOOP || r == -EXDEV || r == -EPERM ? "it would lead out" :
-								    strerror(-r));
+			r == -ELOOP || r == -EXDEV || r == -EPERM ? "it would lead out"
+								  : strerror(-r));
 	return 0;
 }
 
@@ -215,8 +215,8 @@ int extract_bytes(struct extract *extract, const void *bytes, size_t size, uint6
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return fault_set(fault, -errno, NULL, "cannot write \"%s\": %m",
-				extract->path);
+			return fault_set(
+				fault, -errno, NULL, "cannot write \"%s\": %m", extract->path);
 		at += n;
 		offset += (uint64_t)n;
 		size -= (size_t)n;
@@ -244,8 +244,8 @@ int extract_finish(struct extract *extract, struct fault *fault)
 		CLEANUP_FD int dir = extract_parent(extract->root, later->path, &name);
 		CLEANUP_FD int fd = dir < 0 ? dir : open_beneath(dir, name, O_RDONLY | O_DIRECTORY);
 		if (fd < 0)
-			return fault_set(fault, fd, NULL, "cannot open \"%s\" again: %s", later->path,
-				strerror(-fd));
+			return fault_set(fault, fd, NULL, "cannot open \"%s\" again: %s",
+				later->path, strerror(-fd));
 		set_metadata(extract, fd, later->entry, later->path);
 	}
 	return 0;

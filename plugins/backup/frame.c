@@ -56,10 +56,10 @@ static int write_out(int fd, const char *bytes, size_t size)
 	return 0;
 }
 
-static int compress_some(struct frame_writer *frame, ZSTD_inBuffer *in, ZSTD_EndDirective how,
-	size_t *ret_left)
+static int compress_some(
+	struct frame_writer *frame, ZSTD_inBuffer *in, ZSTD_EndDirective how, size_t *ret_left)
 {
-	ZSTD_outBuffer out = { .dst = frame->buffer, .size = BUFFER };
+	ZSTD_outBuffer out = {.dst = frame->buffer, .size = BUFFER};
 	*ret_left = ZSTD_compressStream2(frame->zstd, &out, in, how);
 	if (ZSTD_isError(*ret_left))
 		return -EIO;
@@ -68,7 +68,7 @@ static int compress_some(struct frame_writer *frame, ZSTD_inBuffer *in, ZSTD_End
 
 int frame_write(struct frame_writer *frame, const void *bytes, size_t size)
 {
-	ZSTD_inBuffer in = { .src = bytes, .size = size };
+	ZSTD_inBuffer in = {.src = bytes, .size = size};
 	while (in.pos < in.size) {
 		size_t left;
 		int r = compress_some(frame, &in, ZSTD_e_continue, &left);
@@ -80,7 +80,7 @@ int frame_write(struct frame_writer *frame, const void *bytes, size_t size)
 
 int frame_end(struct frame_writer **frame)
 {
-	ZSTD_inBuffer in = { 0 };
+	ZSTD_inBuffer in = {0};
 	size_t left = 1;
 	int r = 0;
 	if (!*frame)
@@ -100,8 +100,9 @@ int frame_open(struct frame_reader **ret, int fd, uint64_t limit, struct fault *
 	frame->left = limit;
 	frame->in.src = frame->buffer;
 	frame->zstd = ZSTD_createDCtx();
-	if (!frame->zstd || ZSTD_isError(ZSTD_DCtx_setParameter(
-					 frame->zstd, ZSTD_d_windowLogMax, WINDOW_LOG_MAX))) {
+	if (!frame->zstd ||
+		ZSTD_isError(
+			ZSTD_DCtx_setParameter(frame->zstd, ZSTD_d_windowLogMax, WINDOW_LOG_MAX))) {
 		frame_close(&frame);
 		return fault_set(fault, -ENOMEM, NULL, "cannot begin to decompress");
 	}
@@ -134,7 +135,7 @@ static ssize_t end_of_frame(struct frame_reader *frame)
 
 ssize_t frame_read(struct frame_reader *frame, void *bytes, size_t size)
 {
-	ZSTD_outBuffer out = { .dst = bytes, .size = size };
+	ZSTD_outBuffer out = {.dst = bytes, .size = size};
 	while (out.pos == 0 && size > 0) {
 		if (frame->ended)
 			return end_of_frame(frame);

@@ -29,10 +29,9 @@ int gnupg_open(gpgme_ctx_t *ret, const char *home, struct fault *fault)
 
 void gnupg_end_agent(struct upkeep_ctx *ctx, const char *home)
 {
-	const char *argv[] = { "gpgconf", "--homedir", home, "--kill", "gpg-agent", NULL };
+	const char *argv[] = {"gpgconf", "--homedir", home, "--kill", "gpg-agent", NULL};
 	struct upkeep_spawn spawn = {
-		.argv = argv, .stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1
-	};
+		.argv = argv, .stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1};
 	int32_t exit_fd = -1;
 	int64_t handle = upkeep_spawn_start(ctx, &spawn, &exit_fd);
 	if (handle > 0)

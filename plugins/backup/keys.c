@@ -42,7 +42,7 @@ char *keys_recorded(const char *keyring)
 {
 	CLEANUP_FREE char *path = fault_format("%s/" KEY_FILE, keyring);
 	CLEANUP_FD int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	char text[80] = { 0 };
+	char text[80] = {0};
 	if (fd < 0 || read(fd, text, sizeof text - 1) <= 0)
 		return NULL;
 	text[strcspn(text, "\r\n")] = 0;
@@ -73,8 +73,7 @@ static int resolve_keys(struct keys *keys, const struct settings *settings, stru
 	const char *own = settings->sign_key && *settings->sign_key ? settings->sign_key : recorded;
 	if (own)
 		keys->sign_key = upper_copy(own);
-	keys->recipients =
-		copy_fingerprints(&settings->recipients, own, &keys->recipient_count);
+	keys->recipients = copy_fingerprints(&settings->recipients, own, &keys->recipient_count);
 	keys->trusted = copy_fingerprints(&settings->trusted, own, &keys->trusted_count);
 	for (size_t i = 0; i < keys->recipient_count; i++)
 		if (!keys_fingerprint_valid(keys->recipients[i]))
@@ -106,7 +105,7 @@ static int copy_file(const char *from, const char *to)
 /* Public keys are copied, secret ones stay where they are. */
 static int fill_home(const char *keyring, const char *home)
 {
-	static const char *const names[] = { "pubring.kbx", "pubring.gpg" };
+	static const char *const names[] = {"pubring.kbx", "pubring.gpg"};
 	for (size_t i = 0; i < UPKEEP_COUNT(names); i++) {
 		CLEANUP_FREE char *from = fault_format("%s/%s", keyring, names[i]);
 		CLEANUP_FREE char *to = fault_format("%s/%s", home, names[i]);
@@ -124,8 +123,8 @@ static int make_home(struct keys *keys, const char *name, char **ret, struct fau
 	const char *temp = NULL;
 	int r = keys->ctx->host->temp_dir(keys->ctx, &temp);
 	if (r < 0)
-		return fault_set(fault, r, NULL, "the task has no temporary directory: %s",
-			strerror(-r));
+		return fault_set(
+			fault, r, NULL, "the task has no temporary directory: %s", strerror(-r));
 	char *home = fault_format("%s/%s", temp, name);
 	*ret = home;
 	if (mkdir(home, 0700) < 0 && errno != EEXIST)
@@ -159,8 +158,8 @@ static int import_file(struct keys *keys, const char *path, struct fault *fault)
 	return 0;
 }
 
-static int import_from_keyring(struct keys *keys, const struct settings *settings,
-	struct fault *fault)
+static int import_from_keyring(
+	struct keys *keys, const struct settings *settings, struct fault *fault)
 {
 	CLEANUP_GNUPG gpgme_ctx_t source = NULL;
 	struct stat st;
@@ -227,8 +226,7 @@ static int open_trust(struct keys *keys, const struct settings *settings, struct
 	if (r == 0)
 		r = drop_strangers(keys, &left, fault);
 	if (r == 0 && left == 0)
-		return fault_set(fault, -ENOKEY,
-			"name a file with the public key in `public_keys`",
+		return fault_set(fault, -ENOKEY, "name a file with the public key in `public_keys`",
 			"none of the trusted keys is in the keyring \"%s\" or in `public_keys`",
 			settings->keyring);
 	return r;
@@ -302,8 +300,8 @@ static gpgme_error_t start_signing(struct keys *keys, const char *summary)
 		gpgme_key_unref(key);
 	gpgme_sig_notation_clear(keys->gpg);
 	if (!e)
-		e = gpgme_sig_notation_add(keys->gpg, SUMMARY_NOTATION, summary,
-			GPGME_SIG_NOTATION_HUMAN_READABLE);
+		e = gpgme_sig_notation_add(
+			keys->gpg, SUMMARY_NOTATION, summary, GPGME_SIG_NOTATION_HUMAN_READABLE);
 	return e;
 }
 
@@ -325,10 +323,10 @@ int keys_sign(struct keys *keys, int fd, const char *summary, int *ret_fd, struc
 	if (!e)
 		e = gpgme_op_sign(keys->gpg, in_data, out_data, GPGME_SIG_MODE_DETACH);
 	if (e) {
-		CLEANUP_FREE char *what = fault_format("cannot sign with the key %s",
-			keys->sign_key);
-		return gnupg_fault(fault, e,
-			"the keyring needs the secret key, without a passphrase", what);
+		CLEANUP_FREE char *what =
+			fault_format("cannot sign with the key %s", keys->sign_key);
+		return gnupg_fault(
+			fault, e, "the keyring needs the secret key, without a passphrase", what);
 	}
 	*ret_fd = TAKE_FD(out);
 	return 0;
@@ -355,8 +353,8 @@ static const char *find_summary(gpgme_signature_t signature)
 	return NULL;
 }
 
-static int judge_signature(struct keys *keys, char **ret_summary, char **ret_signer,
-	struct fault *fault)
+static int judge_signature(
+	struct keys *keys, char **ret_summary, char **ret_signer, struct fault *fault)
 {
 	gpgme_verify_result_t result = gpgme_op_verify_result(keys->trust);
 	gpgme_signature_t signature = result ? result->signatures : NULL;
@@ -365,9 +363,9 @@ static int judge_signature(struct keys *keys, char **ret_summary, char **ret_sig
 			signature ? "more than one" : "no");
 	if (gpgme_err_code(signature->status) != GPG_ERR_NO_ERROR)
 		return fault_set(fault, -EBADMSG,
-			gpgme_err_code(signature->status) == GPG_ERR_NO_PUBKEY ?
-				"if that key is yours, name it in `trusted` and `public_keys`" :
-				NULL,
+			gpgme_err_code(signature->status) == GPG_ERR_NO_PUBKEY
+				? "if that key is yours, name it in `trusted` and `public_keys`"
+				: NULL,
 			"the manifest's signature by %s is not good: %s",
 			signature->fpr ? signature->fpr : "an unknown key",
 			gpgme_strerror(signature->status));
@@ -381,8 +379,8 @@ static int judge_signature(struct keys *keys, char **ret_summary, char **ret_sig
 	return 0;
 }
 
-int keys_verify(struct keys *keys, int fd, int signature_fd, char **ret_summary,
-	char **ret_signer, struct fault *fault)
+int keys_verify(struct keys *keys, int fd, int signature_fd, char **ret_summary, char **ret_signer,
+	struct fault *fault)
 {
 	if (lseek(fd, 0, SEEK_SET) < 0 || lseek(signature_fd, 0, SEEK_SET) < 0)
 		return fault_set(fault, -errno, NULL, "cannot read the manifest: %m");
@@ -405,7 +403,8 @@ static int record_key(const char *keyring, const char *fingerprint, struct fault
 	CLEANUP_FREE char *path = fault_format("%s/" KEY_FILE, keyring);
 	CLEANUP_FREE char *partial = fault_format("%s.partial", path);
 	CLEANUP_FREE char *line = fault_format("%s\n", fingerprint);
-	CLEANUP_FD int fd = open(partial, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	CLEANUP_FD int fd =
+		open(partial, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0 || write(fd, line, strlen(line)) != (ssize_t)strlen(line) || fsync(fd) < 0 ||
 		rename(partial, path) < 0)
 		return fault_set(fault, -errno, NULL, "cannot write \"%s\": %m", path);
@@ -434,8 +433,8 @@ static int generate_key(const char *keyring, const char *user_id, char **ret, st
 	return e ? gnupg_fault(fault, e, NULL, "cannot make the site's key") : 0;
 }
 
-int keys_make(struct upkeep_ctx *ctx, const char *user_id, bool *ret_made,
-	char **ret_fingerprint, struct fault *fault)
+int keys_make(struct upkeep_ctx *ctx, const char *user_id, bool *ret_made, char **ret_fingerprint,
+	struct fault *fault)
 {
 	const struct settings *settings = ctx->settings;
 	*ret_made = false;

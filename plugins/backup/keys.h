@@ -35,16 +35,16 @@ int keys_sign(struct keys *keys, int fd, const char *summary, int *ret_fd, struc
 
 /* Checks the detached signature over the bytes of fd.  *ret_summary is what was signed
  * with them; *ret_signer the whole fingerprint of the trusted key.  -EBADMSG: not good. */
-int keys_verify(struct keys *keys, int fd, int signature_fd, char **ret_summary,
-	char **ret_signer, struct fault *fault);
+int keys_verify(struct keys *keys, int fd, int signature_fd, char **ret_summary, char **ret_signer,
+	struct fault *fault);
 
 /* The key that backup.init recorded in the keyring, or NULL. */
 char *keys_recorded(const char *keyring);
 
 /* Makes keyring and, unless there is one recorded, a key for signing and sealing.
  * *ret_made says whether something was made; *ret_fingerprint whose. */
-int keys_make(struct upkeep_ctx *ctx, const char *user_id, bool *ret_made,
-	char **ret_fingerprint, struct fault *fault);
+int keys_make(struct upkeep_ctx *ctx, const char *user_id, bool *ret_made, char **ret_fingerprint,
+	struct fault *fault);
 
 /* Whether `text` is a whole fingerprint: 40 or 64 hexadecimal digits. */
 bool keys_fingerprint_valid(const char *text);

@@ -56,8 +56,8 @@ int ledger_note(struct store *ledger, const char *group, const char *id, const c
 		manifest, "when_s", (json_int_t)now_s, "run", run_id ? run_id : "");
 	CLEANUP_FREE char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
 	json_decref(object);
-	CLEANUP_FREE char *name = fault_format("%s~%lld~%s~%.*s", id, (long long)now_s, result,
-		HASH_PART, manifest);
+	CLEANUP_FREE char *name =
+		fault_format("%s~%lld~%s~%.*s", id, (long long)now_s, result, HASH_PART, manifest);
 	int r = text ? put_note(ledger, group, name, text, fault) : -ENOMEM;
 	return r < 0 ? r : ledger->ops->sync(ledger, group, fault);
 }
@@ -71,7 +71,7 @@ static bool is_about(const char *note, const char *id)
 /* "RESULT~HASH": a good one must be of this manifest; what failed, failed. */
 static const char *result_of(const char *text, const char *manifest)
 {
-	static const char *const results[] = { "failed", "full", "hash" };
+	static const char *const results[] = {"failed", "full", "hash"};
 	for (size_t i = 0; i < UPKEEP_COUNT(results); i++) {
 		size_t size = strlen(results[i]);
 		if (strncmp(text, results[i], size) != 0 || text[size] != '~')
@@ -79,17 +79,17 @@ static const char *result_of(const char *text, const char *manifest)
 		const char *part = text + size + 1;
 		if (i == 0)
 			return results[i];
-		return strlen(part) == HASH_PART && strncmp(part, manifest, HASH_PART) == 0 ?
-			       results[i] :
-			       NULL;
+		return strlen(part) == HASH_PART && strncmp(part, manifest, HASH_PART) == 0
+			? results[i]
+			: NULL;
 	}
 	return NULL;
 }
 
-struct ledger_mark ledger_find(const struct store_names *notes, const char *id,
-	const char *manifest)
+struct ledger_mark ledger_find(
+	const struct store_names *notes, const char *id, const char *manifest)
 {
-	struct ledger_mark mark = { 0 };
+	struct ledger_mark mark = {0};
 	for (size_t i = 0; i < notes->count; i++) {
 		if (!is_about(notes->items[i], id))
 			continue;
@@ -104,8 +104,8 @@ struct ledger_mark ledger_find(const struct store_names *notes, const char *id,
 	return mark;
 }
 
-void ledger_forget(struct store *ledger, const char *group, const struct store_names *notes,
-	const char *id)
+void ledger_forget(
+	struct store *ledger, const char *group, const struct store_names *notes, const char *id)
 {
 	for (size_t i = 0; i < notes->count; i++)
 		if (is_about(notes->items[i], id))

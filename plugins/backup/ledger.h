@@ -26,14 +26,14 @@ char *ledger_group(const struct store *store);
 int ledger_note(struct store *ledger, const char *group, const char *id, const char *result,
 	const char *manifest, int64_t now_s, const char *run_id, struct fault *fault);
 /* The last note about `id` with this manifest in a listing of the group. */
-struct ledger_mark ledger_find(const struct store_names *notes, const char *id,
-	const char *manifest);
+struct ledger_mark ledger_find(
+	const struct store_names *notes, const char *id, const char *manifest);
 static inline bool ledger_good(const struct ledger_mark *mark)
 {
 	return mark->result[0] == 'f' ? mark->result[1] == 'u' : mark->result[0] == 'h';
 }
 /* Forgets all about a backup that is gone. */
-void ledger_forget(struct store *ledger, const char *group, const struct store_names *notes,
-	const char *id);
+void ledger_forget(
+	struct store *ledger, const char *group, const struct store_names *notes, const char *id);
 
 #endif

@@ -69,8 +69,7 @@ static json_t *head_object(const struct manifest *head)
 	return object;
 }
 
-int manifest_begin(struct manifest_writer **ret, const struct manifest *head,
-	struct fault *fault)
+int manifest_begin(struct manifest_writer **ret, const struct manifest *head, struct fault *fault)
 {
 	struct manifest_writer *writer = fault_alloc(sizeof *writer);
 	*ret = writer;
@@ -97,7 +96,7 @@ static json_t *pieces_array(const struct manifest_entry *entry)
 
 int manifest_put_entry(struct manifest_writer *writer, const struct manifest_entry *entry)
 {
-	const char type[] = { entry->type, 0 };
+	const char type[] = {entry->type, 0};
 	json_t *object = json_object();
 	set_bytes(object, "path", entry->path);
 	json_object_set_new(object, "type", json_string(type));
@@ -119,8 +118,8 @@ int manifest_put_entry(struct manifest_writer *writer, const struct manifest_ent
 	return put_line(writer, object);
 }
 
-int manifest_put_problem(struct manifest_writer *writer, const char *path, const char *kind,
-	const char *why)
+int manifest_put_problem(
+	struct manifest_writer *writer, const char *path, const char *kind, const char *why)
 {
 	json_t *object = json_pack("{ss, ss}", "problem", kind, "why", why);
 	if (object)

@@ -42,7 +42,7 @@ void manifest_free(struct manifest *manifest)
 		free(manifest->problems[i].why);
 	}
 	free(manifest->problems);
-	*manifest = (struct manifest){ 0 };
+	*manifest = (struct manifest){0};
 }
 
 bool manifest_path_valid(const char *path)
@@ -173,8 +173,8 @@ static int get_piece(const json_t *list, struct manifest_piece *piece)
 	if (numbers[0] >= MANIFEST_PACKS_MAX || numbers[1] > INT64_MAX - numbers[2] ||
 		numbers[3] > INT64_MAX - numbers[4] || numbers[2] == 0)
 		return -EBADMSG;
-	*piece = (struct manifest_piece){ (uint32_t)numbers[0], numbers[1], numbers[2], numbers[3],
-		numbers[4] };
+	*piece = (struct manifest_piece){
+		(uint32_t)numbers[0], numbers[1], numbers[2], numbers[3], numbers[4]};
 	return 0;
 }
 
@@ -225,8 +225,9 @@ static int fill_entry(struct manifest_entry *entry, const json_t *object)
 	entry->link = get_bytes(object, "link");
 	if ((entry->link != NULL) != (entry->type == 'l' || entry->type == 'h'))
 		return -EBADMSG;
-	if (entry->type == 'f' && (get_integer(object, "size", INT64_MAX, &entry->size) < 0 ||
-					  get_hash(object, entry->sha256) < 0))
+	if (entry->type == 'f' &&
+		(get_integer(object, "size", INT64_MAX, &entry->size) < 0 ||
+			get_hash(object, entry->sha256) < 0))
 		return -EBADMSG;
 	return get_pieces(json_object_get(object, "at"), entry);
 }
@@ -235,11 +236,11 @@ static int add_entry(struct manifest *manifest, const json_t *object, struct fau
 {
 	if (manifest->entry_count == manifest->entry_room) {
 		manifest->entry_room = manifest->entry_room ? manifest->entry_room * 2 : 256;
-		manifest->entries = fault_resize(manifest->entries, manifest->entry_room,
-			sizeof *manifest->entries);
+		manifest->entries = fault_resize(
+			manifest->entries, manifest->entry_room, sizeof *manifest->entries);
 	}
 	struct manifest_entry *entry = &manifest->entries[manifest->entry_count++];
-	*entry = (struct manifest_entry){ .path = get_bytes(object, "path") };
+	*entry = (struct manifest_entry){.path = get_bytes(object, "path")};
 	if (!entry->path || !manifest_path_valid(entry->path))
 		return bad(fault, "an entry has no path that it could have");
 	if (fill_entry(entry, object) < 0)
@@ -250,13 +251,14 @@ static int add_entry(struct manifest *manifest, const json_t *object, struct fau
 
 static int add_problem(struct manifest *manifest, const json_t *object, struct fault *fault)
 {
-	manifest->problems = fault_resize(manifest->problems, manifest->problem_count + 1,
-		sizeof *manifest->problems);
+	manifest->problems = fault_resize(
+		manifest->problems, manifest->problem_count + 1, sizeof *manifest->problems);
 	struct manifest_problem *problem = &manifest->problems[manifest->problem_count++];
-	*problem = (struct manifest_problem){ get_bytes(object, "path"),
-		get_bytes(object, "problem"), get_bytes(object, "why") };
-	return problem->path && problem->kind && problem->why ? 0 :
-								bad(fault, "a problem is not whole");
+	*problem = (struct manifest_problem){
+		get_bytes(object, "path"), get_bytes(object, "problem"), get_bytes(object, "why")};
+	return problem->path && problem->kind && problem->why
+		? 0
+		: bad(fault, "a problem is not whole");
 }
 
 static int add_pack(struct manifest *manifest, const json_t *object, struct fault *fault)
@@ -270,8 +272,8 @@ static int add_pack(struct manifest *manifest, const json_t *object, struct faul
 		return bad(fault, "a pack is not whole");
 	if (manifest->pack_count == manifest->pack_room) {
 		manifest->pack_room = manifest->pack_room ? manifest->pack_room * 2 : 64;
-		manifest->packs = fault_resize(manifest->packs, manifest->pack_room,
-			sizeof *manifest->packs);
+		manifest->packs =
+			fault_resize(manifest->packs, manifest->pack_room, sizeof *manifest->packs);
 	}
 	manifest->packs[manifest->pack_count++] = pack;
 	return 0;
@@ -288,8 +290,7 @@ static int add_end(struct manifest *manifest, const json_t *object, struct fault
 	return 0;
 }
 
-int manifest_add_line(struct manifest *manifest, const char *line, size_t size,
-	struct fault *fault)
+int manifest_add_line(struct manifest *manifest, const char *line, size_t size, struct fault *fault)
 {
 	json_error_t error;
 	CLEANUP_JSON json_t *object = json_loadb(line, size, JSON_REJECT_DUPLICATES, &error);
@@ -308,8 +309,8 @@ int manifest_add_line(struct manifest *manifest, const char *line, size_t size,
 	return add_entry(manifest, object, fault);
 }
 
-static int check_entry(const struct manifest *manifest, const struct manifest_entry *entry,
-	struct fault *fault)
+static int check_entry(
+	const struct manifest *manifest, const struct manifest_entry *entry, struct fault *fault)
 {
 	for (size_t i = 0; i < entry->piece_count; i++) {
 		const struct manifest_piece *piece = &entry->pieces[i];

@@ -70,8 +70,8 @@ struct manifest {
 };
 
 /* Takes in one line.  -EBADMSG with the reason where it is not as it must be. */
-int manifest_add_line(struct manifest *manifest, const char *line, size_t size,
-	struct fault *fault);
+int manifest_add_line(
+	struct manifest *manifest, const char *line, size_t size, struct fault *fault);
 /* Reads all lines of the zstd frame in fd (from its start) and checks the whole. */
 int manifest_read(struct manifest *manifest, int fd, struct fault *fault);
 /* What can only be checked at the end: every piece lies in a pack, every hard link has
@@ -82,11 +82,10 @@ void manifest_free(struct manifest *manifest);
 
 /* The same in the other direction, line by line. */
 struct manifest_writer;
-int manifest_begin(struct manifest_writer **ret, const struct manifest *head,
-	struct fault *fault);
+int manifest_begin(struct manifest_writer **ret, const struct manifest *head, struct fault *fault);
 int manifest_put_entry(struct manifest_writer *writer, const struct manifest_entry *entry);
-int manifest_put_problem(struct manifest_writer *writer, const char *path, const char *kind,
-	const char *why);
+int manifest_put_problem(
+	struct manifest_writer *writer, const char *path, const char *kind, const char *why);
 int manifest_put_pack(struct manifest_writer *writer, const struct manifest_pack *pack);
 /* Ends it; *ret_fd, in memory, is the caller's.  Frees the writer. */
 int manifest_end(struct manifest_writer **writer, int *ret_fd, struct fault *fault);

@@ -29,12 +29,12 @@ struct acl_map {
 	int archive;
 };
 static const struct acl_map acl_tags[] = {
-	{ 0x01, ARCHIVE_ENTRY_ACL_USER_OBJ },
-	{ 0x02, ARCHIVE_ENTRY_ACL_USER },
-	{ 0x04, ARCHIVE_ENTRY_ACL_GROUP_OBJ },
-	{ 0x08, ARCHIVE_ENTRY_ACL_GROUP },
-	{ 0x10, ARCHIVE_ENTRY_ACL_MASK },
-	{ 0x20, ARCHIVE_ENTRY_ACL_OTHER },
+	{0x01, ARCHIVE_ENTRY_ACL_USER_OBJ},
+	{0x02, ARCHIVE_ENTRY_ACL_USER},
+	{0x04, ARCHIVE_ENTRY_ACL_GROUP_OBJ},
+	{0x08, ARCHIVE_ENTRY_ACL_GROUP},
+	{0x10, ARCHIVE_ENTRY_ACL_MASK},
+	{0x20, ARCHIVE_ENTRY_ACL_OTHER},
 };
 
 /* The magic link leads to the inode itself, whatever it is, also for O_PATH. */
@@ -55,8 +55,7 @@ static void read_acl(struct archive_entry *entry, int type, const char *value, s
 	}
 }
 
-static void read_xattr(const char *path, const char *name, char *value,
-	struct archive_entry *entry)
+static void read_xattr(const char *path, const char *name, char *value, struct archive_entry *entry)
 {
 	ssize_t size = getxattr(path, name, value, XATTR_BYTES_MAX);
 	if (size < 0)
@@ -97,7 +96,7 @@ void metadata_read(int fd, const struct stat *st, struct archive_entry *entry)
 
 static bool write_item(char *value, size_t *size, int tag, int perm, int id)
 {
-	struct acl_item item = { 0 };
+	struct acl_item item = {0};
 	for (size_t i = 0; i < sizeof acl_tags / sizeof *acl_tags; i++)
 		if (acl_tags[i].archive == tag)
 			item.tag = htole16(acl_tags[i].tag);
@@ -192,9 +191,8 @@ static int apply_owner(int fd, struct archive_entry *entry)
 
 static int apply_times(int fd, const char *path, struct archive_entry *entry)
 {
-	struct timespec times[2] = { { .tv_nsec = UTIME_NOW },
-		{ .tv_sec = archive_entry_mtime(entry),
-			.tv_nsec = archive_entry_mtime_nsec(entry) } };
+	struct timespec times[2] = {{.tv_nsec = UTIME_NOW},
+		{.tv_sec = archive_entry_mtime(entry), .tv_nsec = archive_entry_mtime_nsec(entry)}};
 	if (utimensat(fd, "", times, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) == 0)
 		return 0;
 	/* kernels before 5.8 know no empty path here */
@@ -203,8 +201,8 @@ static int apply_times(int fd, const char *path, struct archive_entry *entry)
 
 int metadata_apply(int fd, struct archive_entry *entry, const char **ret_what)
 {
-	static const char *const names[] = { "owner", "mode", "extended attributes", "ACL",
-		"default ACL", "times" };
+	static const char *const names[] = {
+		"owner", "mode", "extended attributes", "ACL", "default ACL", "times"};
 	char path[32];
 	proc_path(fd, path);
 	int results[6];

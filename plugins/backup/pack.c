@@ -67,8 +67,8 @@ int pack_begin(struct pack **ret, struct fault *fault)
 	return r;
 }
 
-int pack_header(struct pack *pack, struct archive_entry *entry, uint64_t *ret_offset,
-	struct fault *fault)
+int pack_header(
+	struct pack *pack, struct archive_entry *entry, uint64_t *ret_offset, struct fault *fault)
 {
 	*ret_offset = pack->plain;
 	int r = archive_write_header(pack->tar, entry);

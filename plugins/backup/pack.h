@@ -12,8 +12,8 @@
 struct pack;
 int pack_begin(struct pack **ret, struct fault *fault);
 /* Begins an entry; its header counts as input.  *ret_offset is where it lies. */
-int pack_header(struct pack *pack, struct archive_entry *entry, uint64_t *ret_offset,
-	struct fault *fault);
+int pack_header(
+	struct pack *pack, struct archive_entry *entry, uint64_t *ret_offset, struct fault *fault);
 int pack_data(struct pack *pack, const void *bytes, size_t size, struct fault *fault);
 /* `size` bytes that the entry's sparse map calls a hole. */
 int pack_hole(struct pack *pack, uint64_t size, struct fault *fault);

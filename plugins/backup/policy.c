@@ -10,8 +10,8 @@
 /* a clock that is a little ahead elsewhere is no reason to worry */
 #define FUTURE_S 300
 
-__attribute__((format(printf, 2, 3))) static void keep(struct policy_choice *choice,
-	const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void keep(
+	struct policy_choice *choice, const char *format, ...)
 {
 	va_list ap;
 	if (choice->keep)
@@ -55,10 +55,10 @@ static bool counts(const struct policy *policy, const struct vault_item *item)
 }
 
 /* The newest of each of the last `most` periods that have one. */
-static void keep_periods(const struct policy *policy, const struct vault_items *items,
-	size_t first, char kind, int64_t most, struct policy_choice *choices)
+static void keep_periods(const struct policy *policy, const struct vault_items *items, size_t first,
+	char kind, int64_t most, struct policy_choice *choices)
 {
-	static const char *const words[] = { "daily", "weekly", "monthly" };
+	static const char *const words[] = {"daily", "weekly", "monthly"};
 	const char *word = words[kind == 'd' ? 0 : kind == 'w' ? 1 : 2];
 	long last = -1;
 	int64_t kept = 0;
@@ -90,8 +90,9 @@ static void keep_verified(const struct policy *policy, const struct vault_items 
 			keep(&choices[i], "verified %lld of %lld (min_keep)", (long long)good + 1,
 				(long long)policy->min_keep);
 		if (good == 0)
-			keep(&choices[i], verified ? "the newest verified one" :
-						     "no newer one has been verified");
+			keep(&choices[i],
+				verified ? "the newest verified one"
+					 : "no newer one has been verified");
 		good += verified;
 		if (good < policy->min_keep)
 			keep(&choices[i], "only %lld verified so far (min_keep %lld)",
@@ -108,8 +109,8 @@ static bool is_first(const struct policy *policy, const struct vault_items *item
 	return counts(policy, &items->items[index]);
 }
 
-static void decide_alone(const struct policy *policy, const struct vault_item *item,
-	struct policy_choice *choice)
+static void decide_alone(
+	const struct policy *policy, const struct vault_item *item, struct policy_choice *choice)
 {
 	if (item->why)
 		keep(choice, "its signature is not good: left alone");
@@ -118,12 +119,12 @@ static void decide_alone(const struct policy *policy, const struct vault_item *i
 	else if (item->pinned)
 		keep(choice, "pinned");
 	else if (policy->keep_within_s > 0 &&
-		 item->created_s > policy->now_s - policy->keep_within_s)
+		item->created_s > policy->now_s - policy->keep_within_s)
 		keep(choice, "within %lld hours", (long long)policy->keep_within_s / 3600);
 }
 
-void policy_decide(const struct policy *policy, const struct vault_items *items,
-	struct policy_choice *choices)
+void policy_decide(
+	const struct policy *policy, const struct vault_items *items, struct policy_choice *choices)
 {
 	memset(choices, 0, items->count * sizeof *choices);
 	for (size_t i = 0; i < items->count; i++)

@@ -34,8 +34,8 @@ int32_t prune_check(struct upkeep_ctx *ctx)
 static int decide(struct prune *prune, struct fault *fault)
 {
 	const struct prune_args *args = prune->args;
-	struct policy policy = { args->keep_daily, args->keep_weekly, args->keep_monthly,
-		args->min_keep, args->keep_within_ms / 1000, prune->now_s };
+	struct policy policy = {args->keep_daily, args->keep_weekly, args->keep_monthly,
+		args->min_keep, args->keep_within_ms / 1000, prune->now_s};
 	int r = keys_open(&prune->keys, prune->ctx, KEYS_TRUST, fault);
 	if (r == 0)
 		r = vault_list(prune->keys, prune->store, args->name, &prune->items, fault);
@@ -57,9 +57,9 @@ static void show_choices(struct prune *prune)
 {
 	for (size_t i = 0; i < prune->items.count; i++) {
 		const struct vault_item *item = &prune->items.items[i];
-		struct upkeep_cell cells[] = { { "backup", item->id, UPKEEP_STRING, 0 },
-			{ "choice", prune->choices[i].keep ? "keep" : "remove", UPKEEP_STRING, 0 },
-			{ "reason", prune->choices[i].reason, UPKEEP_STRING, 0 } };
+		struct upkeep_cell cells[] = {{"backup", item->id, UPKEEP_STRING, 0},
+			{"choice", prune->choices[i].keep ? "keep" : "remove", UPKEEP_STRING, 0},
+			{"reason", prune->choices[i].reason, UPKEEP_STRING, 0}};
 		upkeep_row(prune->ctx, "retention", cells);
 		if (item->why || item->created_s > prune->now_s + 300)
 			upkeep_warn(prune->ctx, "backup \"%s\" is kept: %s", item->id,
@@ -69,8 +69,8 @@ static void show_choices(struct prune *prune)
 
 int32_t prune_plan(struct upkeep_ctx *ctx)
 {
-	CLEANUP_FAULT struct fault fault = { 0 };
-	struct prune prune = { .ctx = ctx, .args = ctx->args, .now_s = time(NULL) };
+	CLEANUP_FAULT struct fault fault = {0};
+	struct prune prune = {.ctx = ctx, .args = ctx->args, .now_s = time(NULL)};
 	bool now = strcmp(prune.args->space, "now") == 0;
 	int r = vault_open_store(ctx, prune.args->store, false, &prune.store, &fault);
 	if (r == 0)
@@ -95,16 +95,15 @@ static int push_record(struct prune *prune, const char *id, uint64_t *ret, struc
 	CLEANUP_FREE char *about = fault_format("bring backup \"%s\" back", id);
 	upkeep_kv_put(payload, sizeof payload, &size, "store", prune->store->name);
 	upkeep_kv_put(payload, sizeof payload, &size, "id", id);
-	struct upkeep_undo record = { .struct_size = sizeof record,
+	struct upkeep_undo record = {.struct_size = sizeof record,
 		.kind = "prune",
 		.version = 1,
 		.payload = payload,
 		.payload_size = size,
-		.about = about };
+		.about = about};
 	int r = upkeep_undo_push(prune->ctx, &record, ret);
-	return r < 0 ? fault_set(fault, r, NULL, "cannot write the undo record: %s",
-			       strerror(-r)) :
-		       0;
+	return r < 0 ? fault_set(fault, r, NULL, "cannot write the undo record: %s", strerror(-r))
+		     : 0;
 }
 
 /* From here on nobody sees it; with space = "now" nobody gets it back either. */
@@ -130,7 +129,7 @@ static void forget(struct prune *prune, const char *id)
 {
 	const struct settings *settings = prune->ctx->settings;
 	CLEANUP_STORE struct store *ledger = NULL;
-	CLEANUP_NAMES struct store_names notes = { 0 };
+	CLEANUP_NAMES struct store_names notes = {0};
 	CLEANUP_FREE char *group = ledger_group(prune->store);
 	if (vault_notes(prune->ctx, prune->store, &notes, NULL) == 0 && notes.count > 0 &&
 		ledger_open(&ledger, settings->keyring, false, NULL) == 0)
@@ -142,7 +141,7 @@ static void forget(struct prune *prune, const char *id)
 static int clear_graves(struct prune *prune, struct fault *fault)
 {
 	struct store *store = prune->store;
-	CLEANUP_NAMES struct store_names names = { 0 };
+	CLEANUP_NAMES struct store_names names = {0};
 	int r = store->ops->list(store, VAULT_TOMBSTONES, true, &names, fault);
 	for (size_t i = 0; r == 0 && i < names.count; i++) {
 		char *until = strrchr(names.items[i], '~');
@@ -160,7 +159,7 @@ static int clear_graves(struct prune *prune, struct fault *fault)
 static int clear_halves(struct prune *prune, struct fault *fault)
 {
 	struct store *store = prune->store;
-	CLEANUP_NAMES struct store_names names = { 0 };
+	CLEANUP_NAMES struct store_names names = {0};
 	int r = store->ops->list(store, "", true, &names, fault);
 	for (size_t i = 0; r == 0 && i < names.count; i++) {
 		const char *name = names.items[i];
@@ -192,8 +191,8 @@ static int prune_all(struct prune *prune, struct fault *fault)
 
 int32_t prune_run(struct upkeep_ctx *ctx)
 {
-	CLEANUP_FAULT struct fault fault = { 0 };
-	struct prune prune = { .ctx = ctx, .args = ctx->args, .now_s = time(NULL) };
+	CLEANUP_FAULT struct fault fault = {0};
+	struct prune prune = {.ctx = ctx, .args = ctx->args, .now_s = time(NULL)};
 	int r = vault_open_store(ctx, prune.args->store, false, &prune.store, &fault);
 	if (r == 0)
 		r = vault_hold(ctx, prune.store, true, &fault);
@@ -212,8 +211,8 @@ int32_t prune_run(struct upkeep_ctx *ctx)
 
 /* ---- undo: of prune, and of create, which are each other's opposite ---- */
 
-static int open_record(struct upkeep_ctx *ctx, const struct upkeep_undo *record,
-	struct store **ret, char id[ID_ROOM], struct fault *fault)
+static int open_record(struct upkeep_ctx *ctx, const struct upkeep_undo *record, struct store **ret,
+	char id[ID_ROOM], struct fault *fault)
 {
 	char name[ID_ROOM];
 	if (upkeep_kv_get(record->payload, record->payload_size, "store", name, ID_ROOM) < 0 ||
@@ -227,7 +226,7 @@ static int open_record(struct upkeep_ctx *ctx, const struct upkeep_undo *record,
 
 int32_t prune_probe(struct upkeep_ctx *ctx, const struct upkeep_undo *record)
 {
-	CLEANUP_FAULT struct fault fault = { 0 };
+	CLEANUP_FAULT struct fault fault = {0};
 	CLEANUP_STORE struct store *store = NULL;
 	char id[ID_ROOM];
 	if (!record)
@@ -240,7 +239,7 @@ int32_t prune_probe(struct upkeep_ctx *ctx, const struct upkeep_undo *record)
 
 int32_t prune_undo(struct upkeep_ctx *ctx, const struct upkeep_undo *record)
 {
-	CLEANUP_FAULT struct fault fault = { 0 };
+	CLEANUP_FAULT struct fault fault = {0};
 	CLEANUP_STORE struct store *store = NULL;
 	char id[ID_ROOM];
 	int r = open_record(ctx, record, &store, id, &fault);
@@ -257,7 +256,7 @@ int32_t prune_undo(struct upkeep_ctx *ctx, const struct upkeep_undo *record)
 
 int32_t create_probe(struct upkeep_ctx *ctx, const struct upkeep_undo *record)
 {
-	CLEANUP_FAULT struct fault fault = { 0 };
+	CLEANUP_FAULT struct fault fault = {0};
 	CLEANUP_STORE struct store *store = NULL;
 	char id[ID_ROOM];
 	if (!record)
@@ -274,7 +273,7 @@ int32_t create_probe(struct upkeep_ctx *ctx, const struct upkeep_undo *record)
 
 int32_t create_undo(struct upkeep_ctx *ctx, const struct upkeep_undo *record)
 {
-	CLEANUP_FAULT struct fault fault = { 0 };
+	CLEANUP_FAULT struct fault fault = {0};
 	CLEANUP_STORE struct store *store = NULL;
 	char id[ID_ROOM];
 	int r = open_record(ctx, record, &store, id, &fault);

@@ -64,8 +64,9 @@ static la_ssize_t read_plain(struct archive *tar, void *data, const void **ret)
 {
 	struct reader *reader = data;
 	uint64_t left = reader->end - reader->at;
-	ssize_t n = left == 0 ? 0 : frame_read(reader->frame, reader->buffer,
-					    left < BUFFER ? (size_t)left : BUFFER);
+	ssize_t n = left == 0
+		? 0
+		: frame_read(reader->frame, reader->buffer, left < BUFFER ? (size_t)left : BUFFER);
 	*ret = reader->buffer;
 	if (n < 0 || (n == 0 && left > 0)) {
 		reader->error = n < 0 ? (int)n : -EBADMSG;
@@ -80,14 +81,15 @@ static int skip_to(struct reader *reader, uint64_t offset, struct fault *fault)
 {
 	while (reader->at < offset) {
 		uint64_t left = offset - reader->at;
-		ssize_t n = frame_read(reader->frame, reader->buffer,
-			left < BUFFER ? (size_t)left : BUFFER);
+		ssize_t n = frame_read(
+			reader->frame, reader->buffer, left < BUFFER ? (size_t)left : BUFFER);
 		if (n <= 0)
-			return fault_set(fault, -EBADMSG, NULL, "a pack is shorter than it must be");
+			return fault_set(
+				fault, -EBADMSG, NULL, "a pack is shorter than it must be");
 		reader->at += (uint64_t)n;
 	}
-	return reader->at == offset ? 0 :
-				      fault_set(fault, -EBADMSG, NULL, "entries of a pack overlap");
+	return reader->at == offset ? 0
+				    : fault_set(fault, -EBADMSG, NULL, "entries of a pack overlap");
 }
 
 static int tar_fault(struct archive *tar, const struct reader_item *item, struct fault *fault)
@@ -97,8 +99,8 @@ static int tar_fault(struct archive *tar, const struct reader_item *item, struct
 		item->entry->path, why ? why : "it is not there");
 }
 
-static int check_header(struct archive_entry *tar, const struct reader_item *item,
-	struct fault *fault)
+static int check_header(
+	struct archive_entry *tar, const struct reader_item *item, struct fault *fault)
 {
 	const char *name = archive_entry_pathname(tar), *path = item->entry->path;
 	const char *wanted = path[1] ? path + 1 : ".";
@@ -107,13 +109,13 @@ static int check_header(struct archive_entry *tar, const struct reader_item *ite
 	if (name && size == length + 1 && name[length] == '/' && item->entry->type == 'd')
 		size--;
 	if (!name || size != length || memcmp(name, wanted, length) != 0)
-		return fault_set(fault, -EBADMSG, NULL, "\"%s\" is not where the manifest says",
-			path);
+		return fault_set(
+			fault, -EBADMSG, NULL, "\"%s\" is not where the manifest says", path);
 	if (item->entry->type == 'f' &&
 		(archive_entry_filetype(tar) != AE_IFREG || archive_entry_hardlink(tar) ||
 			(uint64_t)archive_entry_size(tar) != piece_of(item)->size))
-		return fault_set(fault, -EBADMSG, NULL, "\"%s\" is not the file of the manifest",
-			path);
+		return fault_set(
+			fault, -EBADMSG, NULL, "\"%s\" is not the file of the manifest", path);
 	return 0;
 }
 
@@ -157,8 +159,8 @@ static int read_entry(struct reader *reader, struct archive *tar, const struct r
 }
 
 /* Items that lie next to each other are one tar stream. */
-static int read_stretch(struct reader *reader, const struct reader_item *items, size_t count,
-	struct fault *fault)
+static int read_stretch(
+	struct reader *reader, const struct reader_item *items, size_t count, struct fault *fault)
 {
 	const struct manifest_piece *last = piece_of(&items[count - 1]);
 	int r = skip_to(reader, piece_of(items)->offset, fault);
@@ -178,8 +180,9 @@ static int read_stretch(struct reader *reader, const struct reader_item *items, 
 static size_t stretch_of(const struct reader_item *items, size_t count)
 {
 	size_t n = 1;
-	while (n < count && piece_of(&items[n])->offset ==
-				    piece_of(&items[n - 1])->offset + piece_of(&items[n - 1])->length)
+	while (n < count &&
+		piece_of(&items[n])->offset ==
+			piece_of(&items[n - 1])->offset + piece_of(&items[n - 1])->length)
 		n++;
 	return n;
 }
@@ -197,8 +200,8 @@ static int open_pack(struct reader *reader, uint32_t pack, int *ret_fd, struct f
 	return r;
 }
 
-static int read_pack(struct reader *reader, const struct reader_item *items, size_t count,
-	struct fault *fault)
+static int read_pack(
+	struct reader *reader, const struct reader_item *items, size_t count, struct fault *fault)
 {
 	uint32_t pack = piece_of(items)->pack;
 	CLEANUP_FD int fd = -1;

@@ -46,22 +46,23 @@ static int open_backup(struct restore *restore, bool planning, struct fault *fau
 	if (r == 0)
 		r = keys_open(&restore->keys, restore->ctx, KEYS_SECRET | KEYS_TRUST, fault);
 	if (r == 0)
-		r = vault_choose(restore->keys, restore->store, args->backup, args->name, &id,
-			fault);
-	return r < 0 ? r : vault_load(restore->keys, restore->store, id, &restore->manifest,
-				     NULL, fault);
+		r = vault_choose(
+			restore->keys, restore->store, args->backup, args->name, &id, fault);
+	return r < 0
+		? r
+		: vault_load(restore->keys, restore->store, id, &restore->manifest, NULL, fault);
 }
 
 static size_t path_count(const struct restore *restore)
 {
-	return restore->args->paths.count ? restore->args->paths.count :
-					    restore->manifest.path_count;
+	return restore->args->paths.count ? restore->args->paths.count
+					  : restore->manifest.path_count;
 }
 
 static const char *path_at(const struct restore *restore, size_t i)
 {
-	return restore->args->paths.count ? restore->args->paths.items[i] :
-					    restore->manifest.paths[i];
+	return restore->args->paths.count ? restore->args->paths.items[i]
+					  : restore->manifest.paths[i];
 }
 
 /* A source that lies in another one comes with it. */
@@ -84,8 +85,8 @@ static int extract_all(struct restore *restore, struct fault *fault)
 		struct unit *unit = &restore->units[restore->count++];
 		r = unit_open(unit, path_at(restore, i), restore->args->target, fault);
 		if (r == 0)
-			r = unit_extract(unit, restore->keys, restore->store, &restore->manifest,
-				fault);
+			r = unit_extract(
+				unit, restore->keys, restore->store, &restore->manifest, fault);
 		if (r == 0 && unit->incomplete)
 			upkeep_warn(restore->ctx, "%llu entries lack something, like the %s",
 				(unsigned long long)unit->incomplete, unit->example);
@@ -99,14 +100,13 @@ static int swap_one(struct restore *restore, const struct swap *swap, struct fau
 	size_t size;
 	uint64_t id = 0;
 	int r = swap_write(swap, payload, sizeof payload, &size);
-	CLEANUP_FREE char *about =
-		fault_format("exchange \"%s/%s\" back", swap->live, swap->name);
-	struct upkeep_undo record = { .struct_size = sizeof record,
+	CLEANUP_FREE char *about = fault_format("exchange \"%s/%s\" back", swap->live, swap->name);
+	struct upkeep_undo record = {.struct_size = sizeof record,
 		.kind = "restore",
 		.version = 1,
 		.payload = payload,
 		.payload_size = size,
-		.about = about };
+		.about = about};
 	if (r == 0)
 		r = upkeep_undo_push(restore->ctx, &record, &id);
 	if (r < 0)
@@ -147,9 +147,9 @@ static void report(struct restore *restore)
 		snprintf(entries, sizeof entries, "%llu", (unsigned long long)unit->entries);
 		snprintf(bytes, sizeof bytes, "%llu", (unsigned long long)unit->bytes);
 		bool kept = access(unit->stage, F_OK) == 0;
-		struct upkeep_cell cells[] = { { "path", unit->path, UPKEEP_STRING, 0 },
-			{ "entries", entries, UPKEEP_INT, 0 }, { "bytes", bytes, UPKEEP_SIZE, 0 },
-			{ "old", kept ? unit->stage : "", UPKEEP_STRING, 0 } };
+		struct upkeep_cell cells[] = {{"path", unit->path, UPKEEP_STRING, 0},
+			{"entries", entries, UPKEEP_INT, 0}, {"bytes", bytes, UPKEEP_SIZE, 0},
+			{"old", kept ? unit->stage : "", UPKEEP_STRING, 0}};
 		upkeep_row(restore->ctx, "restored", cells);
 		if (kept)
 			upkeep_output_text(restore->ctx, "old", unit->stage);
@@ -175,20 +175,21 @@ static void restore_free(struct restore *restore, bool failed)
 
 int32_t restore_plan(struct upkeep_ctx *ctx)
 {
-	CLEANUP_FAULT struct fault fault = { 0 };
-	struct restore restore = { .ctx = ctx, .args = ctx->args };
+	CLEANUP_FAULT struct fault fault = {0};
+	struct restore restore = {.ctx = ctx, .args = ctx->args};
 	int r = open_backup(&restore, true, &fault);
 	for (size_t i = 0; r == 0 && i < path_count(&restore); i++)
-		upkeep_would(ctx, "exchange it back", "restore \"%s\" of backup \"%s\" below \"%s\"",
-			path_at(&restore, i), restore.manifest.id, restore.args->target);
+		upkeep_would(ctx, "exchange it back",
+			"restore \"%s\" of backup \"%s\" below \"%s\"", path_at(&restore, i),
+			restore.manifest.id, restore.args->target);
 	restore_free(&restore, false);
 	return r < 0 ? fault_report(ctx, r, &fault) : UPKEEP_CHANGED;
 }
 
 int32_t restore_run(struct upkeep_ctx *ctx)
 {
-	CLEANUP_FAULT struct fault fault = { 0 };
-	struct restore restore = { .ctx = ctx, .args = ctx->args };
+	CLEANUP_FAULT struct fault fault = {0};
+	struct restore restore = {.ctx = ctx, .args = ctx->args};
 	int r = open_backup(&restore, false, &fault);
 	if (r == 0)
 		r = extract_all(&restore, &fault);
@@ -202,28 +203,28 @@ int32_t restore_run(struct upkeep_ctx *ctx)
 
 int32_t restore_probe(struct upkeep_ctx *ctx, const struct upkeep_undo *record)
 {
-	CLEANUP_SWAP struct swap swap = { 0 };
+	CLEANUP_SWAP struct swap swap = {0};
 	if (!record)
 		return UPKEEP_NOT_DONE;
 	if (swap_read(&swap, record->payload, record->payload_size) < 0)
-		return upkeep_fail(ctx, UPKEEP_FAILED, NULL, NULL,
-			"the undo record is not readable");
+		return upkeep_fail(
+			ctx, UPKEEP_FAILED, NULL, NULL, "the undo record is not readable");
 	int state = swap_state(&swap);
 	return state < 0 ? UPKEEP_PARTLY : state ? UPKEEP_DONE : UPKEEP_NOT_DONE;
 }
 
 int32_t restore_undo(struct upkeep_ctx *ctx, const struct upkeep_undo *record)
 {
-	CLEANUP_FAULT struct fault fault = { 0 };
-	CLEANUP_SWAP struct swap swap = { 0 };
+	CLEANUP_FAULT struct fault fault = {0};
+	CLEANUP_SWAP struct swap swap = {0};
 	if (swap_read(&swap, record->payload, record->payload_size) < 0)
-		return upkeep_fail(ctx, UPKEEP_NEEDS_PERSON, NULL, NULL,
-			"the undo record is not readable");
+		return upkeep_fail(
+			ctx, UPKEEP_NEEDS_PERSON, NULL, NULL, "the undo record is not readable");
 	bool there = swap_state(&swap) == 1;
 	int r = swap_undo(&swap, &fault);
 	if (r == -ESTALE)
-		return upkeep_fail(ctx, UPKEEP_NEEDS_PERSON, fault.next, NULL, "%s",
-			fault_what(&fault));
+		return upkeep_fail(
+			ctx, UPKEEP_NEEDS_PERSON, fault.next, NULL, "%s", fault_what(&fault));
 	if (r < 0)
 		return fault_report(ctx, r, &fault);
 	ctx->host->undo_done(ctx, record->id);

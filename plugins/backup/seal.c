@@ -32,25 +32,25 @@ static void add_arguments(struct arguments *list, const char *const *more)
 
 static void add_common(struct arguments *list, const char *home)
 {
-	const char *const common[] = { "gpg", "--homedir", home, "--no-options", "--batch",
+	const char *const common[] = {"gpg", "--homedir", home, "--no-options", "--batch",
 		"--no-tty", "--status-fd", "3", "--trust-model", "always", "--no-auto-key-locate",
-		"--no-random-seed-file", "--lock-never", "--pinentry-mode", "error", NULL };
+		"--no-random-seed-file", "--lock-never", "--pinentry-mode", "error", NULL};
 	add_arguments(list, common);
 }
 
 static int spawn_gpg(struct seal_job *job, const struct arguments *list, struct fault *fault)
 {
-	const int32_t from[] = { job->status };
-	const int32_t to[] = { 3 };
-	const char *const env[] = { "LC_ALL=C", NULL };
-	struct upkeep_spawn spawn = { .argv = list->items,
+	const int32_t from[] = {job->status};
+	const int32_t to[] = {3};
+	const char *const env[] = {"LC_ALL=C", NULL};
+	struct upkeep_spawn spawn = {.argv = list->items,
 		.env = env,
 		.stdin_fd = job->in,
 		.stdout_fd = job->out,
 		.stderr_fd = job->errors,
 		.pass_from = from,
 		.pass_to = to,
-		.pass_count = 1 };
+		.pass_count = 1};
 	int32_t exit_fd = -1;
 	int64_t handle = upkeep_spawn_start(job->ctx, &spawn, &exit_fd);
 	if (handle <= 0)
@@ -63,7 +63,8 @@ static int spawn_gpg(struct seal_job *job, const struct arguments *list, struct 
 
 static int begin_job(struct seal_job *job, struct keys *keys, int in, struct fault *fault)
 {
-	*job = (struct seal_job){ .ctx = keys_ctx(keys), .in = in, .out = -1, .status = -1, .errors = -1 };
+	*job = (struct seal_job){
+		.ctx = keys_ctx(keys), .in = in, .out = -1, .status = -1, .errors = -1};
 	if (lseek(in, 0, SEEK_SET) < 0)
 		return fault_set(fault, -errno, NULL, "cannot rewind a file in memory: %m");
 	job->out = seal_memory("sealed", fault);
@@ -74,17 +75,17 @@ static int begin_job(struct seal_job *job, struct keys *keys, int in, struct fau
 
 int seal_start(struct seal_job *job, struct keys *keys, int in, struct fault *fault)
 {
-	struct arguments list = { .count = 0 };
+	struct arguments list = {.count = 0};
 	size_t count;
 	const char *const *recipients = keys_recipients(keys, &count);
 	int r = begin_job(job, keys, in, fault);
 	if (r == 0 && (count == 0 || count > 50))
 		r = fault_set(fault, -EINVAL, "name one to fifty in `recipients`",
 			"there are %zu recipients to seal to", count);
-	const char *const how[] = { "--no-autostart", "--compress-algo", "none", "--encrypt", NULL };
+	const char *const how[] = {"--no-autostart", "--compress-algo", "none", "--encrypt", NULL};
 	add_common(&list, keys_home(keys));
 	for (size_t i = 0; r == 0 && i < count; i++) {
-		const char *const recipient[] = { "--recipient", recipients[i], NULL };
+		const char *const recipient[] = {"--recipient", recipients[i], NULL};
 		add_arguments(&list, recipient);
 	}
 	add_arguments(&list, how);
@@ -95,12 +96,12 @@ int seal_start(struct seal_job *job, struct keys *keys, int in, struct fault *fa
 	return r;
 }
 
-int seal_open_start(struct seal_job *job, struct keys *keys, int in, uint64_t limit,
-	struct fault *fault)
+int seal_open_start(
+	struct seal_job *job, struct keys *keys, int in, uint64_t limit, struct fault *fault)
 {
-	struct arguments list = { .count = 0 };
+	struct arguments list = {.count = 0};
 	CLEANUP_FREE char *most = fault_format("%llu", (unsigned long long)limit);
-	const char *const how[] = { "--max-output", most, "--decrypt", NULL };
+	const char *const how[] = {"--max-output", most, "--decrypt", NULL};
 	int r = begin_job(job, keys, in, fault);
 	job->opening = true;
 	add_common(&list, keys_home(keys));
@@ -120,8 +121,8 @@ bool seal_busy(const struct seal_job *job)
 /* 0 when gpg has ended, -ECANCELED when the task must. */
 static int wait_for_end(struct seal_job *job)
 {
-	struct pollfd fds[2] = { { .fd = job->exit_fd, .events = POLLIN },
-		{ .fd = job->ctx->host->cancel_fd(job->ctx), .events = POLLIN } };
+	struct pollfd fds[2] = {{.fd = job->exit_fd, .events = POLLIN},
+		{.fd = job->ctx->host->cancel_fd(job->ctx), .events = POLLIN}};
 	for (;;) {
 		if (poll(fds, 2, -1) < 0 && errno != EINTR)
 			return -errno;
@@ -155,7 +156,8 @@ static bool has_status(const char *status, const char *word)
 static const char *explain(const char *status)
 {
 	if (has_status(status, "INV_RECP"))
-		return "a recipient's key is missing, expired or cannot encrypt: import it into the "
+		return "a recipient's key is missing, expired or cannot encrypt: import it into "
+		       "the "
 		       "keyring";
 	if (has_status(status, "NO_SECKEY"))
 		return "the keyring needs the secret key of one of the recipients";
@@ -166,9 +168,9 @@ static int judge_end(struct seal_job *job, int32_t end, struct fault *fault)
 {
 	CLEANUP_FREE char *status = read_memory(job->status);
 	CLEANUP_FREE char *errors = read_memory(job->errors);
-	bool good = job->opening ? has_status(status, "DECRYPTION_OKAY") &&
-					   has_status(status, "GOODMDC") :
-				   has_status(status, "END_ENCRYPTION");
+	bool good = job->opening
+		? has_status(status, "DECRYPTION_OKAY") && has_status(status, "GOODMDC")
+		: has_status(status, "END_ENCRYPTION");
 	if (end == 0 && good)
 		return 0;
 	for (char *line = errors; (line = strchr(line, '\n'));)
@@ -182,7 +184,7 @@ static int judge_end(struct seal_job *job, int32_t end, struct fault *fault)
 
 static void close_job(struct seal_job *job)
 {
-	int *fds[] = { &job->in, &job->out, &job->status, &job->errors };
+	int *fds[] = {&job->in, &job->out, &job->status, &job->errors};
 	for (size_t i = 0; i < UPKEEP_COUNT(fds); i++) {
 		if (*fds[i] >= 0)
 			close(*fds[i]);
@@ -209,8 +211,8 @@ int seal_finish(struct seal_job *job, int *ret_fd, uint64_t *ret_size, struct fa
 	}
 	int32_t end = job->ctx->host->spawn_wait(job->ctx, job->handle);
 	job->handle = 0;
-	r = end < 0 ? fault_set(fault, end, NULL, "lost sight of gpg: %s", strerror(-end)) :
-		      judge_end(job, end, fault);
+	r = end < 0 ? fault_set(fault, end, NULL, "lost sight of gpg: %s", strerror(-end))
+		    : judge_end(job, end, fault);
 	off_t size = r == 0 ? lseek(job->out, 0, SEEK_END) : 0;
 	if (r == 0 && lseek(job->out, 0, SEEK_SET) < 0)
 		r = fault_set(fault, -errno, NULL, "cannot rewind a file in memory: %m");

@@ -19,8 +19,8 @@ struct seal_job {
 /* Starts sealing (to all recipients) or opening what is in `in`, from its start.  The
  * job owns `in` from here on, whatever happens.  `limit` bounds what opening may give. */
 int seal_start(struct seal_job *job, struct keys *keys, int in, struct fault *fault);
-int seal_open_start(struct seal_job *job, struct keys *keys, int in, uint64_t limit,
-	struct fault *fault);
+int seal_open_start(
+	struct seal_job *job, struct keys *keys, int in, uint64_t limit, struct fault *fault);
 
 /* Waits for its end (or for a cancel: -ECANCELED).  On success *ret_fd, at its start, and
  * its size are the caller's. */

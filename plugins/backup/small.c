@@ -12,8 +12,8 @@
 #include "backup/vault.h"
 #include "support/cleanup.h"
 
-static int set_pin(struct store *store, const char *id, bool pinned, const char *run,
-	struct fault *fault)
+static int set_pin(
+	struct store *store, const char *id, bool pinned, const char *run, struct fault *fault)
 {
 	if (!pinned) {
 		int r = store->ops->remove_object(store, id, VAULT_PIN, fault);
@@ -31,7 +31,7 @@ static int set_pin(struct store *store, const char *id, bool pinned, const char 
 static int32_t change_pin(struct upkeep_ctx *ctx, bool pinned)
 {
 	const struct pin_args *args = ctx->args;
-	CLEANUP_FAULT struct fault fault = { 0 };
+	CLEANUP_FAULT struct fault fault = {0};
 	CLEANUP_STORE struct store *store = NULL;
 	CLEANUP_KEYS struct keys *keys = NULL;
 	CLEANUP_FREE char *id = NULL;
@@ -66,8 +66,9 @@ static int open_all_stores(struct upkeep_ctx *ctx, struct fault *fault)
 	const struct settings *settings = ctx->settings;
 	int r = 0;
 	for (size_t i = 0; r == 0 && i < settings->stores.count; i++) {
-		const struct store_setting *s = (const void *)((const char *)settings->stores.items +
-							       i * settings->stores.stride);
+		const struct store_setting *s =
+			(const void *)((const char *)settings->stores.items +
+				i * settings->stores.stride);
 		CLEANUP_STORE struct store *store = NULL;
 		r = vault_open_store(ctx, s->name, true, &store, fault);
 	}
@@ -78,15 +79,15 @@ int32_t init_run(struct upkeep_ctx *ctx)
 {
 	const struct init_args *args = ctx->args;
 	const struct settings *settings = ctx->settings;
-	CLEANUP_FAULT struct fault fault = { 0 };
+	CLEANUP_FAULT struct fault fault = {0};
 	CLEANUP_FREE char *fingerprint = NULL;
 	struct utsname host;
 	bool made = false;
 	int r = open_all_stores(ctx, &fault);
 	uname(&host);
-	CLEANUP_FREE char *user_id = *args->user_id ?
-					     fault_format("%s", args->user_id) :
-					     fault_format("upkeep backups of %s", host.nodename);
+	CLEANUP_FREE char *user_id = *args->user_id
+		? fault_format("%s", args->user_id)
+		: fault_format("upkeep backups of %s", host.nodename);
 	if (r == 0 && args->create_key)
 		r = keys_make(ctx, user_id, &made, &fingerprint, &fault);
 	else if (r == 0)
@@ -96,8 +97,9 @@ int32_t init_run(struct upkeep_ctx *ctx)
 	if (fingerprint)
 		upkeep_output_text(ctx, "fingerprint", fingerprint);
 	if (made)
-		upkeep_info(ctx, "made the key %s; keep a copy of the keyring elsewhere: without it "
-				 "no backup can be read",
+		upkeep_info(ctx,
+			"made the key %s; keep a copy of the keyring elsewhere: without it "
+			"no backup can be read",
 			fingerprint);
 	return made ? UPKEEP_CHANGED : UPKEEP_UNCHANGED;
 }

@@ -24,7 +24,7 @@ static void add_extent(struct source *source, uint64_t offset, uint64_t size)
 	if ((source->count & (source->count - 1)) == 0)
 		source->extents = fault_resize(source->extents,
 			source->count ? source->count * 2 : 1, sizeof *source->extents);
-	source->extents[source->count++] = (struct source_extent){ offset, size };
+	source->extents[source->count++] = (struct source_extent){offset, size};
 }
 
 static void find_extents(struct source *source)
@@ -54,7 +54,7 @@ int source_open(struct source *source, struct tree *tree, uint32_t node)
 {
 	const struct tree_node *n = &tree->nodes[node];
 	const char *name;
-	*source = (struct source){ .fd = -1 };
+	*source = (struct source){.fd = -1};
 	int dir = tree_parent(tree, node, &name);
 	if (dir < 0)
 		return -errno;
@@ -80,7 +80,7 @@ void source_close(struct source *source)
 	free(source->extents);
 	free(source->buffer);
 	store_hash_end(&source->hash, NULL);
-	*source = (struct source){ .fd = -1 };
+	*source = (struct source){.fd = -1};
 }
 
 uint64_t source_data_size(const struct source *source)
@@ -96,7 +96,7 @@ static struct source_extent clip(struct source_extent e, uint64_t from, uint64_t
 {
 	uint64_t start = e.offset > from ? e.offset : from;
 	uint64_t stop = e.offset + e.size < end ? e.offset + e.size : end;
-	return (struct source_extent){ start, stop > start ? stop - start : 0 };
+	return (struct source_extent){start, stop > start ? stop - start : 0};
 }
 
 uint64_t source_part_end(const struct source *source, uint64_t from, uint64_t most)
@@ -110,8 +110,8 @@ uint64_t source_part_end(const struct source *source, uint64_t from, uint64_t mo
 	return S_ISREG(source->st.st_mode) ? (uint64_t)source->st.st_size : 0;
 }
 
-void source_map(const struct source *source, uint64_t from, uint64_t end,
-	struct archive_entry *entry)
+void source_map(
+	const struct source *source, uint64_t from, uint64_t end, struct archive_entry *entry)
 {
 	uint64_t data = 0;
 	for (size_t i = 0; i < source->count; i++)
@@ -121,8 +121,8 @@ void source_map(const struct source *source, uint64_t from, uint64_t end,
 	for (size_t i = 0; i < source->count; i++) {
 		struct source_extent e = clip(source->extents[i], from, end);
 		if (e.size)
-			archive_entry_sparse_add_entry(entry, (la_int64_t)(e.offset - from),
-				(la_int64_t)e.size);
+			archive_entry_sparse_add_entry(
+				entry, (la_int64_t)(e.offset - from), (la_int64_t)e.size);
 	}
 	if (data == 0)
 		archive_entry_sparse_add_entry(entry, 0, 0);
@@ -133,8 +133,8 @@ static void read_chunk(struct source *source, uint64_t offset, size_t size)
 {
 	size_t done = 0;
 	while (done < size) {
-		ssize_t n = pread(source->fd, source->buffer + done, size - done,
-			(off_t)(offset + done));
+		ssize_t n = pread(
+			source->fd, source->buffer + done, size - done, (off_t)(offset + done));
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
@@ -147,8 +147,8 @@ static void read_chunk(struct source *source, uint64_t offset, size_t size)
 	}
 }
 
-static int write_extent(struct source *source, struct source_extent e, struct pack *pack,
-	struct fault *fault)
+static int write_extent(
+	struct source *source, struct source_extent e, struct pack *pack, struct fault *fault)
 {
 	while (e.size > 0) {
 		size_t size = e.size < CHUNK ? (size_t)e.size : CHUNK;
@@ -163,8 +163,8 @@ static int write_extent(struct source *source, struct source_extent e, struct pa
 	return 0;
 }
 
-int source_write(struct source *source, uint64_t from, uint64_t end, struct pack *pack,
-	struct fault *fault)
+int source_write(
+	struct source *source, uint64_t from, uint64_t end, struct pack *pack, struct fault *fault)
 {
 	uint64_t at = from;
 	for (size_t i = 0; i < source->count; i++) {
@@ -187,8 +187,8 @@ bool source_changed(const struct source *source)
 	if (source->short_read || fstat(source->fd, &now) < 0)
 		return true;
 	return now.st_size != source->st.st_size ||
-	       now.st_mtim.tv_sec != source->st.st_mtim.tv_sec ||
-	       now.st_mtim.tv_nsec != source->st.st_mtim.tv_nsec ||
-	       now.st_ctim.tv_sec != source->st.st_ctim.tv_sec ||
-	       now.st_ctim.tv_nsec != source->st.st_ctim.tv_nsec;
+		now.st_mtim.tv_sec != source->st.st_mtim.tv_sec ||
+		now.st_mtim.tv_nsec != source->st.st_mtim.tv_nsec ||
+		now.st_ctim.tv_sec != source->st.st_ctim.tv_sec ||
+		now.st_ctim.tv_nsec != source->st.st_ctim.tv_nsec;
 }

@@ -12,7 +12,7 @@ struct source_extent {
 
 struct source {
 	int fd;
-	struct stat st; /* of the open file, at its start */
+	struct stat st;                /* of the open file, at its start */
 	struct source_extent *extents; /* where there is data, in order */
 	size_t count;
 	bool short_read; /* zeros stand for what was no longer there */
@@ -28,11 +28,11 @@ uint64_t source_data_size(const struct source *source);
 /* Where a part that begins at `from` and has at most `most` bytes of data ends. */
 uint64_t source_part_end(const struct source *source, uint64_t from, uint64_t most);
 /* Tells the entry the holes of the part. */
-void source_map(const struct source *source, uint64_t from, uint64_t end,
-	struct archive_entry *entry);
+void source_map(
+	const struct source *source, uint64_t from, uint64_t end, struct archive_entry *entry);
 /* Writes the part, as many bytes as were promised, whatever the file is now. */
-int source_write(struct source *source, uint64_t from, uint64_t end, struct pack *pack,
-	struct fault *fault);
+int source_write(
+	struct source *source, uint64_t from, uint64_t end, struct pack *pack, struct fault *fault);
 /* True where the file is not what it was when it was opened. */
 bool source_changed(const struct source *source);
 void source_close(struct source *source);

@@ -39,8 +39,8 @@ int swap_look(struct swap *swap, struct fault *fault)
 	if (r == 0)
 		r = inode_at(swap->stage, swap->name, &swap->stage_ino);
 	return r < 0 ? fault_set(fault, r, NULL, "cannot look at \"%s/%s\": %s", swap->live,
-			       swap->name, strerror(-r)) :
-		       0;
+			       swap->name, strerror(-r))
+		     : 0;
 }
 
 int swap_state(const struct swap *swap)
@@ -77,11 +77,11 @@ int swap_do(const struct swap *swap, struct fault *fault)
 {
 	if (swap_state(swap) == 1)
 		return 0;
-	int r = exchange(swap->stage, swap->live, swap->name, swap->stage_ino != 0,
-		swap->live_ino != 0);
+	int r = exchange(
+		swap->stage, swap->live, swap->name, swap->stage_ino != 0, swap->live_ino != 0);
 	return r < 0 ? fault_set(fault, r, NULL, "cannot put \"%s/%s\" in its place: %s",
-			       swap->live, swap->name, strerror(-r)) :
-		       0;
+			       swap->live, swap->name, strerror(-r))
+		     : 0;
 }
 
 int swap_undo(const struct swap *swap, struct fault *fault)
@@ -95,11 +95,11 @@ int swap_undo(const struct swap *swap, struct fault *fault)
 			swap->name, swap->stage);
 	if (mkdir(swap->stage, 0700) < 0 && errno != EEXIST)
 		return fault_set(fault, -errno, NULL, "cannot make \"%s\" again: %m", swap->stage);
-	int r = exchange(swap->stage, swap->live, swap->name, swap->live_ino != 0,
-		swap->stage_ino != 0);
+	int r = exchange(
+		swap->stage, swap->live, swap->name, swap->live_ino != 0, swap->stage_ino != 0);
 	return r < 0 ? fault_set(fault, r, NULL, "cannot put \"%s/%s\" back: %s", swap->live,
-			       swap->name, strerror(-r)) :
-		       0;
+			       swap->name, strerror(-r))
+		     : 0;
 }
 
 int swap_write(const struct swap *swap, char *payload, size_t room, size_t *ret_size)
@@ -130,9 +130,9 @@ int swap_read(struct swap *swap, const char *payload, size_t size)
 {
 	CLEANUP_FREE char *live = get(payload, size, "live_ino");
 	CLEANUP_FREE char *stage = get(payload, size, "stage_ino");
-	*swap = (struct swap){ .live = get(payload, size, "live"),
+	*swap = (struct swap){.live = get(payload, size, "live"),
 		.stage = get(payload, size, "stage"),
-		.name = get(payload, size, "name") };
+		.name = get(payload, size, "name")};
 	if (!swap->live || !swap->stage || !swap->name || !live || !stage)
 		return -EINVAL;
 	swap->live_ino = strtoull(live, NULL, 10);
@@ -145,5 +145,5 @@ void swap_free(struct swap *swap)
 	free(swap->live);
 	free(swap->stage);
 	free(swap->name);
-	*swap = (struct swap){ 0 };
+	*swap = (struct swap){0};
 }

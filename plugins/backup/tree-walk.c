@@ -71,8 +71,8 @@ static void join_links(struct walk *walk, uint32_t node)
 	nodes[head].next_link = node;
 }
 
-static uint32_t add_node(struct walk *walk, uint32_t parent, const char *name,
-	const struct stat *st)
+static uint32_t add_node(
+	struct walk *walk, uint32_t parent, const char *name, const struct stat *st)
 {
 	struct tree *tree = walk->tree;
 	if (tree->count == tree->room) {
@@ -80,14 +80,14 @@ static uint32_t add_node(struct walk *walk, uint32_t parent, const char *name,
 		tree->nodes = fault_resize(tree->nodes, tree->room, sizeof *tree->nodes);
 	}
 	uint32_t node = tree->count++;
-	tree->nodes[node] = (struct tree_node){ .name = fault_format("%s", name),
+	tree->nodes[node] = (struct tree_node){.name = fault_format("%s", name),
 		.parent = parent,
 		.link = TREE_NONE,
 		.next_link = TREE_NONE,
 		.mode = st->st_mode,
 		.dev = st->st_dev,
 		.ino = st->st_ino,
-		.size = S_ISREG(st->st_mode) ? (uint64_t)st->st_size : 0 };
+		.size = S_ISREG(st->st_mode) ? (uint64_t)st->st_size : 0};
 	if (!S_ISDIR(st->st_mode) && st->st_nlink > 1)
 		join_links(walk, node);
 	if (tree->nodes[node].link == TREE_NONE)
@@ -121,11 +121,11 @@ static size_t read_names(DIR *dir, char ***ret)
 
 static bool is_cache(int dir)
 {
-	char text[sizeof cache_mark] = { 0 };
-	CLEANUP_FD int fd = openat(dir, "CACHEDIR.TAG",
-		O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	char text[sizeof cache_mark] = {0};
+	CLEANUP_FD int fd = openat(
+		dir, "CACHEDIR.TAG", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	return fd >= 0 && read(fd, text, sizeof text - 1) == (ssize_t)sizeof text - 1 &&
-	       memcmp(text, cache_mark, sizeof text - 1) == 0;
+		memcmp(text, cache_mark, sizeof text - 1) == 0;
 }
 
 static bool is_left_out(struct walk *walk, const char *path, const struct stat *st, uint64_t dev)
@@ -150,7 +150,7 @@ static void add_entry(struct walk *walk, uint32_t dir, int fd, const char *name,
 {
 	struct stat st;
 	if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
-		struct stat none = { 0 };
+		struct stat none = {0};
 		const char *kind = errno == ENOENT ? "vanished" : "unreadable";
 		const char *why = strerror(errno);
 		uint32_t node = add_node(walk, dir, name, &none);
@@ -176,8 +176,8 @@ static void list_dir(struct walk *walk, uint32_t dir, uint64_t dev)
 {
 	const char *name;
 	int above = tree_parent(walk->tree, dir, &name);
-	int fd = above < 0 ? -1 : openat(above, name,
-			O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int fd = above < 0 ? -1
+			   : openat(above, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	CLEANUP_DIR DIR *list = fd < 0 ? NULL : fdopendir(fd);
 	if (!list) {
 		tree_problem(walk->tree, dir, errno == ENOENT ? "vanished" : "unreadable",
@@ -202,7 +202,7 @@ static void list_dir(struct walk *walk, uint32_t dir, uint64_t dev)
 
 static bool is_cancelled(const struct tree_options *options)
 {
-	struct pollfd fd = { .fd = options->cancel_fd, .events = POLLIN };
+	struct pollfd fd = {.fd = options->cancel_fd, .events = POLLIN};
 	return poll(&fd, 1, 0) > 0;
 }
 
@@ -257,8 +257,7 @@ static bool is_covered(const struct tree_options *options, size_t index)
 	CLEANUP_FREE char *own = clean_path(options->paths.items[index]);
 	for (size_t i = 0; i < options->paths.count; i++) {
 		CLEANUP_FREE char *other = clean_path(options->paths.items[i]);
-		if (i != index && match_below(other, own) &&
-			(strcmp(other, own) != 0 || i < index))
+		if (i != index && match_below(other, own) && (strcmp(other, own) != 0 || i < index))
 			return true;
 	}
 	return false;
@@ -269,8 +268,8 @@ static int walk_source(struct walk *walk, const char *given, struct fault *fault
 	CLEANUP_FREE char *path = clean_path(given);
 	struct stat st;
 	if (lstat(*path ? path : "/", &st) < 0)
-		return fault_set(fault, -errno, "correct `paths`", "cannot read the source \"%s\": %m",
-			given);
+		return fault_set(fault, -errno, "correct `paths`",
+			"cannot read the source \"%s\": %m", given);
 	uint32_t node = add_node(walk, TREE_NONE, path, &st);
 	if (S_ISLNK(st.st_mode))
 		tree_problem(walk->tree, node, "metadata",
@@ -281,7 +280,7 @@ static int walk_source(struct walk *walk, const char *given, struct fault *fault
 
 int tree_walk(struct tree *tree, const struct tree_options *options, struct fault *fault)
 {
-	struct walk walk = { .tree = tree, .options = options };
+	struct walk walk = {.tree = tree, .options = options};
 	int r = 0;
 	for (size_t i = 0; r == 0 && i < options->paths.count; i++)
 		if (!is_covered(options, i))

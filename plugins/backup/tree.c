@@ -12,8 +12,7 @@ void tree_problem(struct tree *tree, uint32_t node, const char *kind, const char
 	tree->problems =
 		fault_resize(tree->problems, tree->problem_count + 1, sizeof *tree->problems);
 	tree->problems[tree->problem_count++] = (struct tree_problem){
-		.path = tree_path(tree, node), .kind = kind, .why = fault_format("%s", why)
-	};
+		.path = tree_path(tree, node), .kind = kind, .why = fault_format("%s", why)};
 }
 
 void tree_free(struct tree *tree)
@@ -29,7 +28,7 @@ void tree_free(struct tree *tree)
 			close(tree->open[i].fd);
 	free(tree->nodes);
 	free(tree->problems);
-	*tree = (struct tree){ 0 };
+	*tree = (struct tree){0};
 }
 
 char *tree_path(const struct tree *tree, uint32_t node)
@@ -69,7 +68,7 @@ static void cache_add(struct tree *tree, uint32_t node, int fd)
 			oldest = i;
 	if (tree->open[oldest].used)
 		close(tree->open[oldest].fd);
-	tree->open[oldest] = (struct tree_open){ node, fd, ++tree->clock };
+	tree->open[oldest] = (struct tree_open){node, fd, ++tree->clock};
 }
 
 /* The directory above a source, by its path: the administrator's own symbolic links in

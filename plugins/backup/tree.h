@@ -19,9 +19,9 @@
 #define TREE_OPEN_MAX 64
 
 struct tree_node {
-	char *name;      /* of a source: its absolute path without the last slash, "/" is "" */
-	uint32_t parent; /* TREE_NONE: a source */
-	uint32_t link;   /* the first name of the same inode, or TREE_NONE */
+	char *name;         /* of a source: its absolute path without the last slash, "/" is "" */
+	uint32_t parent;    /* TREE_NONE: a source */
+	uint32_t link;      /* the first name of the same inode, or TREE_NONE */
 	uint32_t next_link; /* the next name of the same inode */
 	uint32_t mode;
 	uint64_t dev, ino, size;

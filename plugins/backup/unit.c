@@ -57,7 +57,7 @@ static void find_place(struct unit *unit, const char *target)
 int unit_open(struct unit *unit, const char *path, const char *target, struct fault *fault)
 {
 	unsigned char random[6];
-	*unit = (struct unit){ .path = fault_format("%s", path), .stage_fd = -1 };
+	*unit = (struct unit){.path = fault_format("%s", path), .stage_fd = -1};
 	for (size_t size = strlen(unit->path); size > 1 && unit->path[size - 1] == '/';)
 		unit->path[--size] = 0;
 	if (!manifest_path_valid(unit->path))
@@ -65,18 +65,18 @@ int unit_open(struct unit *unit, const char *path, const char *target, struct fa
 	find_place(unit, target);
 	int r = make_dirs(unit->live_dir);
 	if (r < 0)
-		return fault_set(fault, r, NULL, "cannot make \"%s\": %s", unit->live_dir,
-			strerror(-r));
+		return fault_set(
+			fault, r, NULL, "cannot make \"%s\": %s", unit->live_dir, strerror(-r));
 	if (getrandom(random, sizeof random, 0) != sizeof random)
 		return fault_set(fault, -errno, NULL, "cannot name a directory: %m");
 	unit->stage = fault_format("%s/" STAGE_PREFIX "%02x%02x%02x%02x%02x%02x",
-		unit->live_dir[1] ? unit->live_dir : "", random[0], random[1], random[2],
-		random[3], random[4], random[5]);
+		unit->live_dir[1] ? unit->live_dir : "", random[0], random[1], random[2], random[3],
+		random[4], random[5]);
 	if (mkdir(unit->stage, 0700) == 0)
 		unit->stage_fd = open(unit->stage, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	return unit->stage_fd < 0 ?
-		       fault_set(fault, -errno, NULL, "cannot make \"%s\": %m", unit->stage) :
-		       0;
+	return unit->stage_fd < 0
+		? fault_set(fault, -errno, NULL, "cannot make \"%s\": %m", unit->stage)
+		: 0;
 }
 
 void unit_free(struct unit *unit)
@@ -88,7 +88,7 @@ void unit_free(struct unit *unit)
 	free(unit->name);
 	free(unit->stage);
 	free(unit->example);
-	*unit = (struct unit){ .stage_fd = -1 };
+	*unit = (struct unit){.stage_fd = -1};
 }
 
 void unit_drop_stage(struct unit *unit, bool only_empty)
@@ -124,8 +124,8 @@ static char *stage_path(const struct unit *unit, const char *path)
 	while (*rest == '/')
 		rest++;
 	if (unit->name)
-		return *rest ? fault_format("%s/%s", unit->name, rest) :
-			       fault_format("%s", unit->name);
+		return *rest ? fault_format("%s/%s", unit->name, rest)
+			     : fault_format("%s", unit->name);
 	return *rest ? fault_format("%s", rest) : NULL;
 }
 
@@ -145,8 +145,7 @@ static void sort_paths(struct bringing *b)
 		b->first[i] = NO_ENTRY;
 	}
 	if (count)
-		qsort_r(b->by_path, count, sizeof *b->by_path, compare_paths,
-			b->manifest->entries);
+		qsort_r(b->by_path, count, sizeof *b->by_path, compare_paths, b->manifest->entries);
 }
 
 static uint32_t find_path(const struct bringing *b, const char *path)
@@ -172,7 +171,7 @@ static void want(struct bringing *b, const struct manifest_entry *from, uint32_t
 			b->room = b->room ? b->room * 2 : 256;
 			b->items = fault_resize(b->items, b->room, sizeof *b->items);
 		}
-		b->items[b->count++] = (struct reader_item){ from, p, as };
+		b->items[b->count++] = (struct reader_item){from, p, as};
 	}
 	b->unit->entries++;
 	b->unit->bytes += from->size;
@@ -184,8 +183,8 @@ static int want_entry(struct bringing *b, uint32_t index, struct fault *fault)
 	const struct manifest_entry *entry = &b->manifest->entries[index];
 	uint32_t head = entry->type == 'h' ? find_path(b, entry->link) : index;
 	if (head == NO_ENTRY || b->manifest->entries[head].type == 'h')
-		return fault_set(fault, -EBADMSG, NULL, "\"%s\" is a name of a file that is not there",
-			entry->path);
+		return fault_set(fault, -EBADMSG, NULL,
+			"\"%s\" is a name of a file that is not there", entry->path);
 	if (b->first[head] == NO_ENTRY) {
 		b->first[head] = index;
 		want(b, &b->manifest->entries[head], index);
@@ -201,7 +200,8 @@ static int choose(struct bringing *b, struct fault *fault)
 	int r = 0;
 	for (size_t i = 0; r == 0 && i < b->manifest->entry_count; i++) {
 		const char *path = b->manifest->entries[i].path;
-		if (!match_below(unit->path, path) || (!unit->name && strcmp(path, unit->path) == 0))
+		if (!match_below(unit->path, path) ||
+			(!unit->name && strcmp(path, unit->path) == 0))
 			continue;
 		r = want_entry(b, (uint32_t)i, fault);
 	}
@@ -211,15 +211,15 @@ static int choose(struct bringing *b, struct fault *fault)
 	return r;
 }
 
-static int bring_begin(void *data, const struct reader_item *item, struct archive_entry *tar,
-	struct fault *fault)
+static int bring_begin(
+	void *data, const struct reader_item *item, struct archive_entry *tar, struct fault *fault)
 {
 	struct bringing *b = data;
 	const struct manifest_entry *as = &b->manifest->entries[item->tag];
 	if (item->piece > 0)
-		return b->hash ? 0 :
-				 fault_set(fault, -EBADMSG, NULL, "the parts of \"%s\" are mixed up",
-					 as->path);
+		return b->hash ? 0
+			       : fault_set(fault, -EBADMSG, NULL,
+					 "the parts of \"%s\" are mixed up", as->path);
 	CLEANUP_FREE char *path = stage_path(b->unit, as->path);
 	CLEANUP_FREE char *link = NULL;
 	if (item->entry->type == 'h') {
@@ -257,8 +257,8 @@ static int bring_end(void *data, const struct reader_item *item, struct fault *f
 int unit_extract(struct unit *unit, struct keys *keys, struct store *store,
 	const struct manifest *manifest, struct fault *fault)
 {
-	struct bringing b = { .unit = unit, .manifest = manifest };
-	struct reader_sink sink = { &b, bring_begin, bring_bytes, bring_end };
+	struct bringing b = {.unit = unit, .manifest = manifest};
+	struct reader_sink sink = {&b, bring_begin, bring_bytes, bring_end};
 	const char *example = NULL;
 	sort_paths(&b);
 	int r = choose(&b, fault);
@@ -288,9 +288,9 @@ static void add_swap(const struct unit *unit, const char *name, struct swap **li
 		if (strcmp((*list)[i].name, name) == 0)
 			return;
 	*list = fault_resize(*list, *count + 1, sizeof **list);
-	(*list)[(*count)++] = (struct swap){ .live = fault_format("%s", unit->live_dir),
+	(*list)[(*count)++] = (struct swap){.live = fault_format("%s", unit->live_dir),
 		.stage = fault_format("%s", unit->stage),
-		.name = fault_format("%s", name) };
+		.name = fault_format("%s", name)};
 }
 
 static int add_children(const struct unit *unit, const char *path, struct swap **list,
@@ -306,8 +306,7 @@ static int add_children(const struct unit *unit, const char *path, struct swap *
 	return 0;
 }
 
-int unit_swaps(const struct unit *unit, struct swap **ret, size_t *ret_count,
-	struct fault *fault)
+int unit_swaps(const struct unit *unit, struct swap **ret, size_t *ret_count, struct fault *fault)
 {
 	int r = 0;
 	*ret = NULL;

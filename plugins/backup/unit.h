@@ -25,8 +25,7 @@ int unit_open(struct unit *unit, const char *path, const char *target, struct fa
 int unit_extract(struct unit *unit, struct keys *keys, struct store *store,
 	const struct manifest *manifest, struct fault *fault);
 /* Lists what has to be exchanged; the caller frees each and the array. */
-int unit_swaps(const struct unit *unit, struct swap **ret, size_t *ret_count,
-	struct fault *fault);
+int unit_swaps(const struct unit *unit, struct swap **ret, size_t *ret_count, struct fault *fault);
 /* Removes the staging directory: with all it holds, or only when it is empty. */
 void unit_drop_stage(struct unit *unit, bool only_empty);
 void unit_free(struct unit *unit);

@@ -20,8 +20,9 @@ int vault_open_store(struct upkeep_ctx *ctx, const char *name, bool make, struct
 {
 	const struct settings *settings = ctx->settings;
 	for (size_t i = 0; i < settings->stores.count; i++) {
-		const struct store_setting *s = (const void *)((const char *)settings->stores.items +
-							       i * settings->stores.stride);
+		const struct store_setting *s =
+			(const void *)((const char *)settings->stores.items +
+				i * settings->stores.stride);
 		if (!name || !*name || strcmp(s->name, name) == 0)
 			return store_open_local(ret, s->name, s->path, make, fault);
 	}
@@ -30,10 +31,9 @@ int vault_open_store(struct upkeep_ctx *ctx, const char *name, bool make, struct
 }
 
 /* Sleeps a little; false when the wait must end. */
-static bool wait_longer(struct upkeep_ctx *ctx, struct store *store, int *code,
-	struct fault *fault)
+static bool wait_longer(struct upkeep_ctx *ctx, struct store *store, int *code, struct fault *fault)
 {
-	struct pollfd fd = { .fd = ctx->host->cancel_fd(ctx), .events = POLLIN };
+	struct pollfd fd = {.fd = ctx->host->cancel_fd(ctx), .events = POLLIN};
 	if (poll(&fd, 1, HOLD_POLL_MS) > 0)
 		*code = fault_set(fault, -ECANCELED, NULL,
 			"stopped while waiting for the store \"%s\"", store->name);
@@ -63,12 +63,12 @@ int vault_hold(struct upkeep_ctx *ctx, struct store *store, bool alone, struct f
 
 char *vault_summary(const struct vault_item *item)
 {
-	json_t *object = json_pack("{si, ss, ss, ss, ss, sI, sI, sI, sI, sI}", "format",
-		MANIFEST_FORMAT, "id", item->id, "name", item->name, "label",
-		item->label ? item->label : "", "host", item->host, "created_s",
-		(json_int_t)item->created_s, "entries", (json_int_t)item->entries, "bytes",
-		(json_int_t)item->bytes, "stored", (json_int_t)item->stored, "problems",
-		(json_int_t)item->problems);
+	json_t *object =
+		json_pack("{si, ss, ss, ss, ss, sI, sI, sI, sI, sI}", "format", MANIFEST_FORMAT,
+			"id", item->id, "name", item->name, "label", item->label ? item->label : "",
+			"host", item->host, "created_s", (json_int_t)item->created_s, "entries",
+			(json_int_t)item->entries, "bytes", (json_int_t)item->bytes, "stored",
+			(json_int_t)item->stored, "problems", (json_int_t)item->problems);
 	char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
 	json_decref(object);
 	return text;
@@ -80,8 +80,8 @@ static char *copy_member(const json_t *object, const char *key)
 	return fault_format("%s", text ? text : "");
 }
 
-static int read_summary(const char *text, const char *id, struct vault_item *item,
-	struct fault *fault)
+static int read_summary(
+	const char *text, const char *id, struct vault_item *item, struct fault *fault)
 {
 	json_t *object = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
 	const char *own = json_string_value(json_object_get(object, "id"));
@@ -112,11 +112,11 @@ static int check_signature(struct keys *keys, struct store *store, const char *i
 	char hash[STORE_HASH_TEXT];
 	if (signature < 0)
 		return -ENOMEM;
-	int r = store->ops->get(store, id, VAULT_MANIFEST, sealed, MANIFEST_BYTES_MAX, NULL,
-		item->manifest, fault);
+	int r = store->ops->get(
+		store, id, VAULT_MANIFEST, sealed, MANIFEST_BYTES_MAX, NULL, item->manifest, fault);
 	if (r == 0)
-		r = store->ops->get(store, id, VAULT_SIGNATURE, signature, SIGNATURE_MAX, NULL,
-			hash, fault);
+		r = store->ops->get(
+			store, id, VAULT_SIGNATURE, signature, SIGNATURE_MAX, NULL, hash, fault);
 	if (r == 0)
 		r = keys_verify(keys, sealed, signature, &summary, &item->signer, fault);
 	if (r == 0)
@@ -141,7 +141,7 @@ void vault_free(struct vault_items *items)
 	for (size_t i = 0; i < items->count; i++)
 		free_item(&items->items[i]);
 	free(items->items);
-	*items = (struct vault_items){ 0 };
+	*items = (struct vault_items){0};
 }
 
 static int compare_items(const void *a, const void *b)
@@ -155,14 +155,14 @@ static int compare_items(const void *a, const void *b)
 static bool is_backup(struct store *store, const char *group)
 {
 	return strcmp(group, VAULT_TOMBSTONES) != 0 && strlen(group) <= VAULT_ID_MAX &&
-	       store->ops->has(store, group, VAULT_MANIFEST) == 1;
+		store->ops->has(store, group, VAULT_MANIFEST) == 1;
 }
 
 static void add_item(struct keys *keys, struct store *store, const char *id,
 	const struct store_names *notes, struct vault_items *items)
 {
-	CLEANUP_FAULT struct fault why = { 0 };
-	struct vault_item item = { .id = fault_format("%s", id) };
+	CLEANUP_FAULT struct fault why = {0};
+	struct vault_item item = {.id = fault_format("%s", id)};
 	if (check_signature(keys, store, id, &item, NULL, &why) < 0)
 		item.why = fault_format("%s", fault_what(&why));
 	item.pinned = store->ops->has(store, id, VAULT_PIN) == 1;
@@ -171,8 +171,8 @@ static void add_item(struct keys *keys, struct store *store, const char *id,
 	items->items[items->count++] = item;
 }
 
-int vault_notes(struct upkeep_ctx *ctx, struct store *store, struct store_names *ret,
-	struct fault *fault)
+int vault_notes(
+	struct upkeep_ctx *ctx, struct store *store, struct store_names *ret, struct fault *fault)
 {
 	const struct settings *settings = ctx->settings;
 	CLEANUP_STORE struct store *ledger = NULL;
@@ -186,9 +186,9 @@ int vault_notes(struct upkeep_ctx *ctx, struct store *store, struct store_names 
 int vault_list(struct keys *keys, struct store *store, const char *name, struct vault_items *ret,
 	struct fault *fault)
 {
-	CLEANUP_NAMES struct store_names groups = { 0 };
-	CLEANUP_NAMES struct store_names notes = { 0 };
-	*ret = (struct vault_items){ 0 };
+	CLEANUP_NAMES struct store_names groups = {0};
+	CLEANUP_NAMES struct store_names notes = {0};
+	*ret = (struct vault_items){0};
 	int r = store->ops->list(store, "", true, &groups, fault);
 	if (r == 0)
 		r = vault_notes(keys_ctx(keys), store, &notes, fault);
@@ -197,8 +197,7 @@ int vault_list(struct keys *keys, struct store *store, const char *name, struct 
 			continue;
 		add_item(keys, store, groups.items[i], &notes, ret);
 		struct vault_item *last = &ret->items[ret->count - 1];
-		if (name && *name && !last->why && last->name &&
-			strcmp(last->name, name) != 0) {
+		if (name && *name && !last->why && last->name && strcmp(last->name, name) != 0) {
 			free_item(last);
 			ret->count--;
 		}
@@ -222,10 +221,10 @@ static int open_manifest(struct keys *keys, int sealed, struct manifest *ret, st
 int vault_load(struct keys *keys, struct store *store, const char *id, struct manifest *ret,
 	char *ret_hash, struct fault *fault)
 {
-	struct vault_item item = { 0 };
+	struct vault_item item = {0};
 	int sealed = -1;
-	int r = !store_name_valid(id) ? fault_set(fault, -EINVAL, NULL, "\"%s\" is no id", id) :
-					check_signature(keys, store, id, &item, &sealed, fault);
+	int r = !store_name_valid(id) ? fault_set(fault, -EINVAL, NULL, "\"%s\" is no id", id)
+				      : check_signature(keys, store, id, &item, &sealed, fault);
 	if (ret_hash)
 		memcpy(ret_hash, item.manifest, sizeof item.manifest);
 	free_item(&item);
@@ -241,7 +240,7 @@ int vault_load(struct keys *keys, struct store *store, const char *id, struct ma
 int vault_choose(struct keys *keys, struct store *store, const char *which, const char *name,
 	char **ret_id, struct fault *fault)
 {
-	CLEANUP_ITEMS struct vault_items items = { 0 };
+	CLEANUP_ITEMS struct vault_items items = {0};
 	if (strcmp(which, "latest") != 0) {
 		*ret_id = fault_format("%s", which);
 		if (store_name_valid(which) && store->ops->has(store, which, VAULT_MANIFEST) == 1)
@@ -255,15 +254,15 @@ int vault_choose(struct keys *keys, struct store *store, const char *which, cons
 			*ret_id = fault_format("%s", items.items[i].id);
 			return 0;
 		}
-	return r < 0 ? r :
-		       fault_set(fault, -ENOENT, "backup.list shows what there is",
+	return r < 0 ? r
+		     : fault_set(fault, -ENOENT, "backup.list shows what there is",
 			       "the store \"%s\" has no backup%s%s with a good signature",
 			       store->name, name && *name ? " of " : "", name ? name : "");
 }
 
 static char *find_tombstone(struct store *store, const char *id)
 {
-	CLEANUP_NAMES struct store_names names = { 0 };
+	CLEANUP_NAMES struct store_names names = {0};
 	if (store->ops->list(store, VAULT_TOMBSTONES, true, &names, NULL) < 0)
 		return NULL;
 	for (size_t i = 0; i < names.count; i++)
@@ -281,8 +280,7 @@ int vault_buried(struct store *store, const char *id)
 
 int vault_bury(struct store *store, const char *id, int64_t until_s, struct fault *fault)
 {
-	CLEANUP_FREE char *to =
-		fault_format(VAULT_TOMBSTONES "/%s~%lld", id, (long long)until_s);
+	CLEANUP_FREE char *to = fault_format(VAULT_TOMBSTONES "/%s~%lld", id, (long long)until_s);
 	return store->ops->move(store, id, to, fault);
 }
 

@@ -45,8 +45,8 @@ void vault_free(struct vault_items *items);
 #define CLEANUP_ITEMS __attribute__((cleanup(vault_free)))
 
 /* What the site's ledger says of the store's backups. */
-int vault_notes(struct upkeep_ctx *ctx, struct store *store, struct store_names *ret,
-	struct fault *fault);
+int vault_notes(
+	struct upkeep_ctx *ctx, struct store *store, struct store_names *ret, struct fault *fault);
 
 /* Checks signature, then decrypts and reads the manifest of `id`.  ret_hash, unless NULL,
  * has STORE_HASH_TEXT bytes for the hash of the sealed manifest. */

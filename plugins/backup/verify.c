@@ -18,8 +18,8 @@ struct check {
 	uint64_t entries, bytes, total;
 };
 
-static int check_begin(void *data, const struct reader_item *item, struct archive_entry *tar,
-	struct fault *fault)
+static int check_begin(
+	void *data, const struct reader_item *item, struct archive_entry *tar, struct fault *fault)
 {
 	struct check *check = data;
 	(void)tar;
@@ -59,7 +59,8 @@ static int check_end(void *data, const struct reader_item *item, struct fault *f
 		store_hash_end(&check->hash, hash);
 		if (strcmp(hash, entry->sha256) != 0)
 			return fault_set(fault, -EBADMSG, NULL,
-				"the bytes of \"%s\" are not those that were backed up", entry->path);
+				"the bytes of \"%s\" are not those that were backed up",
+				entry->path);
 	}
 	if (++check->entries % 256 == 0)
 		check->ctx->host->progress(check->ctx, check->entries, check->total, "entries");
@@ -78,9 +79,9 @@ static int verify_full(struct check *check, struct keys *keys, struct store *sto
 				room = room ? room * 2 : 1024;
 				items = fault_resize(items, room, sizeof *items);
 			}
-			items[count++] = (struct reader_item){ &manifest->entries[i], p, i };
+			items[count++] = (struct reader_item){&manifest->entries[i], p, i};
 		}
-	struct reader_sink sink = { check, check_begin, check_bytes, check_end };
+	struct reader_sink sink = {check, check_begin, check_bytes, check_end};
 	check->total = manifest->entry_count;
 	int r = reader_run(keys, store, manifest, items, count, &sink, fault);
 	store_hash_end(&check->hash, NULL);
@@ -89,8 +90,7 @@ static int verify_full(struct check *check, struct keys *keys, struct store *sto
 }
 
 /* Every pack is there with the right bytes. */
-static int verify_hashes(struct store *store, const struct manifest *manifest,
-	struct fault *fault)
+static int verify_hashes(struct store *store, const struct manifest *manifest, struct fault *fault)
 {
 	int r = 0;
 	for (uint32_t i = 0; r == 0 && i < manifest->pack_count; i++) {
@@ -109,23 +109,23 @@ static int note(struct upkeep_ctx *ctx, struct store *store, const char *id, con
 	CLEANUP_STORE struct store *ledger = NULL;
 	CLEANUP_FREE char *group = ledger_group(store);
 	int r = ledger_open(&ledger, settings->keyring, true, fault);
-	return r < 0 ? r :
-		       ledger_note(ledger, group, id, result, manifest, time(NULL), ctx->run_id,
-			       fault);
+	return r < 0
+		? r
+		: ledger_note(ledger, group, id, result, manifest, time(NULL), ctx->run_id, fault);
 }
 
 static int verify_one(struct upkeep_ctx *ctx, struct keys *keys, struct store *store,
 	const char *id, struct fault *fault)
 {
 	const struct verify_args *args = ctx->args;
-	CLEANUP_MANIFEST struct manifest manifest = { 0 };
-	struct check check = { .ctx = ctx };
+	CLEANUP_MANIFEST struct manifest manifest = {0};
+	struct check check = {.ctx = ctx};
 	bool full = strcmp(args->level, "full") == 0;
 	char hash[STORE_HASH_TEXT] = "";
 	int r = vault_load(keys, store, id, &manifest, hash, fault);
 	if (r == 0)
-		r = full ? verify_full(&check, keys, store, &manifest, fault) :
-			   verify_hashes(store, &manifest, fault);
+		r = full ? verify_full(&check, keys, store, &manifest, fault)
+			 : verify_hashes(store, &manifest, fault);
 	/* a cancelled or starved check says nothing about the backup */
 	if (r == 0 || r == -EBADMSG || r == -ENOENT) {
 		int noted = note(ctx, store, id, r == 0 ? args->level : "failed",
@@ -138,9 +138,9 @@ static int verify_one(struct upkeep_ctx *ctx, struct keys *keys, struct store *s
 	snprintf(entries, sizeof entries, "%zu", manifest.entry_count);
 	snprintf(packs, sizeof packs, "%zu", manifest.pack_count);
 	snprintf(bytes, sizeof bytes, "%llu", (unsigned long long)check.bytes);
-	struct upkeep_cell cells[] = { { "backup", id, UPKEEP_STRING, 0 },
-		{ "level", args->level, UPKEEP_STRING, 0 }, { "entries", entries, UPKEEP_INT, 0 },
-		{ "packs", packs, UPKEEP_INT, 0 }, { "bytes", bytes, UPKEEP_SIZE, 0 } };
+	struct upkeep_cell cells[] = {{"backup", id, UPKEEP_STRING, 0},
+		{"level", args->level, UPKEEP_STRING, 0}, {"entries", entries, UPKEEP_INT, 0},
+		{"packs", packs, UPKEEP_INT, 0}, {"bytes", bytes, UPKEEP_SIZE, 0}};
 	upkeep_row(ctx, "verified", cells);
 	return 0;
 }
@@ -150,10 +150,10 @@ static int verify_all(struct upkeep_ctx *ctx, struct keys *keys, struct store *s
 	int64_t *count, struct fault *fault)
 {
 	const struct verify_args *args = ctx->args;
-	CLEANUP_ITEMS struct vault_items items = { 0 };
+	CLEANUP_ITEMS struct vault_items items = {0};
 	int r = vault_list(keys, store, args->name, &items, fault);
 	for (size_t i = 0; r != -ECANCELED && i < items.count; i++) {
-		CLEANUP_FAULT struct fault own = { 0 };
+		CLEANUP_FAULT struct fault own = {0};
 		int one = verify_one(ctx, keys, store, items.items[i].id, &own);
 		*count += one == 0;
 		if (one == 0)
@@ -168,7 +168,7 @@ static int verify_all(struct upkeep_ctx *ctx, struct keys *keys, struct store *s
 int32_t verify_run(struct upkeep_ctx *ctx)
 {
 	const struct verify_args *args = ctx->args;
-	CLEANUP_FAULT struct fault fault = { 0 };
+	CLEANUP_FAULT struct fault fault = {0};
 	CLEANUP_STORE struct store *store = NULL;
 	CLEANUP_KEYS struct keys *keys = NULL;
 	CLEANUP_FREE char *id = NULL;

@@ -29,8 +29,8 @@ static int32_t archive_select(struct upkeep_ctx *ctx, struct walk_list *ret_list
 }
 
 /* Where the file's directory is in the archive: the part that the pattern found. */
-static int target_dir(const struct archive_args *args, const struct walk_file *file,
-	char dir[PATH_MAX])
+static int target_dir(
+	const struct archive_args *args, const struct walk_file *file, char dir[PATH_MAX])
 {
 	size_t n = strlen(file->dir);
 	const char *below = file->base_length < n ? file->dir + file->base_length : "";
@@ -80,7 +80,7 @@ static int32_t dir_fail(struct upkeep_ctx *ctx, const char *dir, int code)
 
 static int32_t dir_make(struct upkeep_ctx *ctx, int parent, const char *dir, const char *name)
 {
-	struct record record = { .kind = RECORD_MKDIR };
+	struct record record = {.kind = RECORD_MKDIR};
 	char about[UPKEEP_TEXT_MAX];
 	uint64_t id;
 	struct stat st;
@@ -155,7 +155,7 @@ static int32_t move_across(struct upkeep_ctx *ctx, struct place from, struct pla
 {
 	char partial[NAME_MAX + 1];
 	const char *why;
-	struct replace p = { .from = from, .to = to, .made_name = partial, .format = "plain" };
+	struct replace p = {.from = from, .to = to, .made_name = partial, .format = "plain"};
 	int r = place_partial(partial, to.name);
 	CLEANUP_FD int from_fd =
 		r < 0 ? r : beneath_open_file(from.dir_fd, from.name, O_RDONLY, &p.from_st);
@@ -193,7 +193,7 @@ static int32_t archive_one(struct upkeep_ctx *ctx, const struct walk_file *file)
 	r = dir_open(ctx, args->to, dir, &to_fd);
 	if (r < 0)
 		return r;
-	struct place to = { to_fd, dir, file->name };
+	struct place to = {to_fd, dir, file->name};
 	from.dir_fd = from_dir;
 	if (fstat(to_fd, &dir_st) < 0)
 		return dir_fail(ctx, dir, -errno);

@@ -17,8 +17,8 @@ struct cut {
 	struct place log;
 	struct stat st;
 	int log_fd, copy_fd;
-	const char *name;              /* of the copy in the end */
-	char partial[NAME_MAX + 1];    /* and until then */
+	const char *name;           /* of the copy in the end */
+	char partial[NAME_MAX + 1]; /* and until then */
 	uint64_t bytes;
 	char hash[COPY_HASH_TEXT];
 };
@@ -48,14 +48,15 @@ static int32_t cut_fail(struct upkeep_ctx *ctx, const struct cut *c, int code)
 	return upkeep_fail(ctx, code == -ENOSPC ? UPKEEP_FAILED_FOR_NOW : UPKEEP_FAILED,
 		unable ? "give `signal` and `pid_file` or `processes`, so that it can be renamed"
 		       : NULL,
-		unable ? "its file system cannot cut out the head of a file"
-		       : code == -EBADMSG ? "the copy reads back differently" : strerror(-code),
+		unable                     ? "its file system cannot cut out the head of a file"
+			: code == -EBADMSG ? "the copy reads back differently"
+					   : strerror(-code),
 		"cannot rotate \"%s/%s\"", c->log.dir, c->log.name);
 }
 
 static int cut_open(struct cut *c, struct place log, const struct stat *st, const char *name)
 {
-	*c = (struct cut){ .log = log, .log_fd = -1, .copy_fd = -1, .name = name };
+	*c = (struct cut){.log = log, .log_fd = -1, .copy_fd = -1, .name = name};
 	/* appending, so that it does not itself look like a writer that does not */
 	c->log_fd = beneath_open_file(log.dir_fd, log.name, O_RDWR | O_APPEND, &c->st);
 	if (c->log_fd < 0)
@@ -93,10 +94,10 @@ static int head_copy(struct cut *c, uint64_t length, int cancel_fd)
 	return r;
 }
 
-static int32_t cut_push(struct upkeep_ctx *ctx, const struct cut *c, const char *kind,
-	uint64_t *ret_id)
+static int32_t cut_push(
+	struct upkeep_ctx *ctx, const struct cut *c, const char *kind, uint64_t *ret_id)
 {
-	struct record record = { .kind = kind, .bytes = c->bytes };
+	struct record record = {.kind = kind, .bytes = c->bytes};
 	struct stat copy;
 	char about[UPKEEP_TEXT_MAX];
 	if (fstat(c->copy_fd, &copy) < 0)
@@ -132,8 +133,7 @@ static int32_t head_cut(struct upkeep_ctx *ctx, struct cut *c)
 	if (r < 0)
 		return r;
 	int code = collapse_all_append(c->st.st_dev, c->st.st_ino, &pid, writer) ? 0 : -EBUSY;
-	if (code == 0 &&
-		fallocate(c->log_fd, FALLOC_FL_COLLAPSE_RANGE, 0, (off_t)c->bytes) < 0)
+	if (code == 0 && fallocate(c->log_fd, FALLOC_FL_COLLAPSE_RANGE, 0, (off_t)c->bytes) < 0)
 		code = -errno;
 	if (code < 0) {
 		unlinkat(c->log.dir_fd, c->partial, 0);

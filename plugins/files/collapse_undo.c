@@ -41,12 +41,13 @@ static void head_close(struct head *h)
 static int head_open(struct head *h, const struct record *r)
 {
 	struct stat st;
-	*h = (struct head){ .record = r, .dir_fd = -1, .log_fd = -1, .copy_fd = -1 };
+	*h = (struct head){.record = r, .dir_fd = -1, .log_fd = -1, .copy_fd = -1};
 	h->dir_fd = beneath_open_dir(r->from_dir);
 	if (h->dir_fd < 0)
 		return h->dir_fd;
 	if (place_partial(h->partial, r->to_name) < 0 ||
-		snprintf(h->undoing, sizeof h->undoing, ".upkeep-undoing-%s", r->to_name) > NAME_MAX)
+		snprintf(h->undoing, sizeof h->undoing, ".upkeep-undoing-%s", r->to_name) >
+			NAME_MAX)
 		return -ENAMETOOLONG;
 	h->log_fd = beneath_open_file(h->dir_fd, r->from_name, O_RDWR, &st);
 	if (h->log_fd < 0)
@@ -71,9 +72,9 @@ static int copy_claim(struct head *h)
 {
 	struct stat st;
 	const char *name = copy_is(h, h->record->to_name) ? h->record->to_name
-		: copy_is(h, h->undoing)                 ? h->undoing
-		: copy_is(h, h->partial)                 ? h->partial
-							 : NULL;
+		: copy_is(h, h->undoing)                  ? h->undoing
+		: copy_is(h, h->partial)                  ? h->partial
+							  : NULL;
 	if (!name)
 		return head_is_there(h) ? 1 : -ENOENT;
 	h->resumed = name == h->undoing;
@@ -112,7 +113,8 @@ static int room_is_there(const struct head *h)
 	char log[4096], copy[4096];
 	static const char zeros[4096];
 	size_t n = h->record->bytes < sizeof log ? (size_t)h->record->bytes : sizeof log;
-	if (pread(h->log_fd, log, n, 0) != (ssize_t)n || pread(h->copy_fd, copy, n, 0) != (ssize_t)n)
+	if (pread(h->log_fd, log, n, 0) != (ssize_t)n ||
+		pread(h->copy_fd, copy, n, 0) != (ssize_t)n)
 		return 0;
 	return memcmp(log, zeros, n) == 0 || memcmp(log, copy, n) == 0;
 }
@@ -125,7 +127,7 @@ static int head_insert(const struct head *h)
 	if (st.st_size == 0 || (h->resumed && room_is_there(h)))
 		return 0;
 	return fallocate(h->log_fd, FALLOC_FL_INSERT_RANGE, 0, (off_t)h->record->bytes) < 0 ? -errno
-											     : 0;
+											    : 0;
 }
 
 static int copy_remove(const struct head *h)
@@ -138,10 +140,11 @@ static int copy_remove(const struct head *h)
 static int32_t head_fail(struct upkeep_ctx *ctx, const struct record *r, int code)
 {
 	return upkeep_fail(ctx, UPKEEP_NEEDS_PERSON, "upkeep show RUN",
-		code == -ESTALE   ? "another file has that name now"
-		: code == -EBUSY  ? "a process has it open for writing; stop it for the moment"
-		: code == -ENOENT ? "the copy of its head is gone"
-				  : strerror(-code),
+		code == -ESTALE ? "another file has that name now"
+			: code == -EBUSY
+			? "a process has it open for writing; stop it for the moment"
+			: code == -ENOENT ? "the copy of its head is gone"
+					  : strerror(-code),
 		"cannot put \"%s/%s\" back at the head of \"%s\"", r->to_dir, r->to_name,
 		r->from_name);
 }
@@ -199,8 +202,10 @@ static int log_append(const struct head *h)
 
 static int names_exchange(const struct head *h)
 {
-	return renameat2(h->dir_fd, h->undoing, h->dir_fd, h->record->from_name,
-		       RENAME_EXCHANGE) < 0 ? -errno : 0;
+	return renameat2(h->dir_fd, h->undoing, h->dir_fd, h->record->from_name, RENAME_EXCHANGE) <
+			0
+		? -errno
+		: 0;
 }
 
 /* -ESTALE: what now has the name of the copy is not the log that was there. */

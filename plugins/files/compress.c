@@ -97,8 +97,10 @@ int32_t compress_file(struct upkeep_ctx *ctx, struct place file, const struct st
 {
 	char name[NAME_MAX + 1], partial[NAME_MAX + 1];
 	const char *why;
-	struct replace p = { .from = file, .to = { file.dir_fd, file.dir, name },
-		.made_name = partial, .format = format };
+	struct replace p = {.from = file,
+		.to = {file.dir_fd, file.dir, name},
+		.made_name = partial,
+		.format = format};
 	if (snprintf(name, sizeof name, "%s%s", file.name, pack_suffix(format)) > NAME_MAX ||
 		place_partial(partial, name) < 0)
 		return pack_fail(ctx, file, -ENAMETOOLONG);
@@ -122,8 +124,7 @@ int32_t compress_file(struct upkeep_ctx *ctx, struct place file, const struct st
 	return r;
 }
 
-static int32_t compress_one(struct upkeep_ctx *ctx, const struct walk_file *file,
-	int64_t *saved)
+static int32_t compress_one(struct upkeep_ctx *ctx, const struct walk_file *file, int64_t *saved)
 {
 	const struct compress_args *args = ctx->args;
 	struct place place;

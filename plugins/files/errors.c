@@ -58,8 +58,8 @@ static void line_judge(struct findings *f, const char *line, size_t size)
 		return;
 	line_clean(text, line, size);
 	const struct upkeep_cell cells[] = {
-		{ .name = "file", .value = f->path, .type = UPKEEP_PATH },
-		{ .name = "line", .value = text, .type = UPKEEP_STRING },
+		{.name = "file", .value = f->path, .type = UPKEEP_PATH},
+		{.name = "line", .value = text, .type = UPKEEP_STRING},
 	};
 	upkeep_row(f->ctx, "errors", cells);
 	if (f->errors++ == 0)
@@ -103,8 +103,8 @@ static int file_judge(struct findings *f, const struct walk_file *file)
 	if (!bytes)
 		return -ENOMEM;
 	while (size < want) {
-		ssize_t n = pread(fd, bytes + size, want - size,
-			st.st_size - (off_t)want + (off_t)size);
+		ssize_t n = pread(
+			fd, bytes + size, want - size, st.st_size - (off_t)want + (off_t)size);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
@@ -139,7 +139,7 @@ static int32_t errors_finish(const struct findings *f)
 int32_t errors_run(struct upkeep_ctx *ctx)
 {
 	const struct errors_args *args = ctx->args;
-	struct findings f = { .ctx = ctx };
+	struct findings f = {.ctx = ctx};
 	CLEANUP_WALK struct walk_list list;
 	int32_t r = select_files(ctx, &args->paths, WALK_READ, &list);
 	for (size_t i = 0; i < list.count && r == 0; i++) {

@@ -63,7 +63,7 @@ static int goes(const struct walk_file *file, const void *arg)
 
 static int32_t expire_select(struct upkeep_ctx *ctx, struct walk_list *ret_list)
 {
-	struct expiry expiry = { .args = ctx->args }, *at = &expiry;
+	struct expiry expiry = {.args = ctx->args}, *at = &expiry;
 	int32_t r = select_files(ctx, &expiry.args->paths, WALK_LINKED | WALK_FOREIGN, ret_list);
 	if (r < 0)
 		return r;
@@ -141,8 +141,9 @@ int32_t expire_run(struct upkeep_ctx *ctx)
 	int64_t files = 0, bytes = 0;
 	int32_t r = expire_select(ctx, &list);
 	for (size_t i = 0; i < list.count && r >= 0; i++) {
-		r = copy_cancelled(ctx->host->cancel_fd(ctx)) ? UPKEEP_CANCELLED
-							      : expire_one(ctx, &list.files[i], now);
+		r = copy_cancelled(ctx->host->cancel_fd(ctx))
+			? UPKEEP_CANCELLED
+			: expire_one(ctx, &list.files[i], now);
 		files += r == 0;
 		bytes += r == 0 ? (int64_t)list.files[i].used_bytes : 0;
 		ctx->host->progress(ctx, i + 1, list.count, "files");

@@ -21,7 +21,8 @@ static const struct upkeep_param rotate_params[] = {
 	UPKEEP_PARAM_PATHS(struct rotate_args, paths, PATHS_ABOUT,
 		.flags = UPKEEP_REQUIRED | UPKEEP_NONEMPTY | UPKEEP_GLOBS),
 	UPKEEP_PARAM_SIZE(struct rotate_args, size, "rotate a log that has this size"),
-	UPKEEP_PARAM_DURATION(struct rotate_args, age, "rotate a log whose last rotation is that old"),
+	UPKEEP_PARAM_DURATION(
+		struct rotate_args, age, "rotate a log whose last rotation is that old"),
 	UPKEEP_PARAM_SIZE(struct rotate_args, min_size, "never rotate a smaller log"),
 	UPKEEP_PARAM_INT(struct rotate_args, keep, "rotated logs that are kept", .min = 1,
 		.max = 10000, .preset = "7"),
@@ -29,15 +30,17 @@ static const struct upkeep_param rotate_params[] = {
 		"how: auto chooses a way that loses no line; copy loses what is written meanwhile",
 		.preset = "auto", .choices = "auto|rename|collapse|copy"),
 	UPKEEP_PARAM_CHOICE(struct rotate_args, compress,
-		"compress the rotated log: not, at once, or at the next rotation", .preset = "later",
-		.choices = "no|now|later"),
+		"compress the rotated log: not, at once, or at the next rotation",
+		.preset = "later", .choices = "no|now|later"),
 	UPKEEP_PARAM_CHOICE(struct rotate_args, format, "compression format", .preset = "zstd",
 		.choices = "zstd|gzip"),
-	UPKEEP_PARAM_INT(struct rotate_args, level, LEVEL_ABOUT, .min = 0, .max = 19,
-		.preset = "0"),
-	UPKEEP_PARAM_CHOICE(struct rotate_args, signal, "signal that makes the writer reopen the log",
-		.preset = "HUP", .choices = "HUP|USR1|USR2|WINCH|TERM"),
-	UPKEEP_PARAM_PATH(struct rotate_args, pid_file, "file with the id of the process to signal"),
+	UPKEEP_PARAM_INT(
+		struct rotate_args, level, LEVEL_ABOUT, .min = 0, .max = 19, .preset = "0"),
+	UPKEEP_PARAM_CHOICE(struct rotate_args, signal,
+		"signal that makes the writer reopen the log", .preset = "HUP",
+		.choices = "HUP|USR1|USR2|WINCH|TERM"),
+	UPKEEP_PARAM_PATH(
+		struct rotate_args, pid_file, "file with the id of the process to signal"),
 	UPKEEP_PARAM_STRINGS(struct rotate_args, processes, "names of the processes to signal"),
 	UPKEEP_PARAM_DURATION(struct rotate_args, wait, "how long the writer may take to reopen",
 		.preset = "30s"),
@@ -55,12 +58,12 @@ static const struct upkeep_param compress_params[] = {
 	UPKEEP_PARAM_PATHS(struct compress_args, paths, PATHS_ABOUT,
 		.flags = UPKEEP_REQUIRED | UPKEEP_NONEMPTY | UPKEEP_GLOBS),
 	UPKEEP_PARAM_SIZE(struct compress_args, min_size, "leave smaller files alone"),
-	UPKEEP_PARAM_DURATION(struct compress_args, older_than,
-		"leave files alone that were written to since"),
+	UPKEEP_PARAM_DURATION(
+		struct compress_args, older_than, "leave files alone that were written to since"),
 	UPKEEP_PARAM_CHOICE(struct compress_args, format, "compression format", .preset = "zstd",
 		.choices = "zstd|gzip"),
-	UPKEEP_PARAM_INT(struct compress_args, level, LEVEL_ABOUT, .min = 0, .max = 19,
-		.preset = "0"),
+	UPKEEP_PARAM_INT(
+		struct compress_args, level, LEVEL_ABOUT, .min = 0, .max = 19, .preset = "0"),
 };
 
 static const struct upkeep_output compress_outputs[] = {
@@ -96,8 +99,8 @@ static const struct upkeep_param archive_params[] = {
 		.flags = UPKEEP_REQUIRED | UPKEEP_NONEMPTY | UPKEEP_GLOBS),
 	UPKEEP_PARAM_PATH(struct archive_args, to, "directory of the archive, which must exist",
 		.flags = UPKEEP_REQUIRED | UPKEEP_NONEMPTY),
-	UPKEEP_PARAM_DURATION(struct archive_args, older_than,
-		"leave files alone that were written to since"),
+	UPKEEP_PARAM_DURATION(
+		struct archive_args, older_than, "leave files alone that were written to since"),
 };
 
 static const struct upkeep_output archive_outputs[] = {
@@ -119,7 +122,8 @@ static const struct upkeep_output json_outputs[] = {
 };
 
 static const struct upkeep_param usage_params[] = {
-	UPKEEP_PARAM_PATHS(struct usage_args, paths, "directories to measure, hidden files included",
+	UPKEEP_PARAM_PATHS(struct usage_args, paths,
+		"directories to measure, hidden files included",
 		.flags = UPKEEP_REQUIRED | UPKEEP_NONEMPTY),
 	UPKEEP_PARAM_INT(struct usage_args, top, "how many of the largest files to list", .min = 0,
 		.max = 10000, .preset = "10"),

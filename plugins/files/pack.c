@@ -30,8 +30,8 @@ const char *pack_suffix(const char *format)
 
 int pack_is_packed(const char *name)
 {
-	static const char *const endings[] = { ".gz", ".zst", ".xz", ".bz2", ".lz4", ".lzma",
-		".lzo", ".zip", ".Z", ".7z", ".br" };
+	static const char *const endings[] = {
+		".gz", ".zst", ".xz", ".bz2", ".lz4", ".lzma", ".lzo", ".zip", ".Z", ".7z", ".br"};
 	size_t n = strlen(name);
 	for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
 		size_t k = strlen(endings[i]);
@@ -51,8 +51,8 @@ static void pack_free(struct pack *p)
 
 static int pack_init(struct pack *p, struct archive *archive)
 {
-	*p = (struct pack){ .archive = archive, .hash = EVP_MD_CTX_new(),
-		.buffer = malloc(BUFFER_BYTES) };
+	*p = (struct pack){
+		.archive = archive, .hash = EVP_MD_CTX_new(), .buffer = malloc(BUFFER_BYTES)};
 	if (!p->archive || !p->hash || !p->buffer)
 		return -ENOMEM;
 	return EVP_DigestInit_ex(p->hash, EVP_sha256(), NULL) == 1 ? 0 : -EIO;

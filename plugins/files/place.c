@@ -72,8 +72,9 @@ static int32_t move_fail(struct upkeep_ctx *ctx, struct place from, struct place
 static int32_t move_push(struct upkeep_ctx *ctx, struct place from, struct place to,
 	const struct stat *st, const struct reopen *reopen, uint64_t *ret_id)
 {
-	struct record record = { .kind = RECORD_RENAME, .bytes = (uint64_t)st->st_size,
-		.mtime_ns = beneath_mtime_ns(st) };
+	struct record record = {.kind = RECORD_RENAME,
+		.bytes = (uint64_t)st->st_size,
+		.mtime_ns = beneath_mtime_ns(st)};
 	char about[UPKEEP_TEXT_MAX];
 	int r = record_from(&record, from.dir, from.name, st);
 	if (r == 0)

@@ -9,20 +9,38 @@ struct field {
 	size_t offset, room; /* room 0: a 64-bit number */
 };
 
-#define FIELD_TEXT(member) \
-	{ #member, offsetof(struct record, member), sizeof(((struct record *)0)->member) }
-#define FIELD_NUMBER(member) { #member, offsetof(struct record, member), 0 }
+#define FIELD_TEXT(member)                                                                     \
+	{                                                                                      \
+#member, offsetof(struct record, member), sizeof(((struct record *)0)->member) \
+	}
+#define FIELD_NUMBER(member)                                \
+	{                                                   \
+#member, offsetof(struct record, member), 0 \
+	}
 
 static const struct field fields[] = {
-	FIELD_TEXT(from_dir), FIELD_TEXT(from_name), FIELD_TEXT(to_dir), FIELD_TEXT(to_name),
-	FIELD_NUMBER(from_dev), FIELD_NUMBER(from_ino), FIELD_NUMBER(to_dev), FIELD_NUMBER(to_ino),
-	FIELD_NUMBER(bytes), FIELD_TEXT(hash), FIELD_TEXT(format), FIELD_TEXT(mode),
-	FIELD_NUMBER(uid), FIELD_NUMBER(gid), FIELD_NUMBER(mtime_ns),
-	FIELD_TEXT(signal), FIELD_TEXT(pid_file), FIELD_TEXT(processes),
+	FIELD_TEXT(from_dir),
+	FIELD_TEXT(from_name),
+	FIELD_TEXT(to_dir),
+	FIELD_TEXT(to_name),
+	FIELD_NUMBER(from_dev),
+	FIELD_NUMBER(from_ino),
+	FIELD_NUMBER(to_dev),
+	FIELD_NUMBER(to_ino),
+	FIELD_NUMBER(bytes),
+	FIELD_TEXT(hash),
+	FIELD_TEXT(format),
+	FIELD_TEXT(mode),
+	FIELD_NUMBER(uid),
+	FIELD_NUMBER(gid),
+	FIELD_NUMBER(mtime_ns),
+	FIELD_TEXT(signal),
+	FIELD_TEXT(pid_file),
+	FIELD_TEXT(processes),
 };
 
-static const char *const kinds[] = { RECORD_RENAME, RECORD_REPLACE, RECORD_COLLAPSE,
-	RECORD_TRUNCATE, RECORD_MKDIR };
+static const char *const kinds[] = {
+	RECORD_RENAME, RECORD_REPLACE, RECORD_COLLAPSE, RECORD_TRUNCATE, RECORD_MKDIR};
 
 static int name_set(char *dir_room, char *name_room, const char *dir, const char *name)
 {
@@ -51,8 +69,8 @@ int record_to(struct record *record, const char *dir, const char *name, const st
 	return name_set(record->to_dir, record->to_name, dir, name);
 }
 
-static int field_put(const struct record *record, const struct field *f, char *payload,
-	size_t room, size_t *size)
+static int field_put(const struct record *record, const struct field *f, char *payload, size_t room,
+	size_t *size)
 {
 	const char *at = (const char *)record + f->offset;
 	char number[24];
@@ -67,8 +85,8 @@ static int field_put(const struct record *record, const struct field *f, char *p
 	return *at ? upkeep_kv_put(payload, room, size, f->key, at) : 0;
 }
 
-int32_t record_push(struct upkeep_ctx *ctx, const struct record *record, const char *about,
-	uint64_t *ret_id)
+int32_t record_push(
+	struct upkeep_ctx *ctx, const struct record *record, const char *about, uint64_t *ret_id)
 {
 	char payload[UPKEEP_PAYLOAD_MAX];
 	size_t size = 0;
@@ -95,8 +113,8 @@ static int field_get(struct record *record, const struct field *f, const struct 
 {
 	char *at = (char *)record + f->offset;
 	char number[24];
-	int64_t n = upkeep_kv_get(undo->payload, undo->payload_size, f->key,
-		f->room ? at : number, f->room ? f->room : sizeof number);
+	int64_t n = upkeep_kv_get(undo->payload, undo->payload_size, f->key, f->room ? at : number,
+		f->room ? f->room : sizeof number);
 	if (n == -ENOENT)
 		return 0;
 	if (n < 0)
@@ -116,11 +134,11 @@ static const char *kind_find(const char *kind)
 	return NULL;
 }
 
-int32_t record_read(struct upkeep_ctx *ctx, const struct upkeep_undo *undo,
-	struct record *ret_record)
+int32_t record_read(
+	struct upkeep_ctx *ctx, const struct upkeep_undo *undo, struct record *ret_record)
 {
 	int r = 0;
-	*ret_record = (struct record){ .kind = kind_find(undo->kind) };
+	*ret_record = (struct record){.kind = kind_find(undo->kind)};
 	for (size_t i = 0; i < UPKEEP_COUNT(fields) && r == 0; i++)
 		r = field_get(ret_record, &fields[i], undo);
 	if (r == 0 && ret_record->kind && undo->version == 1)

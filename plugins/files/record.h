@@ -21,13 +21,13 @@ struct record {
 	char to_dir[PATH_MAX], to_name[NAME_MAX + 1];
 	uint64_t from_dev, from_ino;
 	uint64_t to_dev, to_ino;
-	uint64_t bytes;      /* rename, replace: size of from; collapse, truncate: of the head */
-	char hash[65];       /* SHA-256 of those bytes */
-	char format[8];      /* replace: "zstd", "gzip", or "plain" for a copy */
-	char mode[8];        /* replace: of from, octal */
-	int64_t uid, gid;    /* replace: of from */
-	int64_t mtime_ns;    /* rename, replace: of from */
-	char signal[8];      /* rename of a log: how its writers are told */
+	uint64_t bytes;   /* rename, replace: size of from; collapse, truncate: of the head */
+	char hash[65];    /* SHA-256 of those bytes */
+	char format[8];   /* replace: "zstd", "gzip", or "plain" for a copy */
+	char mode[8];     /* replace: of from, octal */
+	int64_t uid, gid; /* replace: of from */
+	int64_t mtime_ns; /* rename, replace: of from */
+	char signal[8];   /* rename of a log: how its writers are told */
 	char pid_file[PATH_MAX];
 	char processes[1024]; /* names, separated by commas */
 };
@@ -37,11 +37,11 @@ int record_from(struct record *record, const char *dir, const char *name, const 
 int record_to(struct record *record, const char *dir, const char *name, const struct stat *st);
 
 /* Writes it down; what fails is told to the host, the result is returned. */
-int32_t record_push(struct upkeep_ctx *ctx, const struct record *record, const char *about,
-	uint64_t *ret_id);
+int32_t record_push(
+	struct upkeep_ctx *ctx, const struct record *record, const char *about, uint64_t *ret_id);
 
 /* Reads what record_push wrote; what is not understood is told to the host. */
-int32_t record_read(struct upkeep_ctx *ctx, const struct upkeep_undo *undo,
-	struct record *ret_record);
+int32_t record_read(
+	struct upkeep_ctx *ctx, const struct upkeep_undo *undo, struct record *ret_record);
 
 #endif

@@ -20,8 +20,8 @@ static int signal_number(const char *name)
 	static const struct {
 		const char *name;
 		int number;
-	} known[] = { { "HUP", SIGHUP }, { "USR1", SIGUSR1 }, { "USR2", SIGUSR2 },
-		{ "WINCH", SIGWINCH }, { "TERM", SIGTERM } };
+	} known[] = {{"HUP", SIGHUP}, {"USR1", SIGUSR1}, {"USR2", SIGUSR2}, {"WINCH", SIGWINCH},
+		{"TERM", SIGTERM}};
 	for (size_t i = 0; i < UPKEEP_COUNT(known); i++)
 		if (strcmp(known[i].name, name) == 0)
 			return known[i].number;
@@ -48,8 +48,7 @@ static int process_signal(int pid, int number, uid_t uid)
 		return -ESRCH;
 	if (uid != (uid_t)-1 && st.st_uid != uid)
 		return -EPERM;
-	long r = fd < 0 ? kill(pid, number)
-			: syscall(SYS_pidfd_send_signal, fd, number, NULL, 0);
+	long r = fd < 0 ? kill(pid, number) : syscall(SYS_pidfd_send_signal, fd, number, NULL, 0);
 	return r < 0 ? -errno : 0;
 }
 
@@ -96,7 +95,8 @@ static int32_t pid_file_tell(struct upkeep_ctx *ctx, const char *path, int numbe
 			strerror(-r), "cannot read a process id from \"%s\"", path);
 	r = process_signal(pid, number, reach);
 	if (r == -EPERM && reach != (uid_t)-1)
-		return upkeep_fail(ctx, UPKEEP_FAILED, "let root own the pid file and its directory",
+		return upkeep_fail(ctx, UPKEEP_FAILED,
+			"let root own the pid file and its directory",
 			"the file could have been written by somebody else",
 			"will not signal process %d, which \"%s\" names", pid, path);
 	if (r < 0)
@@ -135,14 +135,14 @@ static int32_t processes_tell(struct upkeep_ctx *ctx, const char *names, int num
 	int told = 0;
 	CLEANUP_DIR DIR *proc = opendir("/proc");
 	for (struct dirent *entry; proc && (entry = readdir(proc));)
-		if (isdigit((unsigned char)entry->d_name[0]) && process_name(entry->d_name, name) == 0 &&
-			name_listed(names, name) &&
+		if (isdigit((unsigned char)entry->d_name[0]) &&
+			process_name(entry->d_name, name) == 0 && name_listed(names, name) &&
 			process_signal(atoi(entry->d_name), number, (uid_t)-1) == 0)
 			told++;
 	if (told == 0)
 		return upkeep_fail(ctx, UPKEEP_FAILED, "check `processes`: ps -eo comm",
-			"no process of that name could be signalled", "cannot tell \"%s\" to reopen",
-			names);
+			"no process of that name could be signalled",
+			"cannot tell \"%s\" to reopen", names);
 	return 0;
 }
 
@@ -167,7 +167,7 @@ static int64_t now_ms(void)
 int32_t reopen_wait(struct upkeep_ctx *ctx, int fd, const char *path, int64_t wait_ms)
 {
 	int64_t end = now_ms() + wait_ms;
-	struct pollfd cancel = { .fd = ctx->host->cancel_fd(ctx), .events = POLLIN };
+	struct pollfd cancel = {.fd = ctx->host->cancel_fd(ctx), .events = POLLIN};
 	int unsure;
 	while (writers_any(fd, &unsure)) {
 		if (now_ms() >= end)

@@ -13,12 +13,12 @@
 
 static int32_t commit_push(struct upkeep_ctx *ctx, const struct replace *p, uint64_t *ret_id)
 {
-	struct record record = { .kind = RECORD_REPLACE };
+	struct record record = {.kind = RECORD_REPLACE};
 	char about[UPKEEP_TEXT_MAX];
 	struct stat made;
 	if (fstat(p->made_fd, &made) < 0)
-		return upkeep_fail(ctx, UPKEEP_FAILED, NULL, strerror(errno), "cannot look at \"%s\"",
-			p->made_name);
+		return upkeep_fail(ctx, UPKEEP_FAILED, NULL, strerror(errno),
+			"cannot look at \"%s\"", p->made_name);
 	if (record_from(&record, p->from.dir, p->from.name, &p->from_st) < 0 ||
 		record_to(&record, p->to.dir, p->to.name, &made) < 0)
 		return upkeep_fail(ctx, UPKEEP_FAILED, NULL, strerror(ENAMETOOLONG),
@@ -51,7 +51,7 @@ static const char *source_fault(const struct replace *p)
 static int32_t commit_now(struct upkeep_ctx *ctx, const struct replace *p, uint64_t id)
 {
 	char fingerprint[96];
-	struct stat made = { 0 };
+	struct stat made = {0};
 	if (renameat2(p->to.dir_fd, p->made_name, p->to.dir_fd, p->to.name, RENAME_NOREPLACE) < 0) {
 		int code = errno;
 		ctx->host->undo_drop(ctx, id);
@@ -63,7 +63,8 @@ static int32_t commit_now(struct upkeep_ctx *ctx, const struct replace *p, uint6
 	if (r == 0 && !beneath_is(p->to.dir_fd, p->to.name, made.st_dev, made.st_ino))
 		r = -ESTALE;
 	if (r == 0)
-		r = place_remove(p->from.dir_fd, p->from.name, p->from_st.st_dev, p->from_st.st_ino);
+		r = place_remove(
+			p->from.dir_fd, p->from.name, p->from_st.st_dev, p->from_st.st_ino);
 	if (r < 0)
 		return upkeep_fail(ctx, UPKEEP_FAILED, NULL,
 			r == -ESTALE ? "somebody put another file there meanwhile" : strerror(-r),
@@ -115,9 +116,8 @@ static void ends_open(const struct record *r, struct ends *e)
 	e->from_is_there = e->from_dir >= 0 &&
 		fstatat(e->from_dir, r->from_name, &st, AT_SYMLINK_NOFOLLOW) == 0;
 	/* the inode number alone is not enough: ext4 gives a freed one to the next file */
-	e->from_is_old = e->from_is_there && st.st_dev == r->from_dev &&
-		st.st_ino == r->from_ino && (uint64_t)st.st_size == r->bytes &&
-		beneath_mtime_ns(&st) == r->mtime_ns;
+	e->from_is_old = e->from_is_there && st.st_dev == r->from_dev && st.st_ino == r->from_ino &&
+		(uint64_t)st.st_size == r->bytes && beneath_mtime_ns(&st) == r->mtime_ns;
 	e->to_is_ours = e->to_dir >= 0 && beneath_is(e->to_dir, r->to_name, r->to_dev, r->to_ino);
 }
 
@@ -154,8 +154,8 @@ static int belongings_back(const struct record *record, int to_fd, int made_fd)
 	if (fchmod(made_fd, (mode_t)strtoul(record->mode, NULL, 8)) < 0)
 		return -errno;
 	int64_t s = record->mtime_ns / 1000000000, ns = record->mtime_ns % 1000000000;
-	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT },
-		{ .tv_sec = ns < 0 ? s - 1 : s, .tv_nsec = ns < 0 ? ns + 1000000000 : ns } };
+	struct timespec times[2] = {{.tv_nsec = UTIME_OMIT},
+		{.tv_sec = ns < 0 ? s - 1 : s, .tv_nsec = ns < 0 ? ns + 1000000000 : ns}};
 	if (futimens(made_fd, times) < 0 || fsync(made_fd) < 0)
 		return -errno;
 	return 0;
@@ -175,8 +175,9 @@ static int file_back(const struct record *record, const struct ends *e, int canc
 	r = bytes_back(record, to, made, cancel_fd);
 	if (r == 0)
 		r = belongings_back(record, to, made);
-	if (r == 0 && renameat2(e->from_dir, partial, e->from_dir, record->from_name,
-			      RENAME_NOREPLACE) < 0)
+	if (r == 0 &&
+		renameat2(e->from_dir, partial, e->from_dir, record->from_name, RENAME_NOREPLACE) <
+			0)
 		r = -errno;
 	if (r < 0)
 		unlinkat(e->from_dir, partial, 0);
@@ -222,8 +223,8 @@ int32_t replace_undo(struct upkeep_ctx *ctx, const struct record *record)
 	ends_open(record, &e);
 	partial_remove(record, &e);
 	if (e.from_is_there && !e.from_is_old && e.to_is_ours && !is_back(record, &e))
-		return upkeep_fail(ctx, UPKEEP_NEEDS_PERSON,
-			"move it away", "another file has that name now",
+		return upkeep_fail(ctx, UPKEEP_NEEDS_PERSON, "move it away",
+			"another file has that name now",
 			"cannot bring \"%s/%s\" back from \"%s/%s\"", record->from_dir,
 			record->from_name, record->to_dir, record->to_name);
 	if (!e.from_is_there && e.from_dir >= 0 && e.to_is_ours)
@@ -238,7 +239,8 @@ int32_t replace_undo(struct upkeep_ctx *ctx, const struct record *record)
 				      : strerror(-r),
 			"cannot bring \"%s/%s\" back from \"%s/%s\"", record->from_dir,
 			record->from_name, record->to_dir, record->to_name);
-	r = e.to_is_ours ? place_remove(e.to_dir, record->to_name, record->to_dev, record->to_ino) : 0;
+	r = e.to_is_ours ? place_remove(e.to_dir, record->to_name, record->to_dev, record->to_ino)
+			 : 0;
 	if (r < 0 && r != -ESTALE)
 		return upkeep_fail(ctx, UPKEEP_FAILED_FOR_NOW, NULL, strerror(-r),
 			"cannot remove \"%s/%s\"", record->to_dir, record->to_name);

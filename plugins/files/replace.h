@@ -7,9 +7,9 @@
 
 struct replace {
 	struct place from, to;
-	int from_fd;          /* read-only */
-	struct stat from_st;  /* as it was before anything was read */
-	int made_fd;          /* the stand-in, whole, synced and verified */
+	int from_fd;           /* read-only */
+	struct stat from_st;   /* as it was before anything was read */
+	int made_fd;           /* the stand-in, whole, synced and verified */
 	const char *made_name; /* its name in the directory of `to` until now */
 	const char *format;    /* "zstd", "gzip", "plain" */
 	char hash[65];         /* of the file's own bytes */

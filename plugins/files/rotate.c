@@ -14,7 +14,7 @@
 #include "support/copy.h"
 #include "undo.h"
 
-static const char *const method_words[] = { "rename", "collapse", "copy" };
+static const char *const method_words[] = {"rename", "collapse", "copy"};
 
 static int mode_parse(const char *text, mode_t *ret)
 {
@@ -55,7 +55,7 @@ static int64_t rotation_age_ms(const struct walk_file *file)
 	char name[NAME_MAX + 1];
 	CLEANUP_FD int dir_fd = walk_open_dir(file);
 	int64_t last = dir_fd < 0 ? 0 : birth_s(dir_fd, file->name);
-	static const char *const suffixes[] = { "", ".zst", ".gz" };
+	static const char *const suffixes[] = {"", ".zst", ".gz"};
 	for (size_t i = 0; dir_fd >= 0 && i < UPKEEP_COUNT(suffixes); i++) {
 		if (rotate_name(name, file->name, 1, suffixes[i]) < 0)
 			continue;
@@ -110,8 +110,7 @@ int32_t rotate_plan(struct upkeep_ctx *ctx)
 	int32_t r = rotate_select(ctx, &list);
 	for (size_t i = 0; i < list.count && r >= 0; i++) {
 		CLEANUP_FD int dir_fd = walk_open_dir(&list.files[i]);
-		r = dir_fd < 0 ? PLACE_SKIPPED
-			       : rotate_choose(ctx, dir_fd, &list.files[i], &step);
+		r = dir_fd < 0 ? PLACE_SKIPPED : rotate_choose(ctx, dir_fd, &list.files[i], &step);
 		if (r == 0) {
 			step_say(ctx, &step);
 			planned++;
@@ -148,18 +147,19 @@ static int log_create(const struct rotate_args *args, struct place log, const st
 	}
 	if (args->create.mode)
 		mode_parse(args->create.mode, &mode);
-	CLEANUP_FD int fd = openat(log.dir_fd, log.name,
-		O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	CLEANUP_FD int fd = openat(
+		log.dir_fd, log.name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return errno == EEXIST ? 0 : -errno;
-	if (((geteuid() == 0 || uid != geteuid() || gid != getegid()) && fchown(fd, uid, gid) < 0) ||
+	if (((geteuid() == 0 || uid != geteuid() || gid != getegid()) &&
+		    fchown(fd, uid, gid) < 0) ||
 		fchmod(fd, mode) < 0)
 		return -errno;
 	return 0;
 }
 
-static int32_t by_rename(struct upkeep_ctx *ctx, const struct rotate_step *step,
-	struct place log, struct place to, const struct stat *st)
+static int32_t by_rename(struct upkeep_ctx *ctx, const struct rotate_step *step, struct place log,
+	struct place to, const struct stat *st)
 {
 	const struct rotate_args *args = ctx->args;
 	struct reopen reopen;
@@ -180,15 +180,15 @@ static int32_t by_rename(struct upkeep_ctx *ctx, const struct rotate_step *step,
 	return r < 0 ? r : reopen_wait(ctx, fd, log.name, args->wait);
 }
 
-static int32_t by_method(struct upkeep_ctx *ctx, const struct rotate_step *step,
-	struct place log, const struct stat *st)
+static int32_t by_method(struct upkeep_ctx *ctx, const struct rotate_step *step, struct place log,
+	const struct stat *st)
 {
 	char name[NAME_MAX + 1];
 	int64_t bytes;
 	if (rotate_name(name, log.name, 1, "") < 0)
 		return upkeep_fail(ctx, UPKEEP_FAILED, NULL, strerror(ENAMETOOLONG),
 			"cannot rotate \"%s/%s\"", log.dir, log.name);
-	struct place to = { log.dir_fd, log.dir, name };
+	struct place to = {log.dir_fd, log.dir, name};
 	switch (step->method) {
 	case ROTATE_RENAME:
 		return by_rename(ctx, step, log, to, st);
@@ -215,9 +215,9 @@ static void rotated_row(struct upkeep_ctx *ctx, const struct rotate_step *step)
 	snprintf(path, sizeof path, "%s/%s", step->file->dir, step->file->name);
 	snprintf(size, sizeof size, "%llu", (unsigned long long)step->file->size_bytes);
 	const struct upkeep_cell cells[] = {
-		{ .name = "log", .value = path, .type = UPKEEP_PATH },
-		{ .name = "size", .value = size, .type = UPKEEP_SIZE },
-		{ .name = "method", .value = method_words[step->method], .type = UPKEEP_STRING },
+		{.name = "log", .value = path, .type = UPKEEP_PATH},
+		{.name = "size", .value = size, .type = UPKEEP_SIZE},
+		{.name = "method", .value = method_words[step->method], .type = UPKEEP_STRING},
 	};
 	upkeep_row(ctx, "rotated", cells);
 }

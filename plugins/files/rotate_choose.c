@@ -12,13 +12,13 @@ void rotate_reopen(const struct rotate_args *args, struct reopen *ret_reopen, ch
 	size_t at = 0;
 	names[0] = 0;
 	for (size_t i = 0; i < args->processes.count && at < 1000; i++)
-		at += (size_t)snprintf(names + at, 1024 - at, "%s%s", i ? "," : "",
-			args->processes.items[i]);
-	*ret_reopen = (struct reopen){ args->signal, args->pid_file, names };
+		at += (size_t)snprintf(
+			names + at, 1024 - at, "%s%s", i ? "," : "", args->processes.items[i]);
+	*ret_reopen = (struct reopen){args->signal, args->pid_file, names};
 }
 
-static int32_t choose_fail(struct upkeep_ctx *ctx, const struct walk_file *file, int pid,
-	const char *name)
+static int32_t choose_fail(
+	struct upkeep_ctx *ctx, const struct walk_file *file, int pid, const char *name)
 {
 	const char *next = "give `signal` and `pid_file` or `processes`; or accept that lines are "
 			   "lost: method = \"copy\"";
@@ -60,7 +60,7 @@ int32_t rotate_choose(struct upkeep_ctx *ctx, int dir_fd, const struct walk_file
 	CLEANUP_FD int fd = walk_open_file(dir_fd, file, O_RDONLY, &st);
 	if (fd < 0)
 		return PLACE_SKIPPED;
-	*ret_step = (struct rotate_step){ .file = file, .method = ROTATE_RENAME };
+	*ret_step = (struct rotate_step){.file = file, .method = ROTATE_RENAME};
 	ret_step->written = writers_any(fd, &unsure);
 	int32_t r = ROTATE_RENAME;
 	if (strcmp(args->method, "copy") == 0)

@@ -10,7 +10,7 @@
 /* How far above `keep` leftovers of an earlier, larger `keep` are looked for. */
 #define BEYOND 100
 
-static const char *const suffixes[] = { "", ".zst", ".gz" };
+static const char *const suffixes[] = {"", ".zst", ".gz"};
 
 int rotate_name(char room[NAME_MAX + 1], const char *name, int64_t number, const char *suffix)
 {
@@ -40,15 +40,15 @@ static int32_t name_fail(struct upkeep_ctx *ctx, struct place log, int code)
 		log.dir, log.name);
 }
 
-static int32_t shift_one(struct upkeep_ctx *ctx, struct place log, int64_t number,
-	const char *suffix, int64_t keep)
+static int32_t shift_one(
+	struct upkeep_ctx *ctx, struct place log, int64_t number, const char *suffix, int64_t keep)
 {
 	char name[NAME_MAX + 1], next[NAME_MAX + 1];
 	struct stat st;
 	if (rotate_name(name, log.name, number, suffix) < 0 ||
 		rotate_name(next, log.name, number + 1, suffix) < 0)
 		return name_fail(ctx, log, -ENAMETOOLONG);
-	struct place from = { log.dir_fd, log.dir, name }, to = { log.dir_fd, log.dir, next };
+	struct place from = {log.dir_fd, log.dir, name}, to = {log.dir_fd, log.dir, next};
 	if (fstatat(log.dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : name_fail(ctx, log, -errno);
 	if (!S_ISREG(st.st_mode))
@@ -80,6 +80,6 @@ int32_t rotate_compress(struct upkeep_ctx *ctx, struct place log, int64_t number
 	if (rotate_name(name, log.name, number, "") < 0 ||
 		fstatat(log.dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
 		return 0;
-	struct place place = { log.dir_fd, log.dir, name };
+	struct place place = {log.dir_fd, log.dir, name};
 	return compress_file(ctx, place, &st, args->format, (int)args->level, &saved);
 }

@@ -7,11 +7,10 @@
 #include <time.h>
 #include <unistd.h>
 
-
-int32_t select_files(struct upkeep_ctx *ctx, const struct upkeep_strings *patterns,
-	unsigned flags, struct walk_list *ret_list)
+int32_t select_files(struct upkeep_ctx *ctx, const struct upkeep_strings *patterns, unsigned flags,
+	struct walk_list *ret_list)
 {
-	*ret_list = (struct walk_list){ 0 };
+	*ret_list = (struct walk_list){0};
 	for (size_t i = 0; i < patterns->count; i++) {
 		int r = walk_glob(ret_list, patterns->items[i], flags);
 		if (r < 0)
@@ -55,14 +54,16 @@ void select_skip(struct upkeep_ctx *ctx, const struct walk_file *file, const cha
 	upkeep_warn(ctx, "%s/%s is left alone: %s", file->dir, file->name, why);
 }
 
-int32_t select_place(struct upkeep_ctx *ctx, const struct walk_file *file,
-	struct place *ret_place, struct stat *ret_st)
+int32_t select_place(struct upkeep_ctx *ctx, const struct walk_file *file, struct place *ret_place,
+	struct stat *ret_st)
 {
 	int fd = walk_open_dir(file);
-	*ret_place = (struct place){ .dir_fd = fd, .dir = file->dir, .name = file->name };
+	*ret_place = (struct place){.dir_fd = fd, .dir = file->dir, .name = file->name};
 	if (fd < 0) {
-		select_skip(ctx, file, fd == -ESTALE || fd == -ELOOP || fd == -ENOENT ||
-				fd == -ENOTDIR ? "its directory was replaced" : strerror(-fd));
+		select_skip(ctx, file,
+			fd == -ESTALE || fd == -ELOOP || fd == -ENOENT || fd == -ENOTDIR
+				? "its directory was replaced"
+				: strerror(-fd));
 		return PLACE_SKIPPED;
 	}
 	if (fstatat(fd, file->name, ret_st, AT_SYMLINK_NOFOLLOW) == 0 &&
@@ -77,7 +78,7 @@ int32_t select_place(struct upkeep_ctx *ctx, const struct walk_file *file,
 
 const char *select_size(uint64_t bytes, char room[24])
 {
-	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB" };
+	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
 	double value = (double)bytes;
 	size_t u = 0;
 	for (; value >= 1024 && u + 1 < UPKEEP_COUNT(units); u++)

@@ -58,7 +58,7 @@ static int append(int new_fd, int old_fd)
 
 static int32_t writers_leave(struct upkeep_ctx *ctx, const struct record *r, int new_fd)
 {
-	struct reopen reopen = { r->signal, r->pid_file, r->processes };
+	struct reopen reopen = {r->signal, r->pid_file, r->processes};
 	int unsure;
 	if (!writers_any(new_fd, &unsure))
 		return 0;
@@ -93,7 +93,8 @@ int32_t swap_back(struct upkeep_ctx *ctx, const struct record *r, int from_dir, 
 	int code = aside_name(aside, r);
 	if (code == 0 && renameat2(from_dir, r->from_name, from_dir, aside, RENAME_NOREPLACE) < 0)
 		code = -errno;
-	if (code == 0 && renameat2(to_dir, r->to_name, from_dir, r->from_name, RENAME_NOREPLACE) < 0) {
+	if (code == 0 &&
+		renameat2(to_dir, r->to_name, from_dir, r->from_name, RENAME_NOREPLACE) < 0) {
 		code = -errno;
 		renameat2(from_dir, aside, from_dir, r->from_name, RENAME_NOREPLACE);
 	}

@@ -35,8 +35,7 @@ static const char *trash_slot(const struct upkeep_ctx *ctx)
 
 static int32_t trash_fail(struct upkeep_ctx *ctx, const char *dir, int code)
 {
-	return upkeep_fail(ctx, UPKEEP_FAILED,
-		code == -EPERM ? "look at it, then remove it" : NULL,
+	return upkeep_fail(ctx, UPKEEP_FAILED, code == -EPERM ? "look at it, then remove it" : NULL,
 		code == -EPERM ? "it belongs to somebody else" : strerror(-code),
 		"cannot use the trash \"%s/%s\"", dir, WALK_TRASH);
 }
@@ -57,8 +56,8 @@ static int slot_name(int slot_fd, const char *name, char room[NAME_MAX + 1])
 }
 
 /* Without a record: the call is irreversible (UPKEEP_NO_UNDO). */
-static int32_t remove_now(struct upkeep_ctx *ctx, struct place file, struct place slot,
-	const struct stat *st)
+static int32_t remove_now(
+	struct upkeep_ctx *ctx, struct place file, struct place slot, const struct stat *st)
 {
 	if (!beneath_is(file.dir_fd, file.name, st->st_dev, st->st_ino))
 		return PLACE_SKIPPED;
@@ -83,12 +82,13 @@ int32_t place_trash(struct upkeep_ctx *ctx, struct place file, const struct stat
 	if (slot < 0)
 		return trash_fail(ctx, file.dir, slot);
 	int code = slot_name(slot, file.name, name);
-	if (code == 0 && snprintf(path, sizeof path, "%s/%s/%s", file.dir, WALK_TRASH,
-				 trash_slot(ctx)) >= (int)sizeof path)
+	if (code == 0 &&
+		snprintf(path, sizeof path, "%s/%s/%s", file.dir, WALK_TRASH, trash_slot(ctx)) >=
+			(int)sizeof path)
 		code = -ENAMETOOLONG;
 	if (code < 0)
 		return trash_fail(ctx, file.dir, code);
-	struct place to = { .dir_fd = slot, .dir = path, .name = name };
+	struct place to = {.dir_fd = slot, .dir = path, .name = name};
 	int32_t r = now ? remove_now(ctx, file, to, st) : place_move(ctx, file, to, st, NULL);
 	if (now || r != 0) {
 		unlinkat(trash, trash_slot(ctx), AT_REMOVEDIR);
@@ -104,8 +104,8 @@ static int slot_expired(int trash, const char *name, int64_t keep_ms)
 		S_ISDIR(st.st_mode) && ((int64_t)time(NULL) - st.st_mtim.tv_sec) * 1000 > keep_ms;
 }
 
-static int32_t slot_empty(struct upkeep_ctx *ctx, const char *dir, int trash, const char *slot,
-	int only_say)
+static int32_t slot_empty(
+	struct upkeep_ctx *ctx, const char *dir, int trash, const char *slot, int only_say)
 {
 	int fd = beneath_open_subdir(trash, slot);
 	CLEANUP_DIR DIR *entries = fd < 0 ? NULL : fdopendir(fd);
@@ -115,8 +115,8 @@ static int32_t slot_empty(struct upkeep_ctx *ctx, const char *dir, int trash, co
 		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
 			continue;
 		if (only_say)
-			upkeep_would(ctx, NULL, "remove %s/%s/%s/%s for good", dir, WALK_TRASH, slot,
-				e->d_name);
+			upkeep_would(ctx, NULL, "remove %s/%s/%s/%s for good", dir, WALK_TRASH,
+				slot, e->d_name);
 		else if (unlinkat(dirfd(entries), e->d_name, 0) < 0)
 			upkeep_warn(ctx, "cannot remove %s/%s/%s/%s: %s", dir, WALK_TRASH, slot,
 				e->d_name, strerror(errno));

@@ -66,8 +66,8 @@ static int32_t rename_undo(struct upkeep_ctx *ctx, const struct record *r)
 	}
 	if (errno == EEXIST && strcmp(r->format, "log") == 0)
 		return swap_back(ctx, r, from, to);
-	return gone_fail(ctx, r,
-		errno == EEXIST ? "another file has that name now" : strerror(errno));
+	return gone_fail(
+		ctx, r, errno == EEXIST ? "another file has that name now" : strerror(errno));
 }
 
 static int32_t rename_probe(const struct record *r)
@@ -118,8 +118,9 @@ static int32_t mkdir_probe(const struct record *r)
 {
 	struct stat st;
 	CLEANUP_FD int dir = beneath_open_dir(r->to_dir);
-	return dir >= 0 && fstatat(dir, r->to_name, &st, AT_SYMLINK_NOFOLLOW) == 0 ? UPKEEP_DONE
-										   : UPKEEP_NOT_DONE;
+	return dir >= 0 && fstatat(dir, r->to_name, &st, AT_SYMLINK_NOFOLLOW) == 0
+		? UPKEEP_DONE
+		: UPKEEP_NOT_DONE;
 }
 
 int32_t undo_probe(struct upkeep_ctx *ctx, const struct upkeep_undo *undo)

@@ -35,10 +35,10 @@ static void tree_row(struct upkeep_ctx *ctx, const char *path, const struct walk
 	snprintf(size, sizeof size, "%llu", (unsigned long long)bytes);
 	snprintf(used, sizeof used, "%.1f", percent);
 	const struct upkeep_cell cells[] = {
-		{ .name = "path", .value = path, .type = UPKEEP_PATH },
-		{ .name = "files", .value = files, .type = UPKEEP_INT },
-		{ .name = "used", .value = size, .type = UPKEEP_SIZE },
-		{ .name = "file_system", .value = used, .type = UPKEEP_PERCENT },
+		{.name = "path", .value = path, .type = UPKEEP_PATH},
+		{.name = "files", .value = files, .type = UPKEEP_INT},
+		{.name = "used", .value = size, .type = UPKEEP_SIZE},
+		{.name = "file_system", .value = used, .type = UPKEEP_PERCENT},
 	};
 	upkeep_row(ctx, "usage", cells);
 }
@@ -51,8 +51,8 @@ static void largest_rows(struct upkeep_ctx *ctx, const struct walk_list *list, i
 		snprintf(path, sizeof path, "%s/%s", f->dir, f->name);
 		snprintf(size, sizeof size, "%llu", (unsigned long long)f->used_bytes);
 		const struct upkeep_cell cells[] = {
-			{ .name = "file", .value = path, .type = UPKEEP_PATH },
-			{ .name = "used", .value = size, .type = UPKEEP_SIZE },
+			{.name = "file", .value = path, .type = UPKEEP_PATH},
+			{.name = "used", .value = size, .type = UPKEEP_SIZE},
 		};
 		upkeep_row(ctx, "largest", cells);
 	}
@@ -78,15 +78,15 @@ static uint64_t bytes_sum(struct walk_list *list)
 	return bytes;
 }
 
-static int32_t tree_measure(struct upkeep_ctx *ctx, const char *path, uint64_t *total,
-	double *worst)
+static int32_t tree_measure(
+	struct upkeep_ctx *ctx, const char *path, uint64_t *total, double *worst)
 {
 	const struct usage_args *args = ctx->args;
 	CLEANUP_WALK struct walk_list list;
 	CLEANUP_FREE char *pattern = NULL;
 	if (asprintf(&pattern, "%s/**", path) < 0)
 		return UPKEEP_FAILED_FOR_NOW;
-	const struct upkeep_strings patterns = { (const char *const *)&pattern, 1 };
+	const struct upkeep_strings patterns = {(const char *const *)&pattern, 1};
 	int32_t r = select_files(ctx, &patterns, WALK_READ | WALK_HIDDEN, &list);
 	if (r < 0)
 		return r;

@@ -19,10 +19,10 @@ static void fault_row(struct upkeep_ctx *ctx, const char *path, const json_error
 	snprintf(line, sizeof line, "%d", error->line);
 	snprintf(column, sizeof column, "%d", error->column);
 	const struct upkeep_cell cells[] = {
-		{ .name = "file", .value = path, .type = UPKEEP_PATH },
-		{ .name = "line", .value = line, .type = UPKEEP_INT },
-		{ .name = "column", .value = column, .type = UPKEEP_INT },
-		{ .name = "fault", .value = error->text, .type = UPKEEP_STRING },
+		{.name = "file", .value = path, .type = UPKEEP_PATH},
+		{.name = "line", .value = line, .type = UPKEEP_INT},
+		{.name = "column", .value = column, .type = UPKEEP_INT},
+		{.name = "fault", .value = error->text, .type = UPKEEP_STRING},
 	};
 	upkeep_row(ctx, "faults", cells);
 	upkeep_info(ctx, "%s:%d:%d: %s", path, error->line, error->column, error->text);
@@ -37,7 +37,7 @@ static int64_t records_count(const json_t *json)
 
 static void file_parse(struct upkeep_ctx *ctx, int fd, const char *path, struct tally *tally)
 {
-	json_error_t error = { .line = 0 };
+	json_error_t error = {.line = 0};
 	CLEANUP_FILE FILE *f = fdopen(fd, "r");
 	if (!f) {
 		close(fd);
@@ -54,8 +54,7 @@ static void file_parse(struct upkeep_ctx *ctx, int fd, const char *path, struct 
 	json_decref(json);
 }
 
-static void file_validate(struct upkeep_ctx *ctx, const struct walk_file *file,
-	struct tally *tally)
+static void file_validate(struct upkeep_ctx *ctx, const struct walk_file *file, struct tally *tally)
 {
 	const struct json_args *args = ctx->args;
 	char path[PATH_MAX + NAME_MAX + 2];
@@ -79,7 +78,7 @@ int32_t json_run(struct upkeep_ctx *ctx)
 {
 	const struct json_args *args = ctx->args;
 	CLEANUP_WALK struct walk_list list;
-	struct tally tally = { 0 };
+	struct tally tally = {0};
 	int32_t r = select_files(ctx, &args->paths, WALK_READ, &list);
 	for (size_t i = 0; i < list.count && r == 0; i++) {
 		if (copy_cancelled(ctx->host->cancel_fd(ctx)))
@@ -91,8 +90,8 @@ int32_t json_run(struct upkeep_ctx *ctx)
 	upkeep_output_int(ctx, "bad", tally.bad);
 	upkeep_output_int(ctx, "records", tally.records);
 	if (r == 0 && tally.bad)
-		return upkeep_fail(ctx, UPKEEP_FAILED, "mend the lines in the table of faults", NULL,
-			"%lld of %lld files are not JSON", (long long)tally.bad,
+		return upkeep_fail(ctx, UPKEEP_FAILED, "mend the lines in the table of faults",
+			NULL, "%lld of %lld files are not JSON", (long long)tally.bad,
 			(long long)tally.files);
 	return r;
 }

@@ -39,7 +39,7 @@ static int writer_add(struct writers *writers, int pid, int process_fd, int flag
 		return -ENOMEM;
 	writers->items = more;
 	struct writer *w = &more[writers->count++];
-	*w = (struct writer){ .pid = pid, .appends = (flags & O_APPEND) != 0 };
+	*w = (struct writer){.pid = pid, .appends = (flags & O_APPEND) != 0};
 	if (text_read(process_fd, "comm", w->name, sizeof w->name) == 0)
 		w->name[strcspn(w->name, "\n")] = 0;
 	return 0;
@@ -57,8 +57,8 @@ static int descriptor_look(struct writers *writers, int pid, int process_fd, int
 	return writer_add(writers, pid, process_fd, flags);
 }
 
-static int process_look(struct writers *writers, int proc_fd, const char *pid, uint64_t dev,
-	uint64_t ino)
+static int process_look(
+	struct writers *writers, int proc_fd, const char *pid, uint64_t dev, uint64_t ino)
 {
 	CLEANUP_FD int process_fd = openat(proc_fd, pid, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (process_fd < 0)
@@ -74,8 +74,8 @@ static int process_look(struct writers *writers, int proc_fd, const char *pid, u
 	for (struct dirent *entry; (entry = readdir(fds));) {
 		if (!isdigit((unsigned char)entry->d_name[0]))
 			continue;
-		int r = descriptor_look(writers, atoi(pid), process_fd, fds_fd, entry->d_name, dev,
-			ino);
+		int r = descriptor_look(
+			writers, atoi(pid), process_fd, fds_fd, entry->d_name, dev, ino);
 		if (r < 0)
 			return r;
 	}
@@ -84,7 +84,7 @@ static int process_look(struct writers *writers, int proc_fd, const char *pid, u
 
 int writers_find(uint64_t dev, uint64_t ino, struct writers *ret)
 {
-	*ret = (struct writers){ 0 };
+	*ret = (struct writers){0};
 	CLEANUP_DIR DIR *proc = opendir("/proc");
 	if (!proc)
 		return -errno;
@@ -101,7 +101,7 @@ int writers_find(uint64_t dev, uint64_t ino, struct writers *ret)
 void writers_free(struct writers *writers)
 {
 	free(writers->items);
-	*writers = (struct writers){ 0 };
+	*writers = (struct writers){0};
 }
 
 int writers_hold_off(int fd)

@@ -43,7 +43,7 @@ static int hash_end(EVP_MD_CTX *hash, char text[COPY_HASH_TEXT])
 
 int copy_cancelled(int cancel_fd)
 {
-	struct pollfd p = { .fd = cancel_fd, .events = POLLIN };
+	struct pollfd p = {.fd = cancel_fd, .events = POLLIN};
 	return cancel_fd >= 0 && poll(&p, 1, 0) > 0 && (p.revents & (POLLIN | POLLHUP));
 }
 
@@ -192,6 +192,6 @@ int copy_metadata(int from_fd, int to_fd)
 		return r;
 	if (fchmod(to_fd, from.st_mode & 07777) < 0)
 		return -errno;
-	struct timespec times[2] = { from.st_atim, from.st_mtim };
+	struct timespec times[2] = {from.st_atim, from.st_mtim};
 	return futimens(to_fd, times) < 0 ? -errno : 0;
 }

@@ -47,7 +47,7 @@ static char *word_copy(const char *word)
 static int line_parse(char *line, struct mount *m)
 {
 	char *save = NULL, *words[6];
-	*m = (struct mount){ 0 };
+	*m = (struct mount){0};
 	for (size_t i = 0; i < 6; i++)
 		if (!(words[i] = strtok_r(i ? NULL : line, " \n", &save)))
 			return -EINVAL;
@@ -71,7 +71,7 @@ int mounts_read(const char *mountinfo, struct mounts *ret)
 	CLEANUP_FILE FILE *f = fopen(mountinfo, "re");
 	CLEANUP_FREE char *line = NULL;
 	size_t room = 0;
-	*ret = (struct mounts){ 0 };
+	*ret = (struct mounts){0};
 	if (!f)
 		return -errno;
 	while (getline(&line, &room, f) > 0) {
@@ -95,7 +95,7 @@ void mounts_free(struct mounts *mounts)
 	for (size_t i = 0; i < mounts->count; i++)
 		mount_free(&mounts->items[i]);
 	free(mounts->items);
-	*mounts = (struct mounts){ 0 };
+	*mounts = (struct mounts){0};
 }
 
 int mount_has(const char *options, const char *option)
@@ -109,9 +109,9 @@ int mount_has(const char *options, const char *option)
 
 int mount_is_storage(const struct mount *mount)
 {
-	static const char *const remote[] = { "nfs", "nfs4", "cifs", "ceph", "zfs", "btrfs",
-		"glusterfs", "fuse.sshfs", "9p", "virtiofs" };
-	static const char *const images[] = { "squashfs", "iso9660", "udf", "erofs", "cramfs" };
+	static const char *const remote[] = {"nfs", "nfs4", "cifs", "ceph", "zfs", "btrfs",
+		"glusterfs", "fuse.sshfs", "9p", "virtiofs"};
+	static const char *const images[] = {"squashfs", "iso9660", "udf", "erofs", "cramfs"};
 	for (size_t i = 0; i < sizeof images / sizeof images[0]; i++)
 		if (strcmp(mount->type, images[i]) == 0)
 			return 0;
@@ -195,9 +195,9 @@ static void space_fill(const struct statvfs *v, struct mount_space *ret)
 		.used_bytes = (v->f_blocks - v->f_bfree) * unit,
 		.free_bytes = v->f_bavail * unit,
 		.used_percent = usable > 0 ? 100 * used / usable : 0,
-		.inodes_percent = v->f_files ? 100 * (double)(v->f_files - v->f_ffree) /
-							(double)v->f_files
-					     : 0,
+		.inodes_percent = v->f_files
+			? 100 * (double)(v->f_files - v->f_ffree) / (double)v->f_files
+			: 0,
 	};
 }
 

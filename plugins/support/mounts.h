@@ -31,7 +31,7 @@ int mount_has(const char *options, const char *option);
 
 struct mount_space {
 	uint64_t total_bytes, used_bytes, free_bytes;
-	double used_percent;  /* as df counts it */
+	double used_percent;   /* as df counts it */
 	double inodes_percent; /* 0 where the file system does not count them */
 };
 

@@ -146,8 +146,8 @@ static int local_sync(struct store *store, const char *group, struct fault *faul
 {
 	int r = sync_group(local_of(store), group);
 	if (r < 0)
-		return fault_set(fault, r, NULL, "cannot sync \"%s\" in the store \"%s\": %s", group,
-			store->place, strerror(-r));
+		return fault_set(fault, r, NULL, "cannot sync \"%s\" in the store \"%s\": %s",
+			group, store->place, strerror(-r));
 	return 0;
 }
 
@@ -176,20 +176,20 @@ static void list_dir(DIR *dir, bool groups, struct store_names *names)
 		qsort(names->items, names->count, sizeof *names->items, compare_names);
 }
 
-static int local_list(struct store *store, const char *group, bool groups,
-	struct store_names *ret, struct fault *fault)
+static int local_list(struct store *store, const char *group, bool groups, struct store_names *ret,
+	struct fault *fault)
 {
-	*ret = (struct store_names){ 0 };
+	*ret = (struct store_names){0};
 	CLEANUP_FD int fd = dir_open(local_of(store)->root, *group ? group : ".");
 	if (fd == -ENOENT)
 		return 0;
 	if (fd < 0)
-		return fault_set(fault, fd, NULL, "cannot list \"%s\" in the store \"%s\": %s", group,
-			store->place, strerror(-fd));
+		return fault_set(fault, fd, NULL, "cannot list \"%s\" in the store \"%s\": %s",
+			group, store->place, strerror(-fd));
 	CLEANUP_DIR DIR *dir = fdopendir(fd);
 	if (!dir)
-		return fault_set(fault, -errno, NULL, "cannot list the store \"%s\": %m",
-			store->place);
+		return fault_set(
+			fault, -errno, NULL, "cannot list the store \"%s\": %m", store->place);
 	TAKE_FD(fd);
 	list_dir(dir, groups, ret);
 	return 0;
@@ -219,8 +219,9 @@ static int local_move(struct store *store, const char *from, const char *to, str
 {
 	int r = move_group(local_of(store), from, to);
 	if (r < 0)
-		return fault_set(fault, r, NULL, "cannot rename \"%s\" to \"%s\" in the store \"%s\": %s",
-			from, to, store->place, strerror(-r));
+		return fault_set(fault, r, NULL,
+			"cannot rename \"%s\" to \"%s\" in the store \"%s\": %s", from, to,
+			store->place, strerror(-r));
 	return 0;
 }
 
@@ -256,16 +257,17 @@ static int local_remove(struct store *store, const char *group, struct fault *fa
 	return 0;
 }
 
-static int local_remove_object(struct store *store, const char *group, const char *name,
-	struct fault *fault)
+static int local_remove_object(
+	struct store *store, const char *group, const char *name, struct fault *fault)
 {
 	CLEANUP_FD int dir = dir_open(local_of(store)->root, group);
 	if (dir == -ENOENT)
 		return 0;
 	int r = dir < 0 ? dir : unlinkat(dir, name, 0) < 0 && errno != ENOENT ? -errno : 0;
 	if (r < 0)
-		return fault_set(fault, r, NULL, "cannot remove \"%s/%s\" from the store \"%s\": %s",
-			group, name, store->place, strerror(-r));
+		return fault_set(fault, r, NULL,
+			"cannot remove \"%s/%s\" from the store \"%s\": %s", group, name,
+			store->place, strerror(-r));
 	return 0;
 }
 
@@ -288,14 +290,14 @@ static int local_hold(struct store *store, bool alone, const char *who, struct f
 	if (r == -EBUSY)
 		return fault_set(fault, r, "try again when it has ended",
 			"the store \"%s\" is held by %s", store->name, holder);
-	return r < 0 ? fault_set(fault, r, NULL, "cannot lock the store \"%s\": %s",
-			       store->place, strerror(-r)) :
-		       0;
+	return r < 0 ? fault_set(fault, r, NULL, "cannot lock the store \"%s\": %s", store->place,
+			       strerror(-r))
+		     : 0;
 }
 
 static uint64_t local_size(struct store *store, const char *group)
 {
-	CLEANUP_NAMES struct store_names names = { 0 };
+	CLEANUP_NAMES struct store_names names = {0};
 	CLEANUP_FD int dir = dir_open(local_of(store)->root, group);
 	uint64_t size = 0;
 	struct stat st;
@@ -361,7 +363,8 @@ static int check_owner(int fd, const char *path, struct fault *fault)
 	if (fstat(fd, &st) < 0)
 		return fault_set(fault, -errno, NULL, "cannot look at the store \"%s\": %m", path);
 	if ((st.st_uid != 0 && st.st_uid != geteuid()) || (st.st_mode & 022)) {
-		CLEANUP_FREE char *next = fault_format("chown root: '%s'; chmod go-w '%s'", path, path);
+		CLEANUP_FREE char *next =
+			fault_format("chown root: '%s'; chmod go-w '%s'", path, path);
 		return fault_set(fault, -EPERM, next,
 			"others can write the store \"%s\" (mode %04o, owner %u)", path,
 			(unsigned)(st.st_mode & 07777), (unsigned)st.st_uid);
@@ -369,13 +372,13 @@ static int check_owner(int fd, const char *path, struct fault *fault)
 	return 0;
 }
 
-int store_open_local(struct store **ret, const char *name, const char *path, bool make,
-	struct fault *fault)
+int store_open_local(
+	struct store **ret, const char *name, const char *path, bool make, struct fault *fault)
 {
 	int r = make ? make_dirs(path) : 0;
 	if (r < 0)
-		return fault_set(fault, r, NULL, "cannot make the store's directory \"%s\": %s", path,
-			strerror(-r));
+		return fault_set(fault, r, NULL, "cannot make the store's directory \"%s\": %s",
+			path, strerror(-r));
 	CLEANUP_FD int root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (root < 0)
 		return fault_set(fault, -errno, "make the directory, or run backup.create first",
@@ -384,10 +387,10 @@ int store_open_local(struct store **ret, const char *name, const char *path, boo
 	if (r < 0)
 		return r;
 	struct local *local = fault_alloc(sizeof *local);
-	*local = (struct local){ .store = { &local_ops, fault_format("%s", name),
-					 fault_format("%s", path) },
+	*local = (struct local){
+		.store = {&local_ops, fault_format("%s", name), fault_format("%s", path)},
 		.root = TAKE_FD(root),
-		.lock = -1 };
+		.lock = -1};
 	*ret = &local->store;
 	return 0;
 }

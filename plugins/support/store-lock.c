@@ -66,8 +66,8 @@ static void add_note(int fd, bool alone, const char *who)
 int store_lock(int dir, int *fd, bool alone, const char *who, char **ret_holder)
 {
 	if (*fd < 0)
-		*fd = openat(dir, LOCK_NAME, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC,
-			0600);
+		*fd = openat(
+			dir, LOCK_NAME, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (*fd < 0)
 		return errno == EROFS && !alone ? 0 : -errno; /* nobody can write it */
 	if (flock(*fd, (alone ? LOCK_EX : LOCK_SH) | LOCK_NB) < 0) {

@@ -15,7 +15,8 @@ struct store_hash {
 
 bool store_name_valid(const char *name)
 {
-	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~-";
+	static const char plain[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~-";
 	size_t size = strlen(name);
 	return size > 0 && size <= STORE_NAME_MAX && name[0] != '.' && strspn(name, plain) == size;
 }
@@ -36,7 +37,7 @@ void store_names_free(struct store_names *names)
 	for (size_t i = 0; i < names->count; i++)
 		free(names->items[i]);
 	free(names->items);
-	*names = (struct store_names){ 0 };
+	*names = (struct store_names){0};
 }
 
 struct store_hash *store_hash_begin(void)
@@ -87,8 +88,8 @@ static int write_all(int fd, const char *bytes, size_t size)
 	return 0;
 }
 
-static int copy_chunks(int from, int to, uint64_t limit, struct store_hash *hash, char *chunk,
-	uint64_t *size)
+static int copy_chunks(
+	int from, int to, uint64_t limit, struct store_hash *hash, char *chunk, uint64_t *size)
 {
 	for (;;) {
 		ssize_t n = read(from, chunk, COPY_CHUNK);

@@ -30,13 +30,12 @@ struct store_names {
 struct store_ops {
 	/* Writes `size` bytes of fd (from its start) as group/name; returns when it is
 	 * durable but for the directory (see sync).  -EEXIST: there is one of that name. */
-	int (*put)(struct store *store, const char *group, const char *name, int fd,
-		uint64_t size, char ret_hash[STORE_HASH_TEXT], struct fault *fault);
+	int (*put)(struct store *store, const char *group, const char *name, int fd, uint64_t size,
+		char ret_hash[STORE_HASH_TEXT], struct fault *fault);
 	/* Copies the object to the end of fd; at most `limit` bytes (-EFBIG).
 	 * -ENOENT: there is none. */
-	int (*get)(struct store *store, const char *group, const char *name, int fd,
-		uint64_t limit, uint64_t *ret_size, char ret_hash[STORE_HASH_TEXT],
-		struct fault *fault);
+	int (*get)(struct store *store, const char *group, const char *name, int fd, uint64_t limit,
+		uint64_t *ret_size, char ret_hash[STORE_HASH_TEXT], struct fault *fault);
 	/* What was put into the group, and the group's own name, survives power loss. */
 	int (*sync)(struct store *store, const char *group, struct fault *fault);
 	/* Groups below "" or "tombstones"; or objects of a group. */
@@ -47,8 +46,8 @@ struct store_ops {
 	/* Removes a whole group; 0 also where there is none. */
 	int (*remove)(struct store *store, const char *group, struct fault *fault);
 	/* Removes one object; 0 also where there is none. */
-	int (*remove_object)(struct store *store, const char *group, const char *name,
-		struct fault *fault);
+	int (*remove_object)(
+		struct store *store, const char *group, const char *name, struct fault *fault);
 	/* 1 there, 0 not, or a negative errno. */
 	int (*has)(struct store *store, const char *group, const char *name);
 	/* Holds the store until it is closed: shared (readers and makers) or alone
@@ -64,13 +63,13 @@ struct store_ops {
 
 struct store {
 	const struct store_ops *ops;
-	char *name; /* as the site calls it */
+	char *name;  /* as the site calls it */
 	char *place; /* for messages: its directory */
 };
 
 /* Opens the directory `path` as a store; made (0700) where `make`. */
-int store_open_local(struct store **ret, const char *name, const char *path, bool make,
-	struct fault *fault);
+int store_open_local(
+	struct store **ret, const char *name, const char *path, bool make, struct fault *fault);
 void store_close(struct store **store);
 #define CLEANUP_STORE __attribute__((cleanup(store_close)))
 

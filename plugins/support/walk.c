@@ -38,7 +38,7 @@ static int refuse(struct walk *w, const char *dir, const char *name, const char 
 	char *path;
 	if (asprintf(&path, "%s%s%s", dir, dir[1] && name[0] ? "/" : "", name) < 0)
 		return -ENOMEM;
-	list->refused[list->refused_count++] = (struct walk_refusal){ .path = path, .why = why };
+	list->refused[list->refused_count++] = (struct walk_refusal){.path = path, .why = why};
 	return 0;
 }
 
@@ -127,8 +127,8 @@ static int list_add(struct walk *w, const char *path, const char *name, const st
 /* How much the pattern says about a name: the more, the more is worth a word. */
 enum naming { NAMED_DEEP, NAMED_WILD, NAMED_WHOLE };
 
-static int consider(struct walk *w, int dir_fd, const char *path, const char *name,
-	enum naming naming)
+static int consider(
+	struct walk *w, int dir_fd, const char *path, const char *name, enum naming naming)
 {
 	struct stat dir, st;
 	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
@@ -258,7 +258,7 @@ static int split(struct walk *w, char *pattern)
 
 int walk_glob(struct walk_list *list, const char *pattern, unsigned flags)
 {
-	struct walk w = { .list = list, .flags = flags };
+	struct walk w = {.list = list, .flags = flags};
 	if (pattern[0] != '/')
 		return -EINVAL;
 	CLEANUP_FREE char *copy = strdup(pattern);
@@ -310,7 +310,7 @@ void walk_free(struct walk_list *list)
 	free(list->files);
 	free(list->refused);
 	free(list->trash_dirs);
-	*list = (struct walk_list){ 0 };
+	*list = (struct walk_list){0};
 }
 
 int walk_open_dir(const struct walk_file *file)

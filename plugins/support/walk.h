@@ -14,7 +14,7 @@
 
 /* A regular file, and what it was when it was seen. */
 struct walk_file {
-	char *dir;          /* absolute path of its directory */
+	char *dir; /* absolute path of its directory */
 	char *name;
 	size_t base_length; /* of the part of dir before the pattern's first wildcard */
 	uint64_t dir_dev, dir_ino;

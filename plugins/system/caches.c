@@ -24,7 +24,7 @@ int32_t caches_run(struct upkeep_ctx *ctx)
 {
 	const struct caches_args *args = ctx->args;
 	const struct system_settings *settings = ctx->settings;
-	struct proc_memory before = { 0 }, after = { 0 };
+	struct proc_memory before = {0}, after = {0};
 	char path[PATH_MAX];
 	snprintf(path, sizeof path, "%s/sys/vm/drop_caches", settings->proc);
 	proc_memory(settings->proc, &before);

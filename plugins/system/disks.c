@@ -17,13 +17,13 @@ static void mount_row(struct upkeep_ctx *ctx, const char *path, const struct mou
 	snprintf(percent, sizeof percent, "%.1f", s->used_percent);
 	snprintf(inodes, sizeof inodes, "%.1f", s->inodes_percent);
 	const struct upkeep_cell cells[] = {
-		{ .name = "mount", .value = path, .type = UPKEEP_PATH },
-		{ .name = "type", .value = m ? m->type : "", .type = UPKEEP_STRING },
-		{ .name = "size", .value = total, .type = UPKEEP_SIZE },
-		{ .name = "used", .value = used, .type = UPKEEP_SIZE },
-		{ .name = "free", .value = available, .type = UPKEEP_SIZE },
-		{ .name = "percent", .value = percent, .type = UPKEEP_PERCENT },
-		{ .name = "inodes", .value = inodes, .type = UPKEEP_PERCENT },
+		{.name = "mount", .value = path, .type = UPKEEP_PATH},
+		{.name = "type", .value = m ? m->type : "", .type = UPKEEP_STRING},
+		{.name = "size", .value = total, .type = UPKEEP_SIZE},
+		{.name = "used", .value = used, .type = UPKEEP_SIZE},
+		{.name = "free", .value = available, .type = UPKEEP_SIZE},
+		{.name = "percent", .value = percent, .type = UPKEEP_PERCENT},
+		{.name = "inodes", .value = inodes, .type = UPKEEP_PERCENT},
 	};
 	upkeep_row(ctx, "mounts", cells);
 }
@@ -36,8 +36,7 @@ static void disk_judge(struct figures *figures, const char *path, const struct m
 	int r = mount_space(path, limits->timeout_ms, &space);
 	if (r < 0) {
 		snprintf(what, sizeof what, "mount %s", path);
-		figure_fault(figures, what,
-			r == -ETIMEDOUT ? "does not answer" : strerror(-r));
+		figure_fault(figures, what, r == -ETIMEDOUT ? "does not answer" : strerror(-r));
 		return;
 	}
 	if (space.total_bytes == 0)
@@ -65,7 +64,7 @@ int32_t disks_judge(struct figures *figures, const struct upkeep_strings *paths,
 	const struct disks_limits *limits)
 {
 	const struct system_settings *settings = figures->ctx->settings;
-	CLEANUP_MOUNTS struct mounts mounts = { 0 };
+	CLEANUP_MOUNTS struct mounts mounts = {0};
 	char path[PATH_MAX];
 	for (size_t i = 0; i < paths->count; i++)
 		disk_judge(figures, paths->items[i], NULL, limits);
@@ -85,10 +84,11 @@ int32_t disks_judge(struct figures *figures, const struct upkeep_strings *paths,
 int32_t mounts_run(struct upkeep_ctx *ctx)
 {
 	const struct mounts_args *args = ctx->args;
-	struct figures figures = { .ctx = ctx };
-	const struct disks_limits limits = { .warn = args->warn, .crit = args->crit,
-		.timeout_ms = args->mount_timeout };
+	struct figures figures = {.ctx = ctx};
+	const struct disks_limits limits = {
+		.warn = args->warn, .crit = args->crit, .timeout_ms = args->mount_timeout};
 	int32_t r = disks_judge(&figures, &args->mounts, &limits);
 	return r < 0 ? r
-		     : figures_finish(&figures, "du -xh PATH | sort -h | tail, or files.usage in a graph");
+		     : figures_finish(
+			       &figures, "du -xh PATH | sort -h | tail, or files.usage in a graph");
 }

@@ -11,11 +11,11 @@ static void figure_row(struct upkeep_ctx *ctx, const char *what, const char *val
 	const char *warn, const char *crit, const char *state)
 {
 	const struct upkeep_cell cells[] = {
-		{ .name = "figure", .value = what, .type = UPKEEP_STRING },
-		{ .name = "value", .value = value, .type = UPKEEP_STRING },
-		{ .name = "warn", .value = warn, .type = UPKEEP_STRING },
-		{ .name = "critical", .value = crit, .type = UPKEEP_STRING },
-		{ .name = "state", .value = state, .type = UPKEEP_STRING },
+		{.name = "figure", .value = what, .type = UPKEEP_STRING},
+		{.name = "value", .value = value, .type = UPKEEP_STRING},
+		{.name = "warn", .value = warn, .type = UPKEEP_STRING},
+		{.name = "critical", .value = crit, .type = UPKEEP_STRING},
+		{.name = "state", .value = state, .type = UPKEEP_STRING},
 	};
 	upkeep_row(ctx, "health", cells);
 }
@@ -51,7 +51,9 @@ void figure_fault(struct figures *figures, const char *what, const char *fault)
 int32_t figures_finish(struct figures *figures, const char *next)
 {
 	upkeep_output_text(figures->ctx, "state",
-		figures->critical ? "critical" : figures->warned ? "warn" : "ok");
+		figures->critical         ? "critical"
+			: figures->warned ? "warn"
+					  : "ok");
 	upkeep_output_int(figures->ctx, "warnings", figures->warned);
 	upkeep_output_int(figures->ctx, "critical", figures->critical);
 	if (!figures->critical)

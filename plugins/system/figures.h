@@ -8,7 +8,7 @@
 struct figures {
 	struct upkeep_ctx *ctx;
 	int warned, critical;
-	char first[256];  /* the first critical one, in words */
+	char first[256]; /* the first critical one, in words */
 };
 
 /* A row of the table "health": the value in `unit` ("%", "" ...) on `what`, state ok,

@@ -59,9 +59,9 @@ static void pressure_judge(struct figures *figures, const char *proc)
 	static const struct {
 		const char *resource, *kind, *what;
 	} kinds[] = {
-		{ "cpu", "some", "pressure on processors" },
-		{ "memory", "full", "pressure on memory" },
-		{ "io", "full", "pressure on disks" },
+		{"cpu", "some", "pressure on processors"},
+		{"memory", "full", "pressure on memory"},
+		{"io", "full", "pressure on disks"},
 	};
 	double value;
 	for (size_t i = 0; i < UPKEEP_COUNT(kinds); i++)
@@ -93,8 +93,9 @@ static int32_t uptime_say(struct upkeep_ctx *ctx, const char *proc)
 	if (r < 0)
 		return read_fail(ctx, "uptime", r);
 	upkeep_output_int(ctx, "uptime", uptime);
-	upkeep_info(ctx, "up for %lld days, %lld hours and %lld minutes", (long long)(uptime / 86400),
-		(long long)(uptime / 3600 % 24), (long long)(uptime / 60 % 60));
+	upkeep_info(ctx, "up for %lld days, %lld hours and %lld minutes",
+		(long long)(uptime / 86400), (long long)(uptime / 3600 % 24),
+		(long long)(uptime / 60 % 60));
 	return 0;
 }
 
@@ -102,9 +103,9 @@ int32_t health_run(struct upkeep_ctx *ctx)
 {
 	const struct health_args *args = ctx->args;
 	const struct system_settings *settings = ctx->settings;
-	const struct disks_limits limits = { args->disk_warn, args->disk_crit, args->inodes_warn,
-		args->inodes_crit, args->mount_timeout };
-	struct figures figures = { .ctx = ctx };
+	const struct disks_limits limits = {args->disk_warn, args->disk_crit, args->inodes_warn,
+		args->inodes_crit, args->mount_timeout};
+	struct figures figures = {.ctx = ctx};
 	int cpu_count = 1;
 	int32_t r = cpu_judge(&figures, &cpu_count);
 	if (r == 0)

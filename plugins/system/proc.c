@@ -112,7 +112,7 @@ int proc_cpu(const char *root, struct proc_cpu *ret)
 		return r;
 	if (strncmp(text, "cpu ", 4) != 0)
 		return -EINVAL;
-	*ret = (struct proc_cpu){ .count = processors_count(text) };
+	*ret = (struct proc_cpu){.count = processors_count(text)};
 	char *at = text + 4;
 	/* user nice system idle iowait irq softirq steal; what guests used is in user */
 	for (int i = 0; i < 8; i++) {

@@ -38,7 +38,7 @@ static int process_read(const char *root, const char *pid, struct process *p)
 {
 	char name[300], text[4096], path[4400];
 	struct stat st;
-	*p = (struct process){ 0 };
+	*p = (struct process){0};
 	snprintf(name, sizeof name, "%s/stat", pid);
 	int r = proc_text(root, name, text, sizeof text);
 	if (r < 0)
@@ -50,7 +50,7 @@ static int process_read(const char *root, const char *pid, struct process *p)
 
 int processes_read(const char *root, struct processes *ret)
 {
-	*ret = (struct processes){ 0 };
+	*ret = (struct processes){0};
 	size_t room = 0;
 	CLEANUP_DIR DIR *dir = opendir(root);
 	if (!dir)
@@ -75,7 +75,7 @@ int processes_read(const char *root, struct processes *ret)
 void processes_free(struct processes *processes)
 {
 	free(processes->items);
-	*processes = (struct processes){ 0 };
+	*processes = (struct processes){0};
 }
 
 static int by_pid(const void *a, const void *b)
@@ -105,8 +105,8 @@ void processes_measure(struct processes *now, const struct processes *before, do
 		qsort(before->items, before->count, sizeof *before->items, by_pid);
 	for (size_t i = 0; i < now->count && before->count && seconds > 0; i++) {
 		struct process *p = &now->items[i];
-		const struct process *was = bsearch(p, before->items, before->count,
-			sizeof *before->items, by_pid);
+		const struct process *was =
+			bsearch(p, before->items, before->count, sizeof *before->items, by_pid);
 		uint64_t used = was && was->start == p->start && p->ticks >= was->ticks
 			? p->ticks - was->ticks
 			: p->ticks;
@@ -117,25 +117,25 @@ void processes_measure(struct processes *now, const struct processes *before, do
 
 static void process_row(struct upkeep_ctx *ctx, const struct process *p)
 {
-	char pid[16], cpu[24], memory[24], state[2] = { p->state, 0 }, uid[24];
+	char pid[16], cpu[24], memory[24], state[2] = {p->state, 0}, uid[24];
 	const struct passwd *pw = getpwuid(p->uid);
 	snprintf(pid, sizeof pid, "%d", p->pid);
 	snprintf(cpu, sizeof cpu, "%.1f", p->cpu_percent);
 	snprintf(memory, sizeof memory, "%llu", (unsigned long long)p->memory_bytes);
 	snprintf(uid, sizeof uid, "%u", p->uid);
 	const struct upkeep_cell cells[] = {
-		{ .name = "pid", .value = pid, .type = UPKEEP_INT },
-		{ .name = "user", .value = pw ? pw->pw_name : uid, .type = UPKEEP_STRING },
-		{ .name = "name", .value = p->name, .type = UPKEEP_STRING },
-		{ .name = "state", .value = state, .type = UPKEEP_STRING },
-		{ .name = "cpu", .value = cpu, .type = UPKEEP_FLOAT },
-		{ .name = "memory", .value = memory, .type = UPKEEP_SIZE },
+		{.name = "pid", .value = pid, .type = UPKEEP_INT},
+		{.name = "user", .value = pw ? pw->pw_name : uid, .type = UPKEEP_STRING},
+		{.name = "name", .value = p->name, .type = UPKEEP_STRING},
+		{.name = "state", .value = state, .type = UPKEEP_STRING},
+		{.name = "cpu", .value = cpu, .type = UPKEEP_FLOAT},
+		{.name = "memory", .value = memory, .type = UPKEEP_SIZE},
 	};
 	upkeep_row(ctx, "processes", cells);
 }
 
-void processes_rows(struct upkeep_ctx *ctx, struct processes *processes, const char *by,
-	int64_t top)
+void processes_rows(
+	struct upkeep_ctx *ctx, struct processes *processes, const char *by, int64_t top)
 {
 	if (processes->count)
 		qsort(processes->items, processes->count, sizeof *processes->items,

@@ -12,8 +12,8 @@ struct process {
 	uint32_t uid;
 	char name[32];
 	char state;
-	uint64_t start;   /* ticks after the boot: with the pid, its identity */
-	uint64_t ticks;   /* of processor time since it began */
+	uint64_t start; /* ticks after the boot: with the pid, its identity */
+	uint64_t ticks; /* of processor time since it began */
 	uint64_t memory_bytes;
 	double cpu_percent; /* of one processor, after processes_measure */
 };
@@ -31,7 +31,7 @@ void processes_free(struct processes *processes);
 void processes_measure(struct processes *now, const struct processes *before, double seconds);
 
 /* Rows of the `top` first by "cpu" or "memory". */
-void processes_rows(struct upkeep_ctx *ctx, struct processes *processes, const char *by,
-	int64_t top);
+void processes_rows(
+	struct upkeep_ctx *ctx, struct processes *processes, const char *by, int64_t top);
 
 #endif

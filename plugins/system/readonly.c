@@ -22,8 +22,8 @@ struct check {
 static void fault_row(struct check *c, const char *where, const char *fault)
 {
 	const struct upkeep_cell cells[] = {
-		{ .name = "where", .value = where, .type = UPKEEP_STRING },
-		{ .name = "fault", .value = fault, .type = UPKEEP_STRING },
+		{.name = "where", .value = where, .type = UPKEEP_STRING},
+		{.name = "fault", .value = fault, .type = UPKEEP_STRING},
 	};
 	upkeep_row(c->ctx, "faults", cells);
 	if (c->faults++ == 0)
@@ -69,7 +69,8 @@ static void remounted_check(struct check *c, const struct mounts *mounts)
 		const struct mount *m = &mounts->items[i];
 		if (mount_is_storage(m) && mount_has(m->options, "rw") &&
 			mount_has(m->super_options, "ro"))
-			fault_row(c, m->path, "the kernel made it read-only, as it does after an error");
+			fault_row(c, m->path,
+				"the kernel made it read-only, as it does after an error");
 	}
 }
 
@@ -117,8 +118,8 @@ static void counters_check(struct check *c, const char *sys)
 
 static int is_file_system_error(const char *text)
 {
-	static const char *const signs[] = { "EXT4-fs error", "XFS (", "BTRFS error",
-		"I/O error", "Remounting filesystem read-only", "Medium Error", "critical medium" };
+	static const char *const signs[] = {"EXT4-fs error", "XFS (", "BTRFS error", "I/O error",
+		"Remounting filesystem read-only", "Medium Error", "critical medium"};
 	for (size_t i = 0; i < UPKEEP_COUNT(signs); i++)
 		if (strstr(text, signs[i]))
 			return 1;
@@ -162,12 +163,13 @@ static void kernel_check(struct check *c, const char *path)
 /* fsck on what is mounted for writing would report what is merely unfinished. */
 static int32_t device_check(struct check *c, const struct mounts *mounts, const char *device)
 {
-	const char *const argv[] = { "fsck", "-n", device, NULL };
-	struct upkeep_spawn spawn = { .argv = argv, .stdin_fd = -1, .stdout_fd = -1,
-		.stderr_fd = -1 };
+	const char *const argv[] = {"fsck", "-n", device, NULL};
+	struct upkeep_spawn spawn = {
+		.argv = argv, .stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1};
 	int32_t exit_fd;
 	for (size_t i = 0; i < mounts->count; i++)
-		if (strcmp(mounts->items[i].device, device) == 0 && !is_readonly(&mounts->items[i])) {
+		if (strcmp(mounts->items[i].device, device) == 0 &&
+			!is_readonly(&mounts->items[i])) {
 			upkeep_warn(c->ctx, "%s is mounted for writing: fsck is left out", device);
 			return 0;
 		}
@@ -195,13 +197,14 @@ int32_t readonly_run(struct upkeep_ctx *ctx)
 {
 	const struct readonly_args *args = ctx->args;
 	const struct system_settings *settings = ctx->settings;
-	struct check c = { .ctx = ctx };
+	struct check c = {.ctx = ctx};
 	char path[PATH_MAX];
-	CLEANUP_MOUNTS struct mounts mounts = { 0 };
+	CLEANUP_MOUNTS struct mounts mounts = {0};
 	snprintf(path, sizeof path, "%s/self/mountinfo", settings->proc);
 	int r = mounts_read(path, &mounts);
 	if (r < 0)
-		return upkeep_fail(ctx, UPKEEP_FAILED, NULL, strerror(-r), "cannot read \"%s\"", path);
+		return upkeep_fail(
+			ctx, UPKEEP_FAILED, NULL, strerror(-r), "cannot read \"%s\"", path);
 	remounted_check(&c, &mounts);
 	fstab_check(&c, &mounts, settings->fstab);
 	writable_check(&c, &mounts);

@@ -33,10 +33,10 @@ static int32_t look(struct upkeep_ctx *ctx, struct proc_cpu *cpu, struct process
 int32_t sample_take(struct upkeep_ctx *ctx, int64_t sample_ms, struct sample *ret)
 {
 	struct proc_cpu first, second;
-	CLEANUP_PROCESSES struct processes before = { 0 };
-	struct pollfd cancel = { .fd = ctx->host->cancel_fd(ctx), .events = POLLIN };
+	CLEANUP_PROCESSES struct processes before = {0};
+	struct pollfd cancel = {.fd = ctx->host->cancel_fd(ctx), .events = POLLIN};
 	double start = now_s();
-	*ret = (struct sample){ 0 };
+	*ret = (struct sample){0};
 	int32_t r = look(ctx, &first, &before);
 	if (r < 0)
 		return r;

@@ -2,12 +2,12 @@
 #include "actions.h"
 
 static const struct upkeep_param settings[] = {
-	UPKEEP_PARAM_PATH(struct system_settings, proc, "where the proc file system is",
-		.preset = "/proc"),
-	UPKEEP_PARAM_PATH(struct system_settings, sys, "where the sys file system is",
-		.preset = "/sys"),
-	UPKEEP_PARAM_PATH(struct system_settings, fstab, "table of file systems",
-		.preset = "/etc/fstab"),
+	UPKEEP_PARAM_PATH(
+		struct system_settings, proc, "where the proc file system is", .preset = "/proc"),
+	UPKEEP_PARAM_PATH(
+		struct system_settings, sys, "where the sys file system is", .preset = "/sys"),
+	UPKEEP_PARAM_PATH(
+		struct system_settings, fstab, "table of file systems", .preset = "/etc/fstab"),
 	UPKEEP_PARAM_PATH(struct system_settings, kernel_log, "messages of the kernel",
 		.preset = "/dev/kmsg"),
 };
@@ -57,10 +57,10 @@ static const struct upkeep_output health_outputs[] = {
 
 static const struct upkeep_param mounts_params[] = {
 	UPKEEP_PARAM_PATHS(struct mounts_args, mounts, MOUNTS_ABOUT),
-	UPKEEP_PARAM_PERCENT(struct mounts_args, warn, "warn when one is that full",
-		.preset = "85%"),
-	UPKEEP_PARAM_PERCENT(struct mounts_args, crit, "fail when one is that full",
-		.preset = "95%"),
+	UPKEEP_PARAM_PERCENT(
+		struct mounts_args, warn, "warn when one is that full", .preset = "85%"),
+	UPKEEP_PARAM_PERCENT(
+		struct mounts_args, crit, "fail when one is that full", .preset = "95%"),
 	UPKEEP_PARAM_DURATION(struct mounts_args, mount_timeout, TIMEOUT_ABOUT, .min = 1,
 		.max = 600000, .preset = "5s"),
 };
@@ -85,8 +85,8 @@ static const struct upkeep_output processes_outputs[] = {
 };
 
 static const struct upkeep_param readonly_params[] = {
-	UPKEEP_PARAM_PATHS(struct readonly_args, writable,
-		"paths that must lie on a writable file system"),
+	UPKEEP_PARAM_PATHS(
+		struct readonly_args, writable, "paths that must lie on a writable file system"),
 	UPKEEP_PARAM_PATHS(struct readonly_args, devices,
 		"devices, not mounted for writing, to check by fsck without changing them"),
 	UPKEEP_PARAM_BOOL(struct readonly_args, kernel_log,
@@ -109,7 +109,8 @@ static const struct upkeep_output caches_outputs[] = {
 static const struct upkeep_action actions[] = {
 	{
 		.name = "health",
-		.about = "Memory, swap, processors, load, pressure, disks and uptime against limits",
+		.about =
+			"Memory, swap, processors, load, pressure, disks and uptime against limits",
 		.changes = UPKEEP_CHANGES_NONE,
 		UPKEEP_PARAMS(struct health_args, health_params),
 		UPKEEP_OUTPUTS(health_outputs),
@@ -133,7 +134,8 @@ static const struct upkeep_action actions[] = {
 	},
 	{
 		.name = "readonly-check",
-		.about = "Check file systems without changing them: read-only by error, kernel errors",
+		.about = "Check file systems without changing them: read-only by error, kernel "
+                         "errors",
 		.changes = UPKEEP_CHANGES_NONE,
 		UPKEEP_PARAMS(struct readonly_args, readonly_params),
 		UPKEEP_OUTPUTS(readonly_outputs),

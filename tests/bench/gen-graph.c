@@ -20,7 +20,8 @@ static void write_upkeep(long tasks)
 	printf("graphs = { generated = { tasks = (\n");
 	for (long i = 0; i < tasks; i++) {
 		printf("{ task = \"t%ld\"; action = \"core.exec\"; argv = [ \"/bin/true\" ]; "
-		       "changes = \"none\";", i);
+		       "changes = \"none\";",
+			i);
 		for (int e = 0; i >= LAYER && e < EDGES; e++)
 			printf("%s\"t%ld\"%s", e ? ", " : " after = [ ", predecessor(i, e),
 				e == EDGES - 1 ? " ];" : "");

@@ -34,8 +34,8 @@ static void make_plan(struct plan *plan, uint32_t tasks)
 		masks[i] = i % 20 == 10 ? 1u << (i / 20 % LOCKS) : 0;
 		for (uint32_t e = 0; i >= LAYER && e < EDGES; e++)
 			edges[count++] = (struct model_edge){
-			        .from = (i / LAYER - 1) * LAYER + (i * 7 + e * 31) % LAYER,
-			        .to = i};
+				.from = (i / LAYER - 1) * LAYER + (i * 7 + e * 31) % LAYER,
+				.to = i};
 	}
 	model_link(plan, edges, count);
 	model_gangs(plan, leaders);
@@ -64,9 +64,10 @@ static uint64_t play(const struct plan *plan, enum exit_code *ret_code)
 			}
 			settled += decision.kind == DECISION_SETTLED;
 			if (decision.kind == DECISION_ACQUIRE)
-				decide_event(d, &(struct event){.kind = EVENT_ACQUIRED,
-				                        .now_ms = now_ms,
-				                        .gang = decision.gang});
+				decide_event(d,
+					&(struct event){.kind = EVENT_ACQUIRED,
+						.now_ms = now_ms,
+						.gang = decision.gang});
 			if (decision.kind == DECISION_START)
 				running[(first + count++) % JOBS] = decision.gang;
 		}
@@ -75,10 +76,11 @@ static uint64_t play(const struct plan *plan, enum exit_code *ret_code)
 		count--;
 		now_ms++;
 		for (uint32_t m = 0; m < gang->member_count; m++)
-			decide_event(d, &(struct event){.kind = EVENT_ENDED,
-			                        .now_ms = now_ms,
-			                        .task = plan->members[gang->members + m],
-			                        .result = TASK_SUCCEEDED});
+			decide_event(d,
+				&(struct event){.kind = EVENT_ENDED,
+					.now_ms = now_ms,
+					.task = plan->members[gang->members + m],
+					.result = TASK_SUCCEEDED});
 	}
 }
 

@@ -29,7 +29,8 @@ static void fail(const char *what)
 
 static void start(struct child *child)
 {
-	static char program[] = "/bin/true", *const argv[] = {program, NULL}, *const envp[] = {NULL};
+	static char program[] = "/bin/true", *const argv[] = {program, NULL},
+		    *const envp[] = {NULL};
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
 	int ends[2][2];

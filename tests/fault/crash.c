@@ -94,8 +94,11 @@ static int32_t do_fine(struct upkeep_ctx *ctx)
 
 static int32_t do_record(struct upkeep_ctx *ctx)
 {
-	struct upkeep_undo undo = {.kind = "thing", .version = 1, .payload = "a=b\n",
-		.payload_size = 4, .about = "put the thing back"};
+	struct upkeep_undo undo = {.kind = "thing",
+		.version = 1,
+		.payload = "a=b\n",
+		.payload_size = 4,
+		.about = "put the thing back"};
 	uint64_t id;
 
 	undo.struct_size = sizeof undo;
@@ -108,8 +111,7 @@ static int32_t do_record(struct upkeep_ctx *ctx)
 static int32_t do_spawn(struct upkeep_ctx *ctx)
 {
 	const char *const argv[] = {"sh", "-c", "echo from the program; exit 7", NULL};
-	struct upkeep_spawn what = {.argv = argv, .stdin_fd = -1, .stdout_fd = -1,
-		.stderr_fd = -1};
+	struct upkeep_spawn what = {.argv = argv, .stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1};
 	int32_t exit_fd;
 	int64_t handle = upkeep_spawn_start(ctx, &what, &exit_fd);
 
@@ -122,9 +124,14 @@ static int32_t do_spawn(struct upkeep_ctx *ctx)
 static int record_file(struct upkeep_ctx *ctx)
 {
 	static const char *const files[] = {"copy"};
-	struct upkeep_undo undo = {.struct_size = sizeof undo, .kind = "file", .version = 1,
-		.payload = "a=b\n", .payload_size = 4, .about = "put the file back",
-		.files = files, .file_count = 1};
+	struct upkeep_undo undo = {.struct_size = sizeof undo,
+		.kind = "file",
+		.version = 1,
+		.payload = "a=b\n",
+		.payload_size = 4,
+		.about = "put the file back",
+		.files = files,
+		.file_count = 1};
 	uint64_t id, dropped;
 	int32_t dir = ctx->host->undo_dir(ctx);
 	int fd = dir < 0 ? -1 : openat(dir, "copy", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
@@ -166,8 +173,14 @@ static int run_programs(struct upkeep_ctx *ctx)
 	handle = upkeep_spawn_start(ctx, &what, &exit_fd);
 	if (handle >= 0 && ctx->host->spawn_wait(ctx, handle) != 127)
 		return -4;
-	what = (struct upkeep_spawn){.argv = told, .env = env, .cwd = "/usr", .stdin_fd = -1,
-		.stdout_fd = -1, .stderr_fd = -1, .pass_from = &pipes[1], .pass_to = to,
+	what = (struct upkeep_spawn){.argv = told,
+		.env = env,
+		.cwd = "/usr",
+		.stdin_fd = -1,
+		.stdout_fd = -1,
+		.stderr_fd = -1,
+		.pass_from = &pipes[1],
+		.pass_to = to,
 		.pass_count = 1};
 	handle = upkeep_spawn_start(ctx, &what, &exit_fd);
 	if (handle < 0 || ctx->host->spawn_wait(ctx, handle) != 0)
@@ -195,8 +208,8 @@ static int32_t do_serve(struct upkeep_ctx *ctx)
 	upkeep_row(ctx, "cells", cells);
 	int recorded = record_file(ctx), ran = run_programs(ctx);
 	if (recorded < 0 || ran < 0)
-		return upkeep_fail(ctx, UPKEEP_FAILED, NULL, NULL, "record %d, programs %d",
-			recorded, ran);
+		return upkeep_fail(
+			ctx, UPKEEP_FAILED, NULL, NULL, "record %d, programs %d", recorded, ran);
 	return UPKEEP_CHANGED;
 }
 
@@ -211,16 +224,34 @@ static const struct upkeep_output outputs[] = {
 	UPKEEP_OUT("words", UPKEEP_LIST | UPKEEP_STRING, "some words"),
 };
 
-#define ACTION(word) {.name = #word, .about = "Do " #word, .run = do_##word, \
-	.changes = UPKEEP_CHANGES_NONE, UPKEEP_OUTPUTS(outputs)}
+#define ACTION(word)                                                    \
+	{                                                               \
+		.name = #word, .about = "Do " #word, .run = do_##word,  \
+		.changes = UPKEEP_CHANGES_NONE, UPKEEP_OUTPUTS(outputs) \
+	}
 static const struct upkeep_action actions[] = {
-	ACTION(segv), ACTION(abort), ACTION(exit), ACTION(hang), ACTION(obey), ACTION(flood),
-	ACTION(garbage), ACTION(bomb), ACTION(litter), ACTION(fine), ACTION(spawn),
-	{.name = "serve", .about = "Use every service", .run = do_serve, .undo = undo_record,
-		.changes = UPKEEP_CHANGES_RECORDED, UPKEEP_OUTPUTS(outputs)},
-	{.name = "record", .about = "Record a change", .run = do_record, .undo = undo_record,
+	ACTION(segv),
+	ACTION(abort),
+	ACTION(exit),
+	ACTION(hang),
+	ACTION(obey),
+	ACTION(flood),
+	ACTION(garbage),
+	ACTION(bomb),
+	ACTION(litter),
+	ACTION(fine),
+	ACTION(spawn),
+	{.name = "serve",
+		.about = "Use every service",
+		.run = do_serve,
+		.undo = undo_record,
+		.changes = UPKEEP_CHANGES_RECORDED,
+		UPKEEP_OUTPUTS(outputs)},
+	{.name = "record",
+		.about = "Record a change",
+		.run = do_record,
+		.undo = undo_record,
 		.changes = UPKEEP_CHANGES_RECORDED},
 };
 
-UPKEEP_PLUGIN(.name = "crash", .version = "1.0", .about = "Misbehaves",
-	UPKEEP_ACTIONS(actions));
+UPKEEP_PLUGIN(.name = "crash", .version = "1.0", .about = "Misbehaves", UPKEEP_ACTIONS(actions));

@@ -46,8 +46,8 @@ struct fixture *fixture_new(void)
 		abort();
 	f->site = (struct site){.path = "/etc/upkeep.conf", .state_dir = f->dir, .jobs = 2};
 	f->graph = (struct graph){.name = "test", .on_failure = ON_FAILURE_STOP};
-	f->told = mmap(NULL, sizeof *f->told, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-		-1, 0);
+	f->told = mmap(
+		NULL, sizeof *f->told, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	*vec_add(&f->retries) = (struct retry){.attempts = 1, .backoff = 1};
 	return f;
 }
@@ -112,8 +112,11 @@ struct instance *fixture_instance(struct fixture *f, const char *name, const cha
 {
 	struct instance *instance = arena_new(&f->arena, struct instance);
 
-	*instance = (struct instance){.name = name, .plugin = description->name, .path = path,
-		.description = description, .settings = {.kind = VALUE_GROUP}};
+	*instance = (struct instance){.name = name,
+		.plugin = description->name,
+		.path = path,
+		.description = description,
+		.settings = {.kind = VALUE_GROUP}};
 	vec_push(&f->instances, instance);
 	return instance;
 }
@@ -126,8 +129,10 @@ static uint32_t add_task(struct fixture *f, const char *name,
 
 	if (!action)
 		abort();
-	*task = (struct task){.name = arena_string(&f->arena, name), .instance = instance,
-		.action = action, .args = {.kind = VALUE_GROUP},
+	*task = (struct task){.name = arena_string(&f->arena, name),
+		.instance = instance,
+		.action = action,
+		.args = {.kind = VALUE_GROUP},
 		.options = options ? options : &task_options_plain};
 	vec_push(&f->tasks, task);
 	vec_push(&f->changes, (uint8_t)action->decl.changes);
@@ -152,15 +157,15 @@ void fixture_argument(struct fixture *f, const char *name, struct value value)
 uint32_t fixture_exec(struct fixture *f, const char *name, const char *const *argv,
 	const struct task_options *options)
 {
-	uint32_t task = add_task(f, name, description_action(&core_description, "exec"), NULL,
-		options);
+	uint32_t task =
+		add_task(f, name, description_action(&core_description, "exec"), NULL, options);
 
 	fixture_argument(f, "argv", value_strings(f, argv));
 	return task;
 }
 
-uint32_t fixture_shell(struct fixture *f, const char *name, const char *script,
-	const struct task_options *options)
+uint32_t fixture_shell(
+	struct fixture *f, const char *name, const char *script, const struct task_options *options)
 {
 	const char *argv[] = {"/bin/sh", "-c", arena_string(&f->arena, script), NULL};
 
@@ -170,8 +175,8 @@ uint32_t fixture_shell(struct fixture *f, const char *name, const char *script,
 uint32_t fixture_action(struct fixture *f, const char *name, const struct instance *instance,
 	const char *action, const struct task_options *options)
 {
-	return add_task(f, name, description_action(instance->description, action), instance,
-		options);
+	return add_task(
+		f, name, description_action(instance->description, action), instance, options);
 }
 
 void fixture_changes(struct fixture *f, uint32_t task, uint8_t changes)
@@ -226,8 +231,10 @@ static void build_gangs(struct fixture *f, struct plan *plan)
 	plan->gang_count = plan->task_count;
 	for (uint32_t i = 0; i < plan->task_count; i++) {
 		plan->members[i] = i;
-		plan->gangs[i] = (struct plan_gang){.members = i, .member_count = 1,
-			.resources = taken, .retry = f->retries_of.items[i]};
+		plan->gangs[i] = (struct plan_gang){.members = i,
+			.member_count = 1,
+			.resources = taken,
+			.retry = f->retries_of.items[i]};
 		for (size_t l = 0; l < f->locks.count; l++) {
 			if (f->locks.items[l].task != i)
 				continue;
@@ -249,10 +256,14 @@ static void build(struct fixture *f)
 	struct plan *plan = &f->plan;
 
 	map_free(&plan->index);
-	*plan = (struct plan){.site = &f->site, .graph = &f->graph,
-		.params = {.kind = VALUE_GROUP}, .task_count = (uint32_t)f->tasks.count,
-		.on_failure = f->graph.on_failure, .running = f->graph.running,
-		.retries = f->retries.items, .retry_count = (uint32_t)f->retries.count};
+	*plan = (struct plan){.site = &f->site,
+		.graph = &f->graph,
+		.params = {.kind = VALUE_GROUP},
+		.task_count = (uint32_t)f->tasks.count,
+		.on_failure = f->graph.on_failure,
+		.running = f->graph.running,
+		.retries = f->retries.items,
+		.retry_count = (uint32_t)f->retries.count};
 	f->site.instances = arena_news(&f->arena, struct instance, f->instances.count + 1);
 	f->site.instance_count = (uint32_t)f->instances.count;
 	for (uint32_t i = 0; i < f->site.instance_count; i++)
@@ -264,11 +275,17 @@ static void build(struct fixture *f)
 		for (uint32_t n = 0; task->instance && n < f->site.instance_count; n++)
 			if (strcmp(f->site.instances[n].name, task->instance->name) == 0)
 				task->instance = &f->site.instances[n];
-		plan->tasks[i] = (struct plan_task){.gang = i, .source = PLAN_NONE, .detail = i,
-			.run_if = task->options->run_if, .changes = f->changes.items[i],
+		plan->tasks[i] = (struct plan_task){.gang = i,
+			.source = PLAN_NONE,
+			.detail = i,
+			.run_if = task->options->run_if,
+			.changes = f->changes.items[i],
 			.flags = task->options->ignore_failure ? PLAN_IGNORE_FAILURE : 0};
-		plan->details[i] = (struct plan_detail){.name = task->name, .task = task,
-			.prefix = "", .params = &plan->params, .graph = &f->graph};
+		plan->details[i] = (struct plan_detail){.name = task->name,
+			.task = task,
+			.prefix = "",
+			.params = &plan->params,
+			.graph = &f->graph};
 		map_put(&plan->index, task->name, i);
 	}
 	build_edges(f, plan);
@@ -359,8 +376,10 @@ static int read_task(void *data, const struct journal_task *row)
 
 	if (row->index != reading->task || row->attempt < reading->seen.attempt)
 		return 0;
-	reading->seen = (struct seen){.state = row->state, .reason = row->reason,
-		.attempt = row->attempt, .exit_code = row->exit_code};
+	reading->seen = (struct seen){.state = row->state,
+		.reason = row->reason,
+		.attempt = row->attempt,
+		.exit_code = row->exit_code};
 	snprintf(reading->seen.message, sizeof reading->seen.message, "%s",
 		row->message ? row->message : "");
 	snprintf(reading->seen.next, sizeof reading->seen.next, "%s", row->next ? row->next : "");

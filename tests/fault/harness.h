@@ -30,8 +30,8 @@ uint32_t fixture_exec(struct fixture *fixture, const char *name, const char *con
 /* The same for a line of the shell, to keep tests short. */
 uint32_t fixture_shell(struct fixture *fixture, const char *name, const char *script,
 	const struct task_options *options);
-uint32_t fixture_action(struct fixture *fixture, const char *name,
-	const struct instance *instance, const char *action, const struct task_options *options);
+uint32_t fixture_action(struct fixture *fixture, const char *name, const struct instance *instance,
+	const char *action, const struct task_options *options);
 /* Sets an argument of the task that was added last. */
 void fixture_argument(struct fixture *fixture, const char *name, struct value value);
 void fixture_changes(struct fixture *fixture, uint32_t task, uint8_t changes);

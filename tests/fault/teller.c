@@ -72,8 +72,12 @@ static int32_t run_steal(struct upkeep_ctx *ctx)
 static int32_t run_record(struct upkeep_ctx *ctx)
 {
 	const char *text = fetch(ctx);
-	struct upkeep_undo record = {.struct_size = sizeof record, .kind = "thing", .version = 1,
-		.payload = text, .payload_size = text ? strlen(text) : 0, .about = "put it back"};
+	struct upkeep_undo record = {.struct_size = sizeof record,
+		.kind = "thing",
+		.version = 1,
+		.payload = text,
+		.payload_size = text ? strlen(text) : 0,
+		.about = "put it back"};
 	uint64_t id;
 	int32_t result = upkeep_undo_push(ctx, &record, &id);
 
@@ -92,14 +96,25 @@ static int32_t undo_record(struct upkeep_ctx *ctx, const struct upkeep_undo *rec
 }
 
 static const struct upkeep_action actions[] = {
-	{.name = "tell", .about = "Tell it everywhere", .run = run_tell, .plan = plan_tell,
-		.changes = UPKEEP_CHANGES_NONE, UPKEEP_PARAMS(struct args, params),
+	{.name = "tell",
+		.about = "Tell it everywhere",
+		.run = run_tell,
+		.plan = plan_tell,
+		.changes = UPKEEP_CHANGES_NONE,
+		UPKEEP_PARAMS(struct args, params),
 		UPKEEP_OUTPUTS(outputs)},
-	{.name = "steal", .about = "Ask for another one", .run = run_steal,
-		.changes = UPKEEP_CHANGES_NONE, UPKEEP_PARAMS(struct args, params),
+	{.name = "steal",
+		.about = "Ask for another one",
+		.run = run_steal,
+		.changes = UPKEEP_CHANGES_NONE,
+		UPKEEP_PARAMS(struct args, params),
 		UPKEEP_OUTPUTS(outputs)},
-	{.name = "record", .about = "Record it", .run = run_record, .undo = undo_record,
-		.changes = UPKEEP_CHANGES_RECORDED, UPKEEP_PARAMS(struct args, params),
+	{.name = "record",
+		.about = "Record it",
+		.run = run_record,
+		.undo = undo_record,
+		.changes = UPKEEP_CHANGES_RECORDED,
+		UPKEEP_PARAMS(struct args, params),
 		UPKEEP_OUTPUTS(outputs)},
 };
 

@@ -23,8 +23,11 @@ static const struct upkeep_output outputs[] = {
 	UPKEEP_OUT("words", UPKEEP_LIST | UPKEEP_STRING, "some words"),
 };
 static struct action_description actions[NAMES];
-static struct plugin_description description = {.name = "crash", .version = "1.0",
-	.about = "Misbehaves", .abi_major = UPKEEP_ABI_MAJOR, .actions = actions,
+static struct plugin_description description = {.name = "crash",
+	.version = "1.0",
+	.about = "Misbehaves",
+	.abi_major = UPKEEP_ABI_MAJOR,
+	.actions = actions,
 	.action_count = NAMES};
 
 struct context {
@@ -37,11 +40,13 @@ static int set_up(void **state)
 	struct context *c = calloc(1, sizeof *c);
 
 	for (size_t i = 0; i < NAMES; i++)
-		actions[i].decl = (struct upkeep_action){.name = names[i], .about = names[i],
-			.changes = strcmp(names[i], "record") == 0 ||
-					strcmp(names[i], "serve") == 0
-				? UPKEEP_CHANGES_RECORDED : UPKEEP_CHANGES_NONE,
-			.outputs = outputs, .output_count = 3};
+		actions[i].decl = (struct upkeep_action){.name = names[i],
+			.about = names[i],
+			.changes = strcmp(names[i], "record") == 0 || strcmp(names[i], "serve") == 0
+				? UPKEEP_CHANGES_RECORDED
+				: UPKEEP_CHANGES_NONE,
+			.outputs = outputs,
+			.output_count = 3};
 	c->fixture = fixture_new();
 	c->plugin = fixture_instance(c->fixture, "crash", PLUGIN_BUILT, &description);
 	fixture_graph(c->fixture)->on_failure = ON_FAILURE_CONTINUE;
@@ -83,16 +88,16 @@ static void test_crashes(void **state)
 
 	assert_int_equal(seen.reason, REASON_SIGNAL);
 	assert_int_equal(seen.exit_code, 256 + SIGSEGV);
-	assert_string_equal(seen.message,
-		"the plugin \"crash\" was killed by signal 11 (Segmentation fault)");
+	assert_string_equal(
+		seen.message, "the plugin \"crash\" was killed by signal 11 (Segmentation fault)");
 	CLEANUP_FREE char *log = fixture_log(((struct context *)*state)->fixture, 0, 1);
 	assert_non_null(strstr(log, "upkeep: the plugin crashed; backtrace:\n"));
 }
 
 static void test_aborts(void **state)
 {
-	assert_int_equal(run_beside(*state, "abort", NULL, EXIT_FAILED_CLEAN).exit_code,
-		256 + SIGABRT);
+	assert_int_equal(
+		run_beside(*state, "abort", NULL, EXIT_FAILED_CLEAN).exit_code, 256 + SIGABRT);
 }
 
 static void test_exits(void **state)
@@ -105,8 +110,8 @@ static void test_exits(void **state)
 
 static void test_garbage(void **state)
 {
-	assert_int_equal(run_beside(*state, "garbage", NULL, EXIT_FAILED_CLEAN).reason,
-		REASON_PROTOCOL);
+	assert_int_equal(
+		run_beside(*state, "garbage", NULL, EXIT_FAILED_CLEAN).reason, REASON_PROTOCOL);
 }
 
 static void test_hangs(void **state)
@@ -116,8 +121,8 @@ static void test_hangs(void **state)
 	options.kill_after_ms = 200;
 	int64_t begin_ms = clock_monotonic_ms();
 
-	assert_int_equal(run_beside(*state, "hang", &options, EXIT_FAILED_CLEAN).reason,
-		REASON_TIMEOUT);
+	assert_int_equal(
+		run_beside(*state, "hang", &options, EXIT_FAILED_CLEAN).reason, REASON_TIMEOUT);
 	assert_in_range(clock_monotonic_ms() - begin_ms, 400, 4000);
 }
 
@@ -127,8 +132,8 @@ static void test_obeys(void **state)
 	options.timeout_ms = 200;
 	options.kill_after_ms = 60000;
 
-	assert_int_equal(run_beside(*state, "obey", &options, EXIT_FAILED_CLEAN).reason,
-		REASON_TIMEOUT);
+	assert_int_equal(
+		run_beside(*state, "obey", &options, EXIT_FAILED_CLEAN).reason, REASON_TIMEOUT);
 }
 
 static void test_floods(void **state)
@@ -139,8 +144,8 @@ static void test_floods(void **state)
 	options.log_max_bytes = 100000;
 	struct context *c = *state;
 
-	assert_int_equal(run_beside(c, "flood", &options, EXIT_FAILED_CLEAN).reason,
-		REASON_TIMEOUT);
+	assert_int_equal(
+		run_beside(c, "flood", &options, EXIT_FAILED_CLEAN).reason, REASON_TIMEOUT);
 	CLEANUP_FREE char *log = fixture_log(c->fixture, 0, 1);
 	assert_in_range(strlen(log), 100000, 100100);
 }
@@ -154,8 +159,8 @@ static void test_fork_bomb(void **state)
 
 	if (geteuid() != 0)
 		skip();
-	assert_int_equal(run_beside(*state, "bomb", &options, EXIT_FAILED_CLEAN).reason,
-		REASON_TIMEOUT);
+	assert_int_equal(
+		run_beside(*state, "bomb", &options, EXIT_FAILED_CLEAN).reason, REASON_TIMEOUT);
 }
 
 static void test_litters(void **state)
@@ -278,8 +283,8 @@ static void test_serves(void **state)
 	assert_non_null(strstr(log, "told in /usr\n"));
 	assert_non_null(strstr(log, "cannot execute"));
 	assert_int_equal(fixture_alive("77.22"), 0);
-	text_addf(&path, "%s/runs/%s/undo/0.1/copy", fixture_dir(c->fixture),
-		fixture_id(c->fixture));
+	text_addf(
+		&path, "%s/runs/%s/undo/0.1/copy", fixture_dir(c->fixture), fixture_id(c->fixture));
 	assert_int_equal(access(text_string(&path), F_OK), 0);
 	assert_int_equal(journal_open_readonly(fixture_dir(c->fixture), &journal, NULL), 0);
 	journal_undos(journal, fixture_id(c->fixture), count_served, &served, NULL);

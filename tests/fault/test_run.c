@@ -66,8 +66,8 @@ static void test_output_goes_to_its_log(void **state)
 static void test_output_beyond_any_pipe(void **state)
 {
 	FIXTURE;
-	uint32_t a = fixture_shell(f, "a", "head -c 20000000 /dev/zero; head -c 1000 /dev/zero >&2",
-		NULL);
+	uint32_t a = fixture_shell(
+		f, "a", "head -c 20000000 /dev/zero; head -c 1000 /dev/zero >&2", NULL);
 
 	expect(f, EXIT_OK);
 	CLEANUP_TEXT struct text path = {0};
@@ -116,8 +116,8 @@ static void test_signal_and_missing_program(void **state)
 	assert_string_equal(seen.message, "/bin/sh was killed by signal 11 (Segmentation fault)");
 	seen = fixture_seen(f, missing);
 	assert_int_equal(seen.reason, REASON_START);
-	assert_string_equal(seen.message,
-		"cannot execute /nonexistent/program: No such file or directory");
+	assert_string_equal(
+		seen.message, "cannot execute /nonexistent/program: No such file or directory");
 }
 
 static void test_capture_outputs_and_stdout_file(void **state)
@@ -184,8 +184,8 @@ static void test_retries_until_it_works(void **state)
 		fixture_dir(f), fixture_dir(f));
 	uint32_t flaky = fixture_shell(f, "flaky", text_string(&script), NULL);
 
-	fixture_retry(f, flaky, (struct retry){.attempts = 5, .delay_ms = 5, .max_delay_ms = 10,
-					 .backoff = 2});
+	fixture_retry(f, flaky,
+		(struct retry){.attempts = 5, .delay_ms = 5, .max_delay_ms = 10, .backoff = 2});
 	expect(f, EXIT_OK);
 	struct seen seen = fixture_seen(f, flaky);
 	assert_int_equal(seen.state, TASK_SUCCEEDED);
@@ -233,8 +233,8 @@ static void test_another_user(void **state)
 	assert_true(text_ends(log, "nobody\n/nonexistent\n/\n"));
 	struct seen seen = fixture_seen(f, missing);
 	assert_int_equal(seen.reason, REASON_START);
-	assert_string_equal(seen.message,
-		"cannot execute /nonexistent/program: No such file or directory");
+	assert_string_equal(
+		seen.message, "cannot execute /nonexistent/program: No such file or directory");
 }
 
 static void test_log_keeps_both_halves(void **state)
@@ -257,13 +257,16 @@ static void test_secrets_are_blanked(void **state)
 	FIXTURE;
 	CLEANUP_TEXT struct text path = {0}, name = {0};
 	text_addf(&path, "%s/password", fixture_dir(f));
-	assert_int_equal(file_store(text_string(&path), "hunter2hunter2\n", 15, 0600, false, NULL), 0);
+	assert_int_equal(
+		file_store(text_string(&path), "hunter2hunter2\n", 15, 0600, false, NULL), 0);
 	text_addf(&name, "secret:file:%s", text_string(&path));
-	struct value_member variable = {.name = "PASSWORD", .value = value_string(text_string(&name))};
+	struct value_member variable = {
+		.name = "PASSWORD", .value = value_string(text_string(&name))};
 	struct task_options options = task_options_plain;
 	options.env = (struct value){.kind = VALUE_GROUP, .group = {&variable, 1}};
 	uint32_t task = fixture_shell(f, "task",
-		"printf 'is hunter2hun'; sleep 0.2; echo ter2, half hunter2 and $PASSWORD$PASSWORD; "
+		"printf 'is hunter2hun'; sleep 0.2; echo ter2, half hunter2 and "
+	        "$PASSWORD$PASSWORD; "
 		"ulimit -c",
 		&options);
 	uint32_t taken = fixture_shell(f, "taken", "echo $PASSWORD", &options);
@@ -292,17 +295,17 @@ static void test_short_secret_is_refused(void **state)
 	fixture_changes(f, task, UPKEEP_CHANGES_NONE);
 	expect(f, EXIT_FAILED_CLEAN);
 	assert_string_equal(fixture_seen(f, task).message,
-		"secret \"env:SHORT\": it has less than 8 bytes: too short to be told from other text");
+		"secret \"env:SHORT\": it has less than 8 bytes: too short to be told from other "
+	        "text");
 }
 
 /* Everything that a process can do to stay. */
-static const char stayers[] =
-	"sleep 77.02 & "
-	"(sleep 77.02 & sleep 77.02 &) ; "
-	"setsid sleep 77.02 & setsid sh -c 'setsid sleep 77.02 & exit' ; "
-	"sh -c 'trap \"\" TERM HUP INT; while :; do sleep 77.02; done' & "
-	"setsid sh -c 'trap \"\" TERM; kill -STOP $$; sleep 77.02' & "
-	"sleep 0.1; ";
+static const char stayers[] = "sleep 77.02 & "
+			      "(sleep 77.02 & sleep 77.02 &) ; "
+			      "setsid sleep 77.02 & setsid sh -c 'setsid sleep 77.02 & exit' ; "
+			      "sh -c 'trap \"\" TERM HUP INT; while :; do sleep 77.02; done' & "
+			      "setsid sh -c 'trap \"\" TERM; kill -STOP $$; sleep 77.02' & "
+			      "sleep 0.1; ";
 
 static void test_nothing_outlives_its_task(void **state)
 {
@@ -536,7 +539,7 @@ static void test_syncs_by_class(void **state)
 {
 	(void)state;
 	assert_int_equal(syncs_of(UPKEEP_CHANGES_NONE), 0);
-	assert_int_equal(syncs_of(UPKEEP_CHANGES_UNKNOWN), 2); /* the graph, the run's end */
+	assert_int_equal(syncs_of(UPKEEP_CHANGES_UNKNOWN), 2);  /* the graph, the run's end */
 	assert_int_equal(syncs_of(UPKEEP_CHANGES_RECORDED), 6); /* each intent, the end */
 	assert_int_equal(syncs_of(UPKEEP_CHANGES_IRREVERSIBLE), 6);
 }

@@ -74,7 +74,8 @@ static void load(void)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const char site[] = "graphs = [ \"g.conf\" ]; locks = [ \"l\" ]; pools = { p = 2; };";
+	static const char site[] =
+		"graphs = [ \"g.conf\" ]; locks = [ \"l\" ]; pools = { p = 2; };";
 	const uint8_t *cut = size ? memmem(data, size, SEPARATOR, strlen(SEPARATOR)) : NULL;
 
 	if (!dir[0]) {

@@ -11,13 +11,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void use(const struct plugin_description *plugin)
 {
-	struct arena arena = { 0 };
-	CLEANUP_ERROR struct error err = { 0 };
+	struct arena arena = {0};
+	CLEANUP_ERROR struct error err = {0};
 	struct arguments arguments;
 
 	for (size_t i = 0; i < plugin->action_count; i++) {
 		const struct upkeep_action *decl = &plugin->actions[i].decl;
-		struct value empty = { .kind = VALUE_GROUP };
+		struct value empty = {.kind = VALUE_GROUP};
 		arguments_decode(decl->params, decl->param_count, decl->params_size, &empty, &arena,
 			&arguments, &err);
 	}
@@ -26,8 +26,8 @@ static void use(const struct plugin_description *plugin)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct arena arena = { 0 };
-	CLEANUP_ERROR struct error err = { 0 };
+	struct arena arena = {0};
+	CLEANUP_ERROR struct error err = {0};
 	struct plugin_description plugin, again;
 
 	if (description_from_json((const char *)data, size, &arena, &plugin, &err) == 0) {

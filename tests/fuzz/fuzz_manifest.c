@@ -9,7 +9,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-	struct manifest manifest = { 0 };
+	struct manifest manifest = {0};
 	const char *line = (const char *)bytes, *end = line + size;
 	int r = 0;
 	while (r == 0 && line < end) {

@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /* Reads every field as its reader would; what is read twice must be the same. */
 static void read_all(const struct wire_in *in)
 {
-	struct arena arena = { 0 };
+	struct arena arena = {0};
 	volatile size_t sum = 0;
 	size_t count;
 	struct value value;
@@ -32,7 +32,7 @@ static void read_all(const struct wire_in *in)
 		sum += (size_t)wire_get_item(in, WIRE_TYPES, i);
 	for (enum wire_tag tag = WIRE_SETTINGS; tag < WIRE_TAGS; tag++)
 		if (wire_get_value(in, tag, &arena, &value) == 0) {
-			struct text again = { 0 };
+			struct text again = {0};
 			tree_write(&again, &value);
 			if (again.size != in->fields[tag].size ||
 				memcmp(again.bytes, in->fields[tag].bytes, again.size) != 0)
@@ -46,7 +46,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct wire_in in;
 
-	if (size && wire_parse(data + 1, size - 1, data[0] & 1 ? WIRE_WORKER : WIRE_ENGINE, &in) == 0)
+	if (size &&
+		wire_parse(data + 1, size - 1, data[0] & 1 ? WIRE_WORKER : WIRE_ENGINE, &in) == 0)
 		read_all(&in);
 	return 0;
 }

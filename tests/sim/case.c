@@ -69,7 +69,7 @@ static void make_edges(struct case_run *run, const struct mix *mix, uint64_t *rn
 		bool backward = run->tasks[from].run_if && !run->tasks[to].run_if;
 		if (!backward && leader_of(run, from) != leader_of(run, to))
 			run->edges[run->edge_count++] =
-			        (struct case_edge){(uint16_t)from, (uint16_t)to};
+				(struct case_edge){(uint16_t)from, (uint16_t)to};
 	}
 }
 
@@ -84,7 +84,7 @@ static void make_run(struct case_run *run, const struct mix *mix, uint64_t *rng)
 		if (i >= run->count - finals)
 			task->run_if = chance(rng, 50) ? RUN_IF_DONE : RUN_IF_FAILURE;
 		if (i && i != run->count - finals && chance(rng, mix->gangs) &&
-		        run->tasks[leader_of(run, i - 1)].when == WHEN_NONE)
+			run->tasks[leader_of(run, i - 1)].when == WHEN_NONE)
 			join_gang(task, &run->tasks[i - 1]);
 	}
 	if (run->count > 1)
@@ -104,15 +104,15 @@ void case_make(struct sim_case *made, uint64_t seed, uint32_t run_count)
 {
 	uint64_t rng = seed * 2 + run_count;
 	struct mix mix = {
-	        .gangs = chance(&rng, 50) ? below(&rng, 50) : 0,
-	        .locks = chance(&rng, 60) ? below(&rng, 60) : 0,
-	        .fails = chance(&rng, 50) ? below(&rng, 40) : 0,
-	        .retries = below(&rng, 100),
-	        .whens = chance(&rng, 30) ? below(&rng, 30) : 0,
-	        .ignores = below(&rng, 50),
-	        .left_out = chance(&rng, 20) ? below(&rng, 20) : 0,
-	        .finals = 30,
-	        .edges = below(&rng, 30),
+		.gangs = chance(&rng, 50) ? below(&rng, 50) : 0,
+		.locks = chance(&rng, 60) ? below(&rng, 60) : 0,
+		.fails = chance(&rng, 50) ? below(&rng, 40) : 0,
+		.retries = below(&rng, 100),
+		.whens = chance(&rng, 30) ? below(&rng, 30) : 0,
+		.ignores = below(&rng, 50),
+		.left_out = chance(&rng, 20) ? below(&rng, 20) : 0,
+		.finals = 30,
+		.edges = below(&rng, 30),
 	};
 
 	memset(made, 0, sizeof *made);
@@ -143,14 +143,14 @@ void case_plan(const struct sim_case *made, uint32_t which, struct plan *plan)
 	struct model_edge edges[CASE_EDGES];
 
 	*plan = (struct plan){.task_count = run->count,
-	        .on_failure = run->on_failure,
-	        .running = run->running,
-	        .resource_count = CASE_RESOURCES};
+		.on_failure = run->on_failure,
+		.running = run->running,
+		.resource_count = CASE_RESOURCES};
 	plan->tasks = arena_news(&plan->arena, struct plan_task, run->count + 1);
 	plan->resources = arena_news(&plan->arena, struct plan_resource, CASE_RESOURCES);
 	for (uint32_t r = 0; r < CASE_RESOURCES; r++)
 		plan->resources[r] = (struct plan_resource){
-		        .name = "r", .places = made->places[r], .is_pool = r >= CASE_LOCKS};
+			.name = "r", .places = made->places[r], .is_pool = r >= CASE_LOCKS};
 	plan->locks_at_start = run->locks_at_start && has_lock(run);
 	for (uint32_t t = 0; t < run->count; t++) {
 		const struct case_task *task = &run->tasks[t];
@@ -159,8 +159,8 @@ void case_plan(const struct sim_case *made, uint32_t which, struct plan *plan)
 		uint8_t left_out = leader->flags & (PLAN_LEFT_OUT | PLAN_EMPTY_EACH);
 		plan->tasks[t].run_if = leader->run_if;
 		plan->tasks[t].flags =
-		        (uint8_t)((task->flags & ~(PLAN_LEFT_OUT | PLAN_EMPTY_EACH)) | left_out |
-		                  (task->when ? PLAN_WHEN : 0));
+			(uint8_t)((task->flags & ~(PLAN_LEFT_OUT | PLAN_EMPTY_EACH)) | left_out |
+				(task->when ? PLAN_WHEN : 0));
 		plan->tasks[t].duration_ms = task->remembered_ms;
 		plan->tasks[t].source = plan->tasks[t].detail = PLAN_NONE;
 		masks[t] = task->mask;
@@ -175,10 +175,10 @@ void case_plan(const struct sim_case *made, uint32_t which, struct plan *plan)
 	plan->retries[0].attempts = 1;
 	for (uint32_t g = 0; g < plan->gang_count; g++) {
 		plan->retries[g + 1] = (struct retry){
-		        .attempts = run->tasks[plan->members[plan->gangs[g].members]].attempts,
-		        .delay_ms = 10,
-		        .max_delay_ms = 40,
-		        .backoff = 2};
+			.attempts = run->tasks[plan->members[plan->gangs[g].members]].attempts,
+			.delay_ms = 10,
+			.max_delay_ms = 40,
+			.backoff = 2};
 		plan->gangs[g].retry = g + 1;
 	}
 }

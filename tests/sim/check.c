@@ -18,7 +18,7 @@ static bool is_final(const struct run *run, uint32_t gang)
 
 /* Calls visit for each task outside that the gang needs; stops at the first false. */
 static bool all_needs(
-        const struct run *run, uint32_t gang, bool (*visit)(const struct run *run, uint32_t task))
+	const struct run *run, uint32_t gang, bool (*visit)(const struct run *run, uint32_t task))
 {
 	for (uint32_t i = 0; i < member_count(run, gang); i++) {
 		const struct plan_task *task = &run->plan.tasks[members_of(run, gang)[i]];
@@ -43,7 +43,8 @@ static bool is_satisfied(const struct run *run, uint32_t task)
 
 	if (run->settled[task] == TASK_SKIPPED)
 		return run->reason[task] == REASON_CONDITION ||
-		       (run->reason[task] == REASON_LEFT_OUT && all_needs(run, gang, is_satisfied));
+			(run->reason[task] == REASON_LEFT_OUT &&
+				all_needs(run, gang, is_satisfied));
 	for (uint32_t i = 0; i < member_count(run, gang); i++) {
 		uint32_t t = members_of(run, gang)[i];
 		good = good && run->settled[t] == TASK_SUCCEEDED;
@@ -52,7 +53,7 @@ static bool is_satisfied(const struct run *run, uint32_t task)
 	for (uint32_t i = 0; failed && i < member_count(run, gang); i++) {
 		uint32_t t = members_of(run, gang)[i];
 		if (run->settled[t] == TASK_FAILED &&
-		        !(run->plan.tasks[t].flags & PLAN_IGNORE_FAILURE))
+			!(run->plan.tasks[t].flags & PLAN_IGNORE_FAILURE))
 			return false;
 	}
 	return good || failed;
@@ -128,7 +129,7 @@ static void rank_gang(struct run *run, uint32_t gang, uint64_t guess)
 		for (uint32_t k = 0; k < task->next_count; k++) {
 			uint32_t next = run->plan.tasks[run->plan.edges[task->nexts + k]].gang;
 			if (next != gang && is_final(run, next) == is_final(run, gang) &&
-			        run->rank[next] > after)
+				run->rank[next] > after)
 				after = run->rank[next];
 		}
 	}
@@ -169,10 +170,10 @@ static void check_order(struct world *w, struct run *run, uint32_t gang)
 		return;
 	for (uint32_t g = 0; g < run->plan.gang_count; g++)
 		if (run->rank[g] > run->rank[gang] && !run->plan.gangs[g].resource_count &&
-		        !run->attempt[members_of(run, g)[0]] && !gang_has_when(run, g) &&
-		        may_start(run, g))
+			!run->attempt[members_of(run, g)[0]] && !gang_has_when(run, g) &&
+			may_start(run, g))
 			world_fail(w, run, "gang %u starts before gang %u, whose path is longer",
-			        gang, g);
+				gang, g);
 }
 
 static void check_start(struct world *w, struct run *run, const struct decision *d)
@@ -191,7 +192,7 @@ static void check_start(struct world *w, struct run *run, const struct decision 
 	if (is_shared(run, gang) && !run->askers[gang].granted)
 		world_fail(w, run, "gang %u starts without the locks of the site", gang);
 	if (is_final(run, gang) && !run->failed && !run->interrupted &&
-	        run->plan.tasks[members_of(run, gang)[0]].run_if == RUN_IF_FAILURE)
+		run->plan.tasks[members_of(run, gang)[0]].run_if == RUN_IF_FAILURE)
 		world_fail(w, run, "gang %u starts though nothing failed", gang);
 	check_order(w, run, gang);
 	run->gang_runs[gang] = true;
@@ -230,8 +231,9 @@ static void check_upstream(struct world *w, struct run *run, const struct decisi
 
 	if (is_final(run, gang) || all_needs(run, gang, is_satisfied))
 		world_fail(w, run, "task %u is skipped though all it needs is there", d->task);
-	else if (d->upstream == PLAN_NONE || (run->settled[d->upstream] != TASK_FAILED &&
-	                                             run->settled[d->upstream] != TASK_CANCELLED))
+	else if (d->upstream == PLAN_NONE ||
+		(run->settled[d->upstream] != TASK_FAILED &&
+			run->settled[d->upstream] != TASK_CANCELLED))
 		world_fail(w, run, "task %u is skipped for a task that did not fail", d->task);
 }
 
@@ -246,7 +248,7 @@ static void check_skip(struct world *w, struct run *run, const struct decision *
 	else if (d->reason == REASON_LEFT_OUT && !(task->flags & (PLAN_LEFT_OUT | PLAN_EMPTY_EACH)))
 		world_fail(w, run, "task %u is left out by nobody", d->task);
 	else if (d->reason == REASON_CONDITION && !run->evaluated[d->gang] &&
-	         (task->run_if != RUN_IF_FAILURE || run->failed || run->interrupted))
+		(task->run_if != RUN_IF_FAILURE || run->failed || run->interrupted))
 		world_fail(w, run, "task %u is skipped without a condition", d->task);
 }
 
@@ -262,7 +264,7 @@ static void check_whole(struct world *w, struct run *run, uint32_t gang)
 		if (state == TASK_PENDING)
 			return;
 		if (state == TASK_SUCCEEDED &&
-		        run->result[members_of(run, gang)[i]] != TASK_SUCCEEDED)
+			run->result[members_of(run, gang)[i]] != TASK_SUCCEEDED)
 			world_fail(w, run, "gang %u succeeded though a member did not", gang);
 	}
 	if (good && good != member_count(run, gang))
@@ -285,10 +287,10 @@ static void check_settled(struct world *w, struct run *run, const struct decisio
 	if (d->state == TASK_SKIPPED)
 		check_skip(w, run, d);
 	else if (d->state == TASK_CANCELLED && !d->attempt && !run->refused &&
-	         !(is_final(run, d->gang) ? run->cancels > 1 : run->stopped))
+		!(is_final(run, d->gang) ? run->cancels > 1 : run->stopped))
 		world_fail(w, run, "task %u is cancelled by nobody", t);
 	else if (d->state != TASK_CANCELLED && d->state != TASK_FAILED &&
-	         d->state != TASK_SUCCEEDED)
+		d->state != TASK_SUCCEEDED)
 		world_fail(w, run, "task %u ends in state %d", t, d->state);
 	run->settled[t] = (uint8_t)d->state;
 	run->reason[t] = (uint8_t)d->reason;
@@ -297,10 +299,10 @@ static void check_settled(struct world *w, struct run *run, const struct decisio
 
 static void check_finish(struct world *w, struct run *run, const struct decision *d)
 {
-	enum exit_code right = run->refused                        ? EXIT_BUSY
-	                       : !run->failed && !run->interrupted ? EXIT_OK
-	                       : run->changes                      ? EXIT_FAILED_PARTIAL
-	                                                           : EXIT_FAILED_CLEAN;
+	enum exit_code right = run->refused         ? EXIT_BUSY
+		: !run->failed && !run->interrupted ? EXIT_OK
+		: run->changes                      ? EXIT_FAILED_PARTIAL
+						    : EXIT_FAILED_CLEAN;
 
 	run->over = true;
 	for (uint32_t t = 0; t < run->plan.task_count; t++)
@@ -323,7 +325,7 @@ void check_decision(struct world *w, struct run *run, const struct decision *d)
 	case DECISION_EVALUATE:
 		if (!may_start(run, d->gang) || run->evaluated[d->gang])
 			world_fail(
-			        w, run, "task %u is evaluated before its time or twice", d->task);
+				w, run, "task %u is evaluated before its time or twice", d->task);
 		run->evaluated[d->gang] = true;
 		break;
 	case DECISION_ACQUIRE:
@@ -392,9 +394,9 @@ void check_idle(struct world *w, struct run *run)
 		uint32_t first = members_of(run, g)[0];
 		if (is_settled(run, first) || run->gang_runs[g])
 			continue;
-		bool comes = is_final(run, g) ? forward_is_over(run)
-		                              : !run->plan.locks_at_start || run->start_holds ||
-		                                        run->refused;
+		bool comes = is_final(run, g)
+			? forward_is_over(run)
+			: !run->plan.locks_at_start || run->start_holds || run->refused;
 		if (comes && all_needs(run, g, is_settled) && !may_start(run, g))
 			world_fail(w, run, "gang %u can never start and is not settled", g);
 		if (run->slots >= run->made->jobs || !may_start(run, g))

@@ -19,7 +19,7 @@ void model_link(struct plan *plan, const struct model_edge *edges, size_t count)
 	}
 	for (size_t i = 0; i < count; i++) {
 		struct plan_task *from = &plan->tasks[edges[i].from],
-		                 *to = &plan->tasks[edges[i].to];
+				 *to = &plan->tasks[edges[i].to];
 		plan->edges[to->needs + to->need_count++] = edges[i].from;
 		plan->edges[from->nexts + from->next_count++] = edges[i].to;
 	}

@@ -11,7 +11,7 @@ static void remove_tasks(struct case_run *run, uint32_t first, uint32_t count)
 	for (uint32_t e = 0; e < run->edge_count; e++) {
 		struct case_edge edge = run->edges[e];
 		if ((edge.from >= first && edge.from < first + count) ||
-		        (edge.to >= first && edge.to < first + count))
+			(edge.to >= first && edge.to < first + count))
 			continue;
 		edge.from = (uint16_t)(edge.from - (edge.from >= first + count ? count : 0));
 		edge.to = (uint16_t)(edge.to - (edge.to >= first + count ? count : 0));
@@ -19,10 +19,10 @@ static void remove_tasks(struct case_run *run, uint32_t first, uint32_t count)
 	}
 	run->edge_count = kept;
 	memmove(&run->tasks[first], &run->tasks[first + count],
-	        (run->count - first - count) * sizeof run->tasks[0]);
+		(run->count - first - count) * sizeof run->tasks[0]);
 	run->count -= count;
 	if (first < run->count &&
-	        (first == 0 || run->tasks[first].run_if != run->tasks[first - 1].run_if))
+		(first == 0 || run->tasks[first].run_if != run->tasks[first - 1].run_if))
 		run->tasks[first].joins = false;
 	for (uint32_t e = 0; e < run->edge_count; e++) {
 		bool inside = true;
@@ -45,7 +45,7 @@ static bool keep(struct sim_case *made, const struct sim_case *smaller, case_fai
 }
 
 static bool shrink_tasks(
-        struct sim_case *made, uint32_t r, case_fails *fails, struct sim_case *scratch)
+	struct sim_case *made, uint32_t r, case_fails *fails, struct sim_case *scratch)
 {
 	bool any = false;
 
@@ -63,7 +63,7 @@ static bool shrink_tasks(
 }
 
 static bool shrink_edges(
-        struct sim_case *made, uint32_t r, case_fails *fails, struct sim_case *scratch)
+	struct sim_case *made, uint32_t r, case_fails *fails, struct sim_case *scratch)
 {
 	bool any = false;
 
@@ -149,7 +149,7 @@ static void simplify_run(struct sim_case *made, struct case_run *run, uint32_t h
 }
 
 static bool shrink_details(
-        struct sim_case *made, uint32_t r, case_fails *fails, struct sim_case *scratch)
+	struct sim_case *made, uint32_t r, case_fails *fails, struct sim_case *scratch)
 {
 	bool any = false;
 
@@ -186,20 +186,20 @@ void case_shrink(struct sim_case *made, case_fails *fails)
 static void print_run(const struct case_run *run, FILE *out)
 {
 	fprintf(out,
-	        "  run: jobs %u, on_failure %u, running %u, timeout %u ms, begin %u, cancel %u "
-	        "%u%s%s\n",
-	        run->jobs, run->on_failure, run->running, run->timeout_ms, run->begin_ms,
-	        run->cancel_ms[0], run->cancel_ms[1], run->locks_at_start ? ", locks at start" : "",
-	        run->refused ? ", refused" : "");
+		"  run: jobs %u, on_failure %u, running %u, timeout %u ms, begin %u, cancel %u "
+		"%u%s%s\n",
+		run->jobs, run->on_failure, run->running, run->timeout_ms, run->begin_ms,
+		run->cancel_ms[0], run->cancel_ms[1], run->locks_at_start ? ", locks at start" : "",
+		run->refused ? ", refused" : "");
 	for (uint32_t t = 0; t < run->count; t++) {
 		const struct case_task *task = &run->tasks[t];
 		fprintf(out,
-		        "    %u:%s run_if %u flags %u when %u fails %u%s attempts %u mask %x"
-		        " %u ms (remembered %u) lingers %u%s; needs",
-		        t, task->joins ? " joins" : "", task->run_if, task->flags, task->when,
-		        task->fails, task->transient ? " transient" : "", task->attempts,
-		        task->mask, task->duration_ms, task->remembered_ms, task->lingers_ms,
-		        task->changes ? " changes" : "");
+			"    %u:%s run_if %u flags %u when %u fails %u%s attempts %u mask %x"
+			" %u ms (remembered %u) lingers %u%s; needs",
+			t, task->joins ? " joins" : "", task->run_if, task->flags, task->when,
+			task->fails, task->transient ? " transient" : "", task->attempts,
+			task->mask, task->duration_ms, task->remembered_ms, task->lingers_ms,
+			task->changes ? " changes" : "");
 		for (uint32_t e = 0; e < run->edge_count; e++)
 			if (run->edges[e].to == t)
 				fprintf(out, " %u", run->edges[e].from);

@@ -14,7 +14,7 @@ void world_fail(struct world *w, const struct run *run, const char *format, ...)
 	if (w->message[0])
 		return;
 	int n = snprintf(w->message, sizeof w->message, "run %d at %lld ms: ", (int)(run - w->runs),
-	        (long long)w->now_ms);
+		(long long)w->now_ms);
 	va_start(ap, format);
 	vsnprintf(w->message + n, sizeof w->message - (size_t)n, format, ap);
 	va_end(ap);
@@ -154,12 +154,12 @@ static void act(struct world *w, struct run *run, const struct decision *decisio
 	switch (decision->kind) {
 	case DECISION_EVALUATE:
 		send(w, run,
-		        (struct event){.kind = EVENT_CONDITION,
-		                .task = decision->task,
-		                .truth = run->made->tasks[decision->task].when == WHEN_TRUE,
-		                .result = run->made->tasks[decision->task].when == WHEN_BROKEN
-		                                  ? TASK_FAILED
-		                                  : TASK_PENDING});
+			(struct event){.kind = EVENT_CONDITION,
+				.task = decision->task,
+				.truth = run->made->tasks[decision->task].when == WHEN_TRUE,
+				.result = run->made->tasks[decision->task].when == WHEN_BROKEN
+					? TASK_FAILED
+					: TASK_PENDING});
 		break;
 	case DECISION_ACQUIRE:
 		if (decision->gang == PLAN_NONE)
@@ -187,7 +187,7 @@ static void act(struct world *w, struct run *run, const struct decision *decisio
 static void hash(struct world *w, const struct decision *d)
 {
 	uint64_t words[] = {d->kind, d->gang, d->task, d->attempt, d->kill, d->state, d->reason,
-	        d->upstream, d->run_state, d->exit_code, (uint64_t)w->now_ms};
+		d->upstream, d->run_state, d->exit_code, (uint64_t)w->now_ms};
 
 	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
 		uint64_t mixed = w->hash ^ words[i];
@@ -226,13 +226,13 @@ static bool end_one(struct world *w, struct run *run)
 			continue;
 		bool fails = task->fails == FAILS_ALWAYS || run->attempt[t] <= task->fails;
 		struct event event = {.kind = EVENT_ENDED,
-		        .task = t,
-		        .changed = task->changes,
-		        .transient = task->transient,
-		        .reason = REASON_NONE,
-		        .result = run->cut[t] ? TASK_CANCELLED
-		                  : fails     ? TASK_FAILED
-		                              : TASK_SUCCEEDED};
+			.task = t,
+			.changed = task->changes,
+			.transient = task->transient,
+			.reason = REASON_NONE,
+			.result = run->cut[t] ? TASK_CANCELLED
+				: fails       ? TASK_FAILED
+					      : TASK_SUCCEEDED};
 		if (event.result == TASK_FAILED)
 			event.reason = REASON_EXIT;
 		run->ends[t] = INT64_MAX;
@@ -340,7 +340,7 @@ static void play(struct world *w)
 		int64_t at = next_time(w);
 		if (at == INT64_MAX) {
 			world_fail(w, &w->runs[w->runs[0].over],
-			        "deadlock: nothing will happen any more");
+				"deadlock: nothing will happen any more");
 			break;
 		}
 		w->now_ms = at;
@@ -359,10 +359,10 @@ bool world_play(const struct sim_case *played, uint64_t *ret_hash, char *message
 		struct run *run = &w->runs[i];
 		run->made = &played->runs[i];
 		case_plan(played, i, &run->plan);
-		run->decide =
-		        decide_new(&run->plan, &(struct decide_options){.jobs = run->made->jobs,
-		                                       .seed = played->seed,
-		                                       .timeout_ms = run->made->timeout_ms});
+		run->decide = decide_new(&run->plan,
+			&(struct decide_options){.jobs = run->made->jobs,
+				.seed = played->seed,
+				.timeout_ms = run->made->timeout_ms});
 		for (uint32_t t = 0; t < CASE_TASKS; t++)
 			run->ends[t] = INT64_MAX;
 		check_begin(run);

@@ -44,7 +44,7 @@ struct world {
 };
 
 void world_fail(struct world *world, const struct run *run, const char *format, ...)
-        __attribute__((format(printf, 3, 4)));
+	__attribute__((format(printf, 3, 4)));
 
 void check_begin(struct run *run);
 void check_decision(struct world *world, struct run *run, const struct decision *decision);

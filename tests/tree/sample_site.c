@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static int check_graph(const struct site *site, const struct graph *graph,
-	struct diagnostics *diagnostics)
+static int check_graph(
+	const struct site *site, const struct graph *graph, struct diagnostics *diagnostics)
 {
 	const struct plan_options options = {.check_only = true};
 	struct error CLEANUP_ERROR err = {0};
@@ -35,7 +35,8 @@ static int check_site(const char *path, struct catalog *catalog)
 		return 1;
 	}
 	for (uint32_t i = 0; i < site->graph_count; i++)
-		faults += site->graphs[i].faulty || check_graph(site, &site->graphs[i], &diagnostics);
+		faults +=
+			site->graphs[i].faulty || check_graph(site, &site->graphs[i], &diagnostics);
 	if (diagnostics.list.count)
 		diagnostics_print(&diagnostics, site, &report);
 	fputs(text_string(&report), stdout);

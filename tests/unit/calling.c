@@ -43,8 +43,13 @@ static const struct upkeep_output outputs[] = {
 
 static int32_t push(struct upkeep_ctx *ctx, const char *text, const char *file, uint64_t *ret_id)
 {
-	struct upkeep_undo record = { .kind = "kind", .version = 3, .about = "put it back",
-		.payload = text, .payload_size = strlen(text), .files = &file, .file_count = file ? 1 : 0 };
+	struct upkeep_undo record = {.kind = "kind",
+		.version = 3,
+		.about = "put it back",
+		.payload = text,
+		.payload_size = strlen(text),
+		.files = &file,
+		.file_count = file ? 1 : 0};
 
 	return upkeep_undo_push(ctx, &record, ret_id);
 }
@@ -53,7 +58,8 @@ static int32_t run_undo(struct upkeep_ctx *ctx)
 {
 	uint64_t first = 0, second = 0;
 
-	SAY(ctx, "too early", push(ctx, "a=b\n", "copy", &first)); /* before undo_dir was asked for */
+	SAY(ctx, "too early",
+		push(ctx, "a=b\n", "copy", &first)); /* before undo_dir was asked for */
 	int dir = ctx->host->undo_dir(ctx);
 	int fd = openat(dir, "copy", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	close(fd);
@@ -61,7 +67,8 @@ static int32_t run_undo(struct upkeep_ctx *ctx)
 	SAY(ctx, "push", push(ctx, "a=b\n", "copy", &first));
 	SAY(ctx, "second", push(ctx, "c=d\n", NULL, &second));
 	if (second == 0)
-		return upkeep_fail(ctx, UPKEEP_FAILED, NULL, NULL, "the second record was not taken");
+		return upkeep_fail(
+			ctx, UPKEEP_FAILED, NULL, NULL, "the second record was not taken");
 	SAY(ctx, "applied", ctx->host->undo_applied(ctx, first, "print"));
 	SAY(ctx, "drop", ctx->host->undo_drop(ctx, second));
 	SAY(ctx, "done", ctx->host->undo_done(ctx, 999));
@@ -89,8 +96,8 @@ static int32_t probe_undo(struct upkeep_ctx *ctx, const struct upkeep_undo *reco
 static int32_t run_spawn(struct upkeep_ctx *ctx)
 {
 	const struct args *args = ctx->args;
-	const char *argv[8] = { args->program }, *env[] = { "CALLING=yes", NULL };
-	struct upkeep_spawn spawn = { .argv = argv, .env = env, .stdin_fd = -1, .stderr_fd = -1 };
+	const char *argv[8] = {args->program}, *env[] = {"CALLING=yes", NULL};
+	struct upkeep_spawn spawn = {.argv = argv, .env = env, .stdin_fd = -1, .stderr_fd = -1};
 	char text[64] = "";
 	int ends[2];
 	int32_t exit_fd = -1;
@@ -103,12 +110,12 @@ static int32_t run_spawn(struct upkeep_ctx *ctx)
 	int64_t handle = upkeep_spawn_start(ctx, &spawn, &exit_fd);
 	close(ends[1]);
 	if (handle < 0)
-		return upkeep_fail(ctx, UPKEEP_FAILED, NULL, strerror((int)-handle), "cannot start %s",
-			args->program);
+		return upkeep_fail(ctx, UPKEEP_FAILED, NULL, strerror((int)-handle),
+			"cannot start %s", args->program);
 	if (args->stop)
 		SAY(ctx, "kill", ctx->host->spawn_kill(ctx, handle, SIGTERM));
 	SAY(ctx, "kill other", ctx->host->spawn_kill(ctx, handle + 7, SIGTERM));
-	struct pollfd ready = { .fd = exit_fd, .events = POLLIN };
+	struct pollfd ready = {.fd = exit_fd, .events = POLLIN};
 	poll(&ready, 1, 10000);
 	SAY(ctx, "wait", ctx->host->spawn_wait(ctx, handle));
 	SAY(ctx, "again", ctx->host->spawn_wait(ctx, handle));
@@ -149,7 +156,7 @@ static int32_t run_places(struct upkeep_ctx *ctx)
 
 static int32_t run_wait(struct upkeep_ctx *ctx)
 {
-	struct pollfd stop = { .fd = ctx->host->cancel_fd(ctx), .events = POLLIN };
+	struct pollfd stop = {.fd = ctx->host->cancel_fd(ctx), .events = POLLIN};
 
 	SAY(ctx, "same", ctx->host->cancel_fd(ctx) == stop.fd);
 	for (int i = 0; i < 100; i++) {
@@ -162,14 +169,14 @@ static int32_t run_wait(struct upkeep_ctx *ctx)
 
 static int32_t run_tell(struct upkeep_ctx *ctx)
 {
-	struct upkeep_cell cells[] = { { "name", "x", UPKEEP_STRING, 0 },
-		{ "size", "42", UPKEEP_SIZE, 0 } };
+	struct upkeep_cell cells[] = {
+		{"name", "x", UPKEEP_STRING, 0}, {"size", "42", UPKEEP_SIZE, 0}};
 	const struct args *args = ctx->args;
 	const void *token;
 
 	for (size_t i = 0; i < args->parts.count; i++) {
-		const struct part *part = (const void *)((const char *)args->parts.items +
-			i * args->parts.stride);
+		const struct part *part =
+			(const void *)((const char *)args->parts.items + i * args->parts.stride);
 		upkeep_info(ctx, "part %s %lld", part->name, (long long)part->n);
 	}
 	SAY(ctx, "number", upkeep_output_int(ctx, "number", 7));
@@ -182,7 +189,8 @@ static int32_t run_tell(struct upkeep_ctx *ctx)
 	SAY(ctx, "token_put", ctx->host->token_put(ctx, "x", 1));
 	SAY(ctx, "token_get", ctx->host->token_get(ctx, &token));
 	SAY(ctx, "deadline", ctx->host->deadline(ctx) > 0);
-	return upkeep_fail(ctx, UPKEEP_FAILED_FOR_NOW, "try again", "it is early", "cannot tell %d", 1);
+	return upkeep_fail(
+		ctx, UPKEEP_FAILED_FOR_NOW, "try again", "it is early", "cannot tell %d", 1);
 }
 
 static int32_t plan_tell(struct upkeep_ctx *ctx)
@@ -208,10 +216,12 @@ static int32_t run_stream(struct upkeep_ctx *ctx)
 		return upkeep_fail(ctx, UPKEEP_FAILED, NULL, strerror(-in), "no input");
 	while ((n = read(in, bytes, sizeof bytes)) > 0)
 		if (write(out, bytes, (size_t)n) != n)
-			return upkeep_fail(ctx, UPKEEP_FAILED, NULL, strerror(errno), "cannot write");
+			return upkeep_fail(
+				ctx, UPKEEP_FAILED, NULL, strerror(errno), "cannot write");
 	if (n < 0)
 		return upkeep_fail(ctx, UPKEEP_FAILED, NULL, strerror(errno), "cannot read");
-	return ctx->host->upstream_whole(ctx) == 1 ? UPKEEP_CHANGED
+	return ctx->host->upstream_whole(ctx) == 1
+		? UPKEEP_CHANGED
 		: upkeep_fail(ctx, UPKEEP_FAILED, NULL, NULL, "the input is not whole");
 }
 
@@ -252,9 +262,11 @@ static int32_t run_rules(struct upkeep_ctx *ctx)
 	return UPKEEP_UNCHANGED;
 }
 
-#define ACTION(word, ...) { .name = #word, .about = "Uses " #word, \
-	UPKEEP_PARAMS(struct args, params), \
-	UPKEEP_OUTPUTS(outputs), .run = run_##word, ##__VA_ARGS__ }
+#define ACTION(word, ...)                                                                  \
+	{                                                                                  \
+		.name = #word, .about = "Uses " #word, UPKEEP_PARAMS(struct args, params), \
+		UPKEEP_OUTPUTS(outputs), .run = run_##word, ##__VA_ARGS__                  \
+	}
 static const struct upkeep_action actions[] = {
 	ACTION(undo, .changes = UPKEEP_CHANGES_RECORDED, .undo = undo_undo, .probe = probe_undo),
 	ACTION(spawn),

@@ -22,7 +22,7 @@ struct world *make(uint32_t count, const char *edges)
 			w->leaders[at[2] - 'a'] = (uint32_t)(at[0] - 'a');
 		else
 			list[edge_count++] = (struct model_edge){
-			        (uint32_t)(at[0] - 'a'), (uint32_t)(at[1] - 'a')};
+				(uint32_t)(at[0] - 'a'), (uint32_t)(at[1] - 'a')};
 	model_link(&w->plan, list, edge_count);
 	w->retries[0].attempts = 1;
 	w->retries[1] = (struct retry){.attempts = 3, .delay_ms = 100000, .backoff = 1};
@@ -62,7 +62,7 @@ static void say_settled(struct world *w, const struct decision *decision)
 static void say(struct world *w, const struct decision *decision)
 {
 	static const char *const marks[] = {
-	        [DECISION_ACQUIRE] = "+", [DECISION_RELEASE] = "-", [DECISION_CANCEL] = "!"};
+		[DECISION_ACQUIRE] = "+", [DECISION_RELEASE] = "-", [DECISION_CANCEL] = "!"};
 
 	if (w->said.size)
 		text_addc(&w->said, ' ');
@@ -72,7 +72,7 @@ static void say(struct world *w, const struct decision *decision)
 		text_addf(&w->said, "?%c", 'a' + (int)decision->task);
 	} else if (decision->kind == DECISION_FINISH) {
 		text_addf(&w->said, "end=%s:%d", run_state_name(decision->run_state),
-		        (int)decision->exit_code);
+			(int)decision->exit_code);
 	} else {
 		text_adds(&w->said, decision->kind == DECISION_START ? "" : marks[decision->kind]);
 		text_adds(&w->said, decision->kill ? "!" : "");
@@ -118,39 +118,38 @@ void cancel(struct world *w, const char *words)
 void done(struct world *w, char name, const char *words)
 {
 	expect(w,
-	        &(struct event){.kind = EVENT_ENDED,
-	                .task = (uint32_t)(name - 'a'),
-	                .result = TASK_SUCCEEDED},
-	        words);
+		&(struct event){.kind = EVENT_ENDED,
+			.task = (uint32_t)(name - 'a'),
+			.result = TASK_SUCCEEDED},
+		words);
 }
 
 void failed(struct world *w, char name, const char *words)
 {
 	expect(w,
-	        &(struct event){.kind = EVENT_ENDED,
-	                .task = (uint32_t)(name - 'a'),
-	                .result = TASK_FAILED,
-	                .reason = REASON_EXIT,
-	                .transient = true},
-	        words);
+		&(struct event){.kind = EVENT_ENDED,
+			.task = (uint32_t)(name - 'a'),
+			.result = TASK_FAILED,
+			.reason = REASON_EXIT,
+			.transient = true},
+		words);
 }
 
 void stopped(struct world *w, char name, const char *words)
 {
 	expect(w,
-	        &(struct event){.kind = EVENT_ENDED,
-	                .task = (uint32_t)(name - 'a'),
-	                .result = TASK_CANCELLED},
-	        words);
+		&(struct event){.kind = EVENT_ENDED,
+			.task = (uint32_t)(name - 'a'),
+			.result = TASK_CANCELLED},
+		words);
 }
 
 void condition(struct world *w, char name, bool truth, const char *words)
 {
 	expect(w,
-	        &(struct event){.kind = EVENT_CONDITION,
-	                .task = (uint32_t)(name - 'a'),
-	                .truth = truth},
-	        words);
+		&(struct event){
+			.kind = EVENT_CONDITION, .task = (uint32_t)(name - 'a'), .truth = truth},
+		words);
 }
 
 void answer(struct world *w, enum event_kind kind, uint32_t gang, const char *words)

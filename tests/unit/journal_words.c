@@ -27,7 +27,7 @@ int teardown(void **state)
 struct journal *open_writer(void)
 {
 	struct journal *journal = NULL;
-	CLEANUP_ERROR struct error err = { 0 };
+	CLEANUP_ERROR struct error err = {0};
 
 	if (journal_open(dir, &journal, &err) < 0)
 		fail_msg("%s", error_what(&err));
@@ -36,8 +36,12 @@ struct journal *open_writer(void)
 
 void add_run(struct journal *journal, const char *id, const char *graph, int64_t started_ms)
 {
-	struct journal_run run = { .graph = graph, .site_path = "/etc/upkeep/upkeep.conf",
-		.task_count = 2, .started_ms = started_ms, .exit_code = -1, .uid = 7 };
+	struct journal_run run = {.graph = graph,
+		.site_path = "/etc/upkeep/upkeep.conf",
+		.task_count = 2,
+		.started_ms = started_ms,
+		.exit_code = -1,
+		.uid = 7};
 
 	snprintf(run.id, sizeof run.id, "%s", id);
 	journal_add_run(journal, &run, "the plan", 8);
@@ -45,26 +49,38 @@ void add_run(struct journal *journal, const char *id, const char *graph, int64_t
 
 void end_run(struct journal *journal, enum run_state state, int64_t ended_ms)
 {
-	struct journal_run run = { .state = state, .ended_ms = ended_ms, .exit_code = 10,
-		.warnings = 3, .cause = "failed task a: it broke", .next = "upkeep log last a" };
+	struct journal_run run = {.state = state,
+		.ended_ms = ended_ms,
+		.exit_code = 10,
+		.warnings = 3,
+		.cause = "failed task a: it broke",
+		.next = "upkeep log last a"};
 
 	journal_end_run(journal, &run);
 }
 
-void put_task(struct journal *journal, uint32_t index, uint32_t attempt,
-	enum task_state state, int64_t duration_ms)
+void put_task(struct journal *journal, uint32_t index, uint32_t attempt, enum task_state state,
+	int64_t duration_ms)
 {
-	struct journal_task task = { .index = index, .attempt = attempt, .name = index ? "b" : "a",
-		.action = "core.exec", .state = state, .started_ms = 1000,
-		.ended_ms = state == TASK_RUNNING ? 0 : 1000 + duration_ms, .exit_code = 256 + 9,
-		.changed = true, .log = "runs/x/0.1.log", .log_bytes = 5, .cpu_ms = 4 };
+	struct journal_task task = {.index = index,
+		.attempt = attempt,
+		.name = index ? "b" : "a",
+		.action = "core.exec",
+		.state = state,
+		.started_ms = 1000,
+		.ended_ms = state == TASK_RUNNING ? 0 : 1000 + duration_ms,
+		.exit_code = 256 + 9,
+		.changed = true,
+		.log = "runs/x/0.1.log",
+		.log_bytes = 5,
+		.cpu_ms = 4};
 
 	journal_put_task(journal, &task);
 }
 
 void flush(struct journal *journal, enum journal_sync sync)
 {
-	CLEANUP_ERROR struct error err = { 0 };
+	CLEANUP_ERROR struct error err = {0};
 
 	if (journal_flush(journal, sync, &err) < 0)
 		fail_msg("%s", error_what(&err));
@@ -79,11 +95,13 @@ void make_version_1(const char *application_id, int version)
 	snprintf(path, sizeof path, "%s/journal.db", dir);
 	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
 	assert_int_equal(sqlite3_exec(db, journal_steps[0], NULL, NULL, NULL), SQLITE_OK);
-	snprintf(pragmas, sizeof pragmas, "PRAGMA user_version=%d;PRAGMA application_id=%s", version,
-		application_id);
+	snprintf(pragmas, sizeof pragmas, "PRAGMA user_version=%d;PRAGMA application_id=%s",
+		version, application_id);
 	assert_int_equal(sqlite3_exec(db, pragmas, NULL, NULL, NULL), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db,
-		"INSERT INTO runs VALUES(1,'" ID1 "','old','/s',1,1,2,1,0,0,0,NULL,NULL)", NULL, NULL,
-		NULL), SQLITE_OK);
+	assert_int_equal(
+		sqlite3_exec(db,
+			"INSERT INTO runs VALUES(1,'" ID1 "','old','/s',1,1,2,1,0,0,0,NULL,NULL)",
+			NULL, NULL, NULL),
+		SQLITE_OK);
 	sqlite3_close(db);
 }

@@ -34,8 +34,8 @@ static void compile(const char *file, const char *define)
 	snprintf(include, sizeof include, "-I%s/plugin-api", top ? top : ".");
 	pid_t pid = fork();
 	if (pid == 0) {
-		execlp("cc", "cc", "-std=gnu17", "-shared", "-fPIC", include, define, "-o", so, source,
-			(char *)NULL);
+		execlp("cc", "cc", "-std=gnu17", "-shared", "-fPIC", include, define, "-o", so,
+			source, (char *)NULL);
 		_exit(127);
 	}
 	waitpid(pid, &status, 0);
@@ -46,7 +46,7 @@ static void start(struct talk *talk)
 {
 	int pair[2];
 
-	*talk = (struct talk){ 0 };
+	*talk = (struct talk){0};
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
 	talk->pid = fork();
 	if (talk->pid == 0) {

@@ -27,8 +27,8 @@ static void compile(const char *name, const char *define)
 	snprintf(out, sizeof out, "%s/%s.so", dir, name);
 	pid_t pid = fork();
 	if (pid == 0) {
-		execlp("cc", "cc", "-std=gnu17", "-shared", "-fPIC", include, define, "-o", out, source,
-			(char *)NULL);
+		execlp("cc", "cc", "-std=gnu17", "-shared", "-fPIC", include, define, "-o", out,
+			source, (char *)NULL);
 		_exit(127);
 	}
 	int status;
@@ -39,11 +39,14 @@ static void compile(const char *name, const char *define)
 
 static struct catalog *make(void)
 {
-	const char *dirs[] = { dir };
-	struct catalog_options options = { .dirs = dirs, .dir_count = 1, .cache_dir = cache,
-		.program = program, .describe_ms = 1500 };
+	const char *dirs[] = {dir};
+	struct catalog_options options = {.dirs = dirs,
+		.dir_count = 1,
+		.cache_dir = cache,
+		.program = program,
+		.describe_ms = 1500};
 	struct catalog *catalog;
-	CLEANUP_ERROR struct error err = { 0 };
+	CLEANUP_ERROR struct error err = {0};
 
 	if (catalog_new(&options, &catalog, &err) < 0)
 		fail_msg("%s", error_what(&err));
@@ -53,7 +56,7 @@ static struct catalog *make(void)
 static int refuses(const char *name, const char *why)
 {
 	struct catalog *catalog = make();
-	CLEANUP_ERROR struct error err = { 0 };
+	CLEANUP_ERROR struct error err = {0};
 	int r = catalog_find(catalog, name, NULL, NULL, &err);
 
 	if (r == 0 || !strstr(error_what(&err), why))
@@ -66,7 +69,7 @@ static int refuses(const char *name, const char *why)
 static void test_describes_and_caches(void **state)
 {
 	const struct plugin_description *plugin;
-	CLEANUP_ERROR struct error err = { 0 };
+	CLEANUP_ERROR struct error err = {0};
 	const char *path;
 	char file[128];
 	struct stat first, second;
@@ -122,7 +125,7 @@ static void test_bad_constructors(void **state)
 
 static void test_missing_and_unsafe(void **state)
 {
-	CLEANUP_ERROR struct error err = { 0 };
+	CLEANUP_ERROR struct error err = {0};
 	char open_dir[64], so[128];
 
 	(void)state;

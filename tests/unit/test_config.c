@@ -68,16 +68,20 @@ static void gives_the_model(void **state)
 {
 	struct diagnostics diagnostics = {0};
 
-	store("upkeep.conf", "graphs = [ \"g.conf\" ]; jobs = 3; undo_keep = \"2d\";"
+	store("upkeep.conf",
+		"graphs = [ \"g.conf\" ]; jobs = 3; undo_keep = \"2d\";"
 		"plugins = { db = { plugin = \"demo\"; host = \"x\"; }; }; pools = { io = 2; };"
 		"locks = [ \"a\", \"b\" ];");
-	store("g.conf", "graphs = { one = { overlap = \"fail\"; on_interrupt = \"resume\"; tasks = (\n"
-		"{ task = \"x\"; argv = [ \"true\" ]; action = \"core.exec\"; changes = \"none\"; },\n"
+	store("g.conf",
+		"graphs = { one = { overlap = \"fail\"; on_interrupt = \"resume\"; tasks = (\n"
+		"{ task = \"x\"; argv = [ \"true\" ]; action = \"core.exec\"; changes = \"none\"; "
+	        "},\n"
 		"{ task = \"y\"; action = \"db.load\"; from = \"x\"; database = \"d${param.p}\";\n"
 		"  after = [ \"x\" ]; retry = { attempts = 4; delay = \"2s\"; backoff = 1.5; };\n"
 		"  lock = \"b\"; pool = \"io\"; umask = \"0027\"; nice = -5; each = [ 1, 2 ];\n"
 		"  limits = { memory = \"1GiB\"; cpu_time = \"1m\"; }; log_max = \"8KiB\";\n"
-		"  confirm_within = \"60s\"; rollback = { action = \"core.exec\"; argv = [ \"x\" ]; }; } ); }; };");
+		"  confirm_within = \"60s\"; rollback = { action = \"core.exec\"; argv = [ \"x\" "
+	        "]; }; } ); }; };");
 	struct site *site = load(&diagnostics);
 	assert_int_equal(diagnostics.list.count, 0);
 	assert_int_equal(site->jobs, 3);
@@ -142,7 +146,8 @@ static void keeps_faults_apart(void **state)
 	struct text CLEANUP_TEXT bad = {0}, good = {0};
 
 	store("upkeep.conf", "graphs = [ \"g.conf\" ];");
-	store("g.conf", "graphs = {\n"
+	store("g.conf",
+		"graphs = {\n"
 		"good = { tasks = { x = { action = \"core.exec\"; argv = [ \"true\" ]; }; }; };\n"
 		"user = { tasks = { x = { action = \"core.graph\"; graph = \"bad\"; }; }; };\n"
 		"bad = { tasks = { x = { action = \"core.exec\"; argv = 1; }; }; }; };");
@@ -217,11 +222,12 @@ static void gives_the_next_time(void **state)
 /* What systemd takes and this does not, and what nobody takes. */
 static void refuses_the_rest_of_the_syntax(void **state)
 {
-	static const char *const texts[] = { "", " ", "minutely", "Mon..", "..Fri",
-		"Fri..Mon 02:00", "Moonday 02:00", "*-*-32", "*-13-1", "*-0-1", "*-*-0", "1969-1-1",
-		"2226-1-1", "24:00", "00:60", "00:00:60", "00:00:00.5", "*:0/15", "*-*~1", "02:30 CET",
-		"02:30 Europe/Berlin", "02:30 Mon", "UTC 02:30", "daily 02:30", "@0", "10..5:00", "1,,2:00",
-		"1:2:3:4", "*-*-*-*", "-1:00", "+1:00", "0x1:00", "02:30 02:30", "Mon Tue 02:30" };
+	static const char *const texts[] = {"", " ", "minutely", "Mon..", "..Fri", "Fri..Mon 02:00",
+		"Moonday 02:00", "*-*-32", "*-13-1", "*-0-1", "*-*-0", "1969-1-1", "2226-1-1",
+		"24:00", "00:60", "00:00:60", "00:00:00.5", "*:0/15", "*-*~1", "02:30 CET",
+		"02:30 Europe/Berlin", "02:30 Mon", "UTC 02:30", "daily 02:30", "@0", "10..5:00",
+		"1,,2:00", "1:2:3:4", "*-*-*-*", "-1:00", "+1:00", "0x1:00", "02:30 02:30",
+		"Mon Tue 02:30"};
 
 	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
 		struct error CLEANUP_ERROR err = {0};

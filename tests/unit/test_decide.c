@@ -118,15 +118,12 @@ static void test_partial(void **state)
 	task(w, 'a')->flags = PLAN_CAN_UNDO;
 	begin(w, "a#1");
 	expect(w, &(struct event){EVENT_ENDED, .result = TASK_SUCCEEDED, .changed = true},
-	        "a=succeeded b#1");
+		"a=succeeded b#1");
 	assert_int_equal(decide_undo_state(w->decide, 0), UNDO_TODO);
 	expect(w,
-	        &(struct event){EVENT_ENDED,
-	                .task = 1,
-	                .result = TASK_FAILED,
-	                .reason = REASON_SIGNAL,
-	                .changed = true},
-	        "b=failed:signal end=failed partial:12");
+		&(struct event){EVENT_ENDED, .task = 1, .result = TASK_FAILED,
+			.reason = REASON_SIGNAL, .changed = true},
+		"b=failed:signal end=failed partial:12");
 	assert_int_equal(decide_undo_state(w->decide, 1), UNDO_IRREVERSIBLE);
 	drop(w);
 }
@@ -158,7 +155,7 @@ static void test_no_retry_of_what_is_permanent(void **state)
 	w->retried = true;
 	begin(w, "a#1");
 	expect(w, &(struct event){EVENT_ENDED, .result = TASK_FAILED, .reason = REASON_EXIT},
-	        "a=failed:exit end=failed clean:10");
+		"a=failed:exit end=failed clean:10");
 	drop(w);
 }
 
@@ -351,7 +348,7 @@ static void test_condition(void **state)
 	begin(w, "?a ?c");
 	condition(w, 'a', false, "a=skipped:condition ?b");
 	expect(w, &(struct event){EVENT_CONDITION, .task = 2, .result = TASK_FAILED},
-	        "c=failed:start d=skipped:upstream/c");
+		"c=failed:start d=skipped:upstream/c");
 	condition(w, 'b', true, "b#1");
 	condition(w, 'b', false, "");
 	done(w, 'b', "b=succeeded end=failed clean:10");
@@ -369,8 +366,8 @@ static void test_left_out(void **state)
 	task(w, 'c')->flags = PLAN_EMPTY_EACH;
 	begin(w, "a#1");
 	failed(w, 'a',
-	        "a=failed:exit b=skipped:left out c=skipped:left out d=skipped:upstream/a "
-	        "end=failed clean:10");
+		"a=failed:exit b=skipped:left out c=skipped:left out d=skipped:upstream/a "
+		"end=failed clean:10");
 	drop(w);
 }
 
@@ -415,8 +412,9 @@ static void test_cancel_while_waiting_for_locks(void **state)
 	w->masks[1] = 3;
 	w->masks[2] = 2;
 	begin(w, "+a +c");
-	cancel(w, "-c c=cancelled:cancel -a a=cancelled:cancel b=cancelled:cancel "
-	          "end=failed clean:10");
+	cancel(w,
+		"-c c=cancelled:cancel -a a=cancelled:cancel b=cancelled:cancel "
+		"end=failed clean:10");
 	drop(w);
 }
 
@@ -448,7 +446,7 @@ static void test_locks_refused(void **state)
 	task(w, 'b')->run_if = RUN_IF_DONE;
 	begin(w, "+");
 	answer(w, EVENT_REFUSED, PLAN_NONE,
-	        "a=cancelled:cancel b=cancelled:cancel end=failed clean:75");
+		"a=cancelled:cancel b=cancelled:cancel end=failed clean:75");
 	drop(w);
 }
 
@@ -469,36 +467,36 @@ static void test_cancel_before_the_locks(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(test_chain),
-	        cmocka_unit_test(test_empty),
-	        cmocka_unit_test(test_longest_path),
-	        cmocka_unit_test(test_depth_counts_where_no_time_is_known),
-	        cmocka_unit_test(test_failure_stops),
-	        cmocka_unit_test(test_running_finish),
-	        cmocka_unit_test(test_on_failure_continue),
-	        cmocka_unit_test(test_ignored_failure),
-	        cmocka_unit_test(test_partial),
-	        cmocka_unit_test(test_retry),
-	        cmocka_unit_test(test_no_retry_of_what_is_permanent),
-	        cmocka_unit_test(test_backoff),
-	        cmocka_unit_test(test_failure_ends_waiting_attempts),
-	        cmocka_unit_test(test_gang_retry),
-	        cmocka_unit_test(test_gang_failure),
-	        cmocka_unit_test(test_gang_given_up),
-	        cmocka_unit_test(test_cancel_once),
-	        cmocka_unit_test(test_cancel_twice),
-	        cmocka_unit_test(test_cancel_asks_once),
-	        cmocka_unit_test(test_cancel_in_the_end),
-	        cmocka_unit_test(test_run_if_failure),
-	        cmocka_unit_test(test_run_if_failure_after_cancel),
-	        cmocka_unit_test(test_condition),
-	        cmocka_unit_test(test_left_out),
-	        cmocka_unit_test(test_timeout),
-	        cmocka_unit_test(test_lock),
-	        cmocka_unit_test(test_cancel_while_waiting_for_locks),
-	        cmocka_unit_test(test_locks_at_start),
-	        cmocka_unit_test(test_locks_refused),
-	        cmocka_unit_test(test_cancel_before_the_locks),
+		cmocka_unit_test(test_chain),
+		cmocka_unit_test(test_empty),
+		cmocka_unit_test(test_longest_path),
+		cmocka_unit_test(test_depth_counts_where_no_time_is_known),
+		cmocka_unit_test(test_failure_stops),
+		cmocka_unit_test(test_running_finish),
+		cmocka_unit_test(test_on_failure_continue),
+		cmocka_unit_test(test_ignored_failure),
+		cmocka_unit_test(test_partial),
+		cmocka_unit_test(test_retry),
+		cmocka_unit_test(test_no_retry_of_what_is_permanent),
+		cmocka_unit_test(test_backoff),
+		cmocka_unit_test(test_failure_ends_waiting_attempts),
+		cmocka_unit_test(test_gang_retry),
+		cmocka_unit_test(test_gang_failure),
+		cmocka_unit_test(test_gang_given_up),
+		cmocka_unit_test(test_cancel_once),
+		cmocka_unit_test(test_cancel_twice),
+		cmocka_unit_test(test_cancel_asks_once),
+		cmocka_unit_test(test_cancel_in_the_end),
+		cmocka_unit_test(test_run_if_failure),
+		cmocka_unit_test(test_run_if_failure_after_cancel),
+		cmocka_unit_test(test_condition),
+		cmocka_unit_test(test_left_out),
+		cmocka_unit_test(test_timeout),
+		cmocka_unit_test(test_lock),
+		cmocka_unit_test(test_cancel_while_waiting_for_locks),
+		cmocka_unit_test(test_locks_at_start),
+		cmocka_unit_test(test_locks_refused),
+		cmocka_unit_test(test_cancel_before_the_locks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,7 +15,7 @@ static bool case_is_bad(const struct sim_case *played)
 	uint64_t first, second;
 
 	return !world_play(played, &first, message, sizeof message) ||
-	       !world_play(played, &second, message, sizeof message) || first != second;
+		!world_play(played, &second, message, sizeof message) || first != second;
 }
 
 static void report(struct sim_case *bad)
@@ -26,7 +26,7 @@ static void report(struct sim_case *bad)
 	case_shrink(bad, case_is_bad);
 	bool held = world_play(bad, &hash, message, sizeof message);
 	printf("not ok, seed %" PRIu64 ": %s\n", bad->seed,
-	        held ? "the same seed decides otherwise the second time" : message);
+		held ? "the same seed decides otherwise the second time" : message);
 	case_print(bad, stdout);
 }
 
@@ -57,7 +57,7 @@ int main(void)
 	}
 	printf("%" PRIu64 " graphs (seeds %" PRIu64 " to %" PRIu64
 	       ", every fourth a pair of runs), %" PRIu64 " tasks: all invariants held\n",
-	        count, first, first + count - 1, tasks);
+		count, first, first + count - 1, tasks);
 	free(made);
 	return 0;
 }

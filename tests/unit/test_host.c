@@ -147,7 +147,7 @@ static void test_push_that_fails(void **state)
 
 static void put_record(struct talk *talk)
 {
-	const char *none[1] = { NULL };
+	const char *none[1] = {NULL};
 
 	wire_text(&talk->out, WIRE_NAME, "kind");
 	wire_number(&talk->out, WIRE_VERSION, 2);
@@ -188,22 +188,22 @@ static void test_undo_and_probe(void **state)
 
 static void put_args(struct talk *talk, struct value_member *members, uint32_t count)
 {
-	struct value args = { .kind = VALUE_GROUP, .group = { members, count } };
+	struct value args = {.kind = VALUE_GROUP, .group = {members, count}};
 
 	wire_value(&talk->out, WIRE_ARGS, &args);
 }
 
 static struct value text_value(const char *text)
 {
-	return (struct value){ .kind = VALUE_STRING, .string = text };
+	return (struct value){.kind = VALUE_STRING, .string = text};
 }
 
 static void test_spawn(void **state)
 {
 	struct value word = text_value("hello");
-	struct value_member members[] = { { .name = "program", .value = text_value("echo") },
-		{ .name = "words", .value = { .kind = VALUE_LIST, .list = { &word, 1 } } },
-		{ .name = "stop", .value = text_value("true") } };
+	struct value_member members[] = {{.name = "program", .value = text_value("echo")},
+		{.name = "words", .value = {.kind = VALUE_LIST, .list = {&word, 1}}},
+		{.name = "stop", .value = text_value("true")}};
 	int32_t status = 256 + 15;
 	struct talk talk;
 	size_t count;
@@ -257,7 +257,7 @@ static void test_spawn(void **state)
 
 static void test_secret(void **state)
 {
-	struct value_member members[] = { { .name = "secret", .value = text_value("file:/pw") } };
+	struct value_member members[] = {{.name = "secret", .value = text_value("file:/pw")}};
 	struct talk talk;
 
 	(void)state;
@@ -353,17 +353,17 @@ static void test_cancel(void **state)
 
 static struct value group_value(struct value_member *members, uint32_t count)
 {
-	return (struct value){ .kind = VALUE_GROUP, .group = { members, count } };
+	return (struct value){.kind = VALUE_GROUP, .group = {members, count}};
 }
 
 static void test_tells(void **state)
 {
-	struct value_member one[] = { { .name = "name", .value = text_value("a") } };
-	struct value_member two[] = { { .name = "name", .value = text_value("b") },
-		{ .name = "n", .value = text_value("8") } };
-	struct value groups[] = { group_value(one, 1), group_value(two, 2) };
-	struct value_member members[] = { { .name = "parts",
-		.value = { .kind = VALUE_LIST, .list = { groups, 2 } } } };
+	struct value_member one[] = {{.name = "name", .value = text_value("a")}};
+	struct value_member two[] = {{.name = "name", .value = text_value("b")},
+		{.name = "n", .value = text_value("8")}};
+	struct value groups[] = {group_value(one, 1), group_value(two, 2)};
+	struct value_member members[] = {
+		{.name = "parts", .value = {.kind = VALUE_LIST, .list = {groups, 2}}}};
 	struct talk talk;
 	size_t count;
 
@@ -454,7 +454,8 @@ static void test_streams(void **state)
 			expect_log(&talk, "failing: the input is not whole");
 		expect_done(&talk, whole, whole ? UPKEEP_CHANGED : UPKEEP_FAILED);
 		assert_int_equal(read(out[0], bytes, sizeof bytes), 6);
-		assert_int_equal(read(out[0], bytes, sizeof bytes), 0); /* the worker's end is closed */
+		assert_int_equal(
+			read(out[0], bytes, sizeof bytes), 0); /* the worker's end is closed */
 		close(out[0]);
 	}
 	begin_start(&talk, 3, WIRE_MODE_RUN, "stream");
@@ -466,15 +467,15 @@ static void test_streams(void **state)
 
 static struct value bool_value(bool truth)
 {
-	return (struct value){ .kind = VALUE_BOOL, .truth = truth };
+	return (struct value){.kind = VALUE_BOOL, .truth = truth};
 }
 
 /* check comes first, and where it fails nothing is planned or done. */
 static void test_rules(void **state)
 {
-	struct value_member stop[] = { { .name = "stop", .value = bool_value(true) } };
-	struct value_member unknown[] = { { .name = "stop", .value = bool_value(true) },
-		{ .name = "program", .value = { .kind = VALUE_UNKNOWN, .after = "x" } } };
+	struct value_member stop[] = {{.name = "stop", .value = bool_value(true)}};
+	struct value_member unknown[] = {{.name = "stop", .value = bool_value(true)},
+		{.name = "program", .value = {.kind = VALUE_UNKNOWN, .after = "x"}}};
 	struct talk talk;
 
 	(void)state;

@@ -52,7 +52,7 @@ static int duration_into_text(void *data, const char *task, int64_t duration_ms)
 
 static void test_what_goes_in_comes_out(void **state)
 {
-	CLEANUP_TEXT struct text text = { 0 };
+	CLEANUP_TEXT struct text text = {0};
 	CLEANUP_FREE char *plan = NULL;
 	size_t size;
 	struct journal *journal = open_writer();
@@ -74,9 +74,10 @@ static void test_what_goes_in_comes_out(void **state)
 	assert_int_equal(journal_outputs(journal, ID1, pair_into_text, &text, NULL), 0);
 	assert_int_equal(journal_rows(journal, ID1, pair_into_text, &text, NULL), 0);
 	assert_int_equal(journal_warnings(journal, ID1, warning_into_text, &text, NULL), 0);
-	assert_string_equal(text_string(&text), ID1 " backup 2 10 failed task a: it broke|"
-		"0.1 a failed 265 5 -|0.2 a succeeded 265 5 -|1.1 b running 265 5 -|"
-		"0 path=/x|0 path=/y|1 disks={\"free\":1}|1 odd|");
+	assert_string_equal(text_string(&text),
+		ID1 " backup 2 10 failed task a: it broke|"
+		    "0.1 a failed 265 5 -|0.2 a succeeded 265 5 -|1.1 b running 265 5 -|"
+		    "0 path=/x|0 path=/y|1 disks={\"free\":1}|1 odd|");
 	assert_int_equal(journal_read_plan(journal, ID1, &plan, &size, NULL), 0);
 	assert_string_equal(plan, "the plan");
 	assert_int_equal(journal_verify(journal, NULL), 0);
@@ -85,7 +86,7 @@ static void test_what_goes_in_comes_out(void **state)
 
 static void test_intent_and_result_in_one_flush_are_one_row(void **state)
 {
-	CLEANUP_TEXT struct text text = { 0 };
+	CLEANUP_TEXT struct text text = {0};
 	struct journal *journal = open_writer();
 
 	(void)state;
@@ -103,10 +104,14 @@ static void test_intent_and_result_in_one_flush_are_one_row(void **state)
 
 static void test_undo_records(void **state)
 {
-	CLEANUP_TEXT struct text text = { 0 };
+	CLEANUP_TEXT struct text text = {0};
 	struct journal *journal = open_writer();
-	struct journal_undo undo = { .task = 1, .attempt = 1, .version = 2, .kind = "file",
-		.payload = "path=/x\n", .about = "restore /x" };
+	struct journal_undo undo = {.task = 1,
+		.attempt = 1,
+		.version = 2,
+		.kind = "file",
+		.payload = "path=/x\n",
+		.about = "restore /x"};
 
 	(void)state;
 	add_run(journal, ID1, "g", 1);
@@ -121,7 +126,8 @@ static void test_undo_records(void **state)
 	assert_int_equal(journal_add_undo(journal, &undo), 3);
 	flush(journal, JOURNAL_SYNC);
 	assert_int_equal(journal_undos(journal, ID1, undo_into_text, &text, NULL), 0);
-	assert_string_equal(text_string(&text), "3 file v2 path=/x\n state 0 -|"
+	assert_string_equal(text_string(&text),
+		"3 file v2 path=/x\n state 0 -|"
 		"2 file v2 path=/x\n state 0 -|1 file v2 path=/x\n state 3 abc|");
 	assert_int_equal(journal_use_run(journal, ID2, NULL), -ENOENT);
 	journal_close(journal);
@@ -151,7 +157,7 @@ static void test_commits_and_syncs_are_counted(void **state)
 static void test_finding_a_run(void **state)
 {
 	char id[RUN_ID_SIZE];
-	CLEANUP_ERROR struct error err = { 0 };
+	CLEANUP_ERROR struct error err = {0};
 	struct journal *journal = open_writer();
 
 	(void)state;
@@ -184,9 +190,9 @@ static void test_run_ids_sort_and_fit(void **state)
 
 static void test_durations_are_medians(void **state)
 {
-	CLEANUP_TEXT struct text text = { 0 };
+	CLEANUP_TEXT struct text text = {0};
 	struct journal *journal = open_writer();
-	static const int64_t a_ms[] = { 10, 400, 20, 30 };
+	static const int64_t a_ms[] = {10, 400, 20, 30};
 
 	(void)state;
 	for (unsigned i = 0; i < 4; i++) {
@@ -205,10 +211,10 @@ static void test_durations_are_medians(void **state)
 
 static void test_an_older_schema_migrates(void **state)
 {
-	CLEANUP_TEXT struct text text = { 0 };
-	CLEANUP_ERROR struct error err = { 0 };
+	CLEANUP_TEXT struct text text = {0};
+	CLEANUP_ERROR struct error err = {0};
 	struct journal *journal = NULL;
-	struct journal_undo undo = { .kind = "k", .payload = "" };
+	struct journal_undo undo = {.kind = "k", .payload = ""};
 
 	(void)state;
 	make_version_1(APPLICATION, 1);
@@ -227,7 +233,7 @@ static void test_an_older_schema_migrates(void **state)
 
 static void test_newer_and_foreign_files_are_refused(void **state)
 {
-	CLEANUP_ERROR struct error err = { 0 };
+	CLEANUP_ERROR struct error err = {0};
 	struct journal *journal = NULL;
 
 	(void)state;
@@ -244,7 +250,7 @@ static void test_newer_and_foreign_files_are_refused(void **state)
 
 static void test_no_journal_and_garbage(void **state)
 {
-	CLEANUP_ERROR struct error err = { 0 };
+	CLEANUP_ERROR struct error err = {0};
 	struct journal *journal = NULL;
 	char path[96], garbage[8192];
 
@@ -262,8 +268,8 @@ static void test_no_journal_and_garbage(void **state)
 
 static void test_a_full_disk_leaves_the_queue(void **state)
 {
-	CLEANUP_TEXT struct text text = { 0 };
-	CLEANUP_ERROR struct error err = { 0 };
+	CLEANUP_TEXT struct text text = {0};
+	CLEANUP_ERROR struct error err = {0};
 	struct journal *journal = open_writer();
 	struct rlimit old, tight;
 	char big[20000];
@@ -322,14 +328,14 @@ static void test_retention(void **state)
 		enum run_state state;
 		int64_t ended_ms;
 	} runs[] = {
-		{ "20260101-000001-000001", RUN_SUCCEEDED, 100 }, /* removed */
-		{ "20260101-000002-000002", RUN_ROLLBACK_FAILED, 100 },
-		{ "20260101-000003-000003", RUN_RUNNING, 0 },
-		{ "20260101-000004-000004", RUN_FAILED_CLEAN, 950 }, /* too many, but young */
-		{ "20260101-000005-000005", RUN_SUCCEEDED, 100 },    /* old, but of the newest */
-		{ "20260101-000006-000006", RUN_SUCCEEDED, 970 },
+		{"20260101-000001-000001", RUN_SUCCEEDED, 100}, /* removed */
+		{"20260101-000002-000002", RUN_ROLLBACK_FAILED, 100},
+		{"20260101-000003-000003", RUN_RUNNING, 0},
+		{"20260101-000004-000004", RUN_FAILED_CLEAN, 950}, /* too many, but young */
+		{"20260101-000005-000005", RUN_SUCCEEDED, 100},    /* old, but of the newest */
+		{"20260101-000006-000006", RUN_SUCCEEDED, 970},
 	};
-	CLEANUP_TEXT struct text text = { 0 };
+	CLEANUP_TEXT struct text text = {0};
 	struct journal *journal = open_writer();
 	uint32_t removed;
 

@@ -21,7 +21,7 @@ static int task_into_text(void *data, const struct journal_task *task)
 
 static void test_a_reader_reads_while_a_writer_writes(void **state)
 {
-	CLEANUP_TEXT struct text before = { 0 }, after = { 0 };
+	CLEANUP_TEXT struct text before = {0}, after = {0};
 	struct journal *writer = open_writer(), *reader = NULL;
 
 	(void)state;
@@ -56,8 +56,8 @@ static int write_elsewhere(void)
 
 	snprintf(path, sizeof path, "%s/journal.db", dir);
 	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	int code = sqlite3_exec(db, "BEGIN IMMEDIATE;UPDATE runs SET warnings=warnings;COMMIT", NULL,
-		NULL, NULL);
+	int code = sqlite3_exec(
+		db, "BEGIN IMMEDIATE;UPDATE runs SET warnings=warnings;COMMIT", NULL, NULL, NULL);
 	sqlite3_close(db);
 	return code;
 }
@@ -89,7 +89,7 @@ static void test_no_transaction_spans_a_wait(void **state)
 
 static void write_run(unsigned number)
 {
-	CLEANUP_ERROR struct error err = { 0 };
+	CLEANUP_ERROR struct error err = {0};
 	struct journal *journal = NULL;
 	char id[RUN_ID_SIZE];
 	int r = journal_open(dir, &journal, &err);
@@ -148,7 +148,7 @@ static void test_many_writers_migrate_and_write(void **state)
 
 static void test_damage_is_found(void **state)
 {
-	CLEANUP_ERROR struct error err = { 0 };
+	CLEANUP_ERROR struct error err = {0};
 	struct journal *journal = open_writer();
 	char path[96], garbage[3 * 4096];
 

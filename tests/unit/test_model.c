@@ -13,8 +13,10 @@
 
 static struct value string_value(const char *text)
 {
-	return (struct value){.kind = VALUE_STRING, .string = text,
-		.has_refs = strstr(text, "${") != NULL, .at = {.line = 1, .column = 1}};
+	return (struct value){.kind = VALUE_STRING,
+		.string = text,
+		.has_refs = strstr(text, "${") != NULL,
+		.at = {.line = 1, .column = 1}};
 }
 static struct value int_value(int64_t n)
 {
@@ -28,15 +30,23 @@ static void reads_numbers(void **state)
 		const char *text;
 		int64_t number;
 	} cases[] = {
-		{UPKEEP_INT, "42", 42}, {UPKEEP_INT, "-7", -7},
+		{UPKEEP_INT, "42", 42},
+		{UPKEEP_INT, "-7", -7},
 		{UPKEEP_INT, "9223372036854775807", INT64_MAX},
-		{UPKEEP_BOOL, "true", 1}, {UPKEEP_BOOL, "False", 0},
-		{UPKEEP_SIZE, "512", 512}, {UPKEEP_SIZE, "64MiB", 64 << 20},
-		{UPKEEP_SIZE, "1GB", 1000000000}, {UPKEEP_SIZE, "3kB", 3000},
-		{UPKEEP_SIZE, "2TiB", 2ll << 40}, {UPKEEP_SIZE, "0", 0},
-		{UPKEEP_DURATION, "250ms", 250}, {UPKEEP_DURATION, "5m", 300000},
-		{UPKEEP_DURATION, "1h30m", 5400000}, {UPKEEP_DURATION, "7d", 604800000},
-		{UPKEEP_DURATION, "0", 0}, {UPKEEP_DURATION, "2min", 120000},
+		{UPKEEP_BOOL, "true", 1},
+		{UPKEEP_BOOL, "False", 0},
+		{UPKEEP_SIZE, "512", 512},
+		{UPKEEP_SIZE, "64MiB", 64 << 20},
+		{UPKEEP_SIZE, "1GB", 1000000000},
+		{UPKEEP_SIZE, "3kB", 3000},
+		{UPKEEP_SIZE, "2TiB", 2ll << 40},
+		{UPKEEP_SIZE, "0", 0},
+		{UPKEEP_DURATION, "250ms", 250},
+		{UPKEEP_DURATION, "5m", 300000},
+		{UPKEEP_DURATION, "1h30m", 5400000},
+		{UPKEEP_DURATION, "7d", 604800000},
+		{UPKEEP_DURATION, "0", 0},
+		{UPKEEP_DURATION, "2min", 120000},
 		{UPKEEP_TIME, "1970-01-02T00:00Z", 86400},
 		{UPKEEP_TIME, "1970-01-02 00:00:01Z", 86401},
 		{UPKEEP_TIME, "1970-01-01T02:00+02:00", 0},
@@ -73,11 +83,17 @@ static void takes_strings(void **state)
 		uint32_t type;
 		const char *text;
 	} cases[] = {
-		{UPKEEP_STRING, ""}, {UPKEEP_STRING, "any thing"}, {UPKEEP_PATH, "/"},
-		{UPKEEP_HOSTPORT, "db.example.org:5432"}, {UPKEEP_HOSTPORT, "[::1]:1"},
-		{UPKEEP_HOSTPORT, "10.0.0.1:65535"}, {UPKEEP_URL, "https://host/path?q"},
-		{UPKEEP_URL, "s3://bucket/prefix"}, {UPKEEP_SECRET, "file:/etc/x.pw"},
-		{UPKEEP_SECRET, "env:PASSWORD_1"}, {UPKEEP_SECRET, "credential:db.pw"},
+		{UPKEEP_STRING, ""},
+		{UPKEEP_STRING, "any thing"},
+		{UPKEEP_PATH, "/"},
+		{UPKEEP_HOSTPORT, "db.example.org:5432"},
+		{UPKEEP_HOSTPORT, "[::1]:1"},
+		{UPKEEP_HOSTPORT, "10.0.0.1:65535"},
+		{UPKEEP_URL, "https://host/path?q"},
+		{UPKEEP_URL, "s3://bucket/prefix"},
+		{UPKEEP_SECRET, "file:/etc/x.pw"},
+		{UPKEEP_SECRET, "env:PASSWORD_1"},
+		{UPKEEP_SECRET, "credential:db.pw"},
 		{UPKEEP_SECRET, "command:/usr/bin/pass"},
 	};
 
@@ -152,7 +168,8 @@ static void never_repeats_a_secret(void **state)
 	struct error CLEANUP_ERROR err = {0};
 	union scalar scalar;
 
-	assert_int_equal(scalar_parse_text(UPKEEP_SECRET, "hunter2hunter2", &scalar, &err), -EINVAL);
+	assert_int_equal(
+		scalar_parse_text(UPKEEP_SECRET, "hunter2hunter2", &scalar, &err), -EINVAL);
 	assert_null(strstr(error_what(&err), "hunter2"));
 	(void)state;
 }
@@ -174,7 +191,9 @@ static void refuses_kinds(void **state)
 }
 
 static const struct upkeep_param store_fields[] = {
-	{.name = "name", .about = "its name", .type = UPKEEP_STRING,
+	{.name = "name",
+		.about = "its name",
+		.type = UPKEEP_STRING,
 		.flags = UPKEEP_REQUIRED | UPKEEP_NONEMPTY},
 	{.name = "url", .about = "where it is", .type = UPKEEP_URL},
 };
@@ -184,15 +203,30 @@ static const struct upkeep_param params[] = {
 	{.name = "age", .about = "a", .type = UPKEEP_DURATION, .min = 60000, .max = 90000},
 	{.name = "room", .about = "r", .type = UPKEEP_SIZE, .min = 1 << 20, .max = 3ll << 30},
 	{.name = "share", .about = "s", .type = UPKEEP_PERCENT, .min = 10, .max = 90},
-	{.name = "format", .about = "f", .type = UPKEEP_CHOICE, .choices = "plain|custom|directory"},
-	{.name = "database", .about = "its name", .type = UPKEEP_STRING,
+	{.name = "format",
+		.about = "f",
+		.type = UPKEEP_CHOICE,
+		.choices = "plain|custom|directory"},
+	{.name = "database",
+		.about = "its name",
+		.type = UPKEEP_STRING,
 		.flags = UPKEEP_REQUIRED | UPKEEP_NONEMPTY},
 	{.name = "password", .about = "p", .type = UPKEEP_SECRET},
 	{.name = "program", .about = "p", .type = UPKEEP_PATH, .flags = UPKEEP_SEARCHED},
-	{.name = "paths", .about = "p", .type = UPKEEP_LIST | UPKEEP_PATH, .flags = UPKEEP_NONEMPTY},
-	{.name = "stores", .about = "s", .type = UPKEEP_LIST | UPKEEP_GROUP, .fields = store_fields,
+	{.name = "paths",
+		.about = "p",
+		.type = UPKEEP_LIST | UPKEEP_PATH,
+		.flags = UPKEEP_NONEMPTY},
+	{.name = "stores",
+		.about = "s",
+		.type = UPKEEP_LIST | UPKEEP_GROUP,
+		.fields = store_fields,
 		.field_count = 2},
-	{.name = "main", .about = "m", .type = UPKEEP_GROUP, .fields = store_fields, .field_count = 2},
+	{.name = "main",
+		.about = "m",
+		.type = UPKEEP_GROUP,
+		.fields = store_fields,
+		.field_count = 2},
 	{.name = "any", .about = "a", .type = UPKEEP_GROUP},
 };
 
@@ -218,21 +252,25 @@ static void checks_parameters(void **state)
 		"1 \"jobs\" must be a whole number, got the string \"4\"; leave out the quotes\n");
 	expect_fault("jobs", string_value("${param.jobs}"), "");
 	expect_fault("floor", int_value(2), "1 \"floor\" must be at least 3, got 2; -\n");
-	expect_fault("age", string_value("1s"), "1 \"age\" must be between 1m and 90s, got 1s; -\n");
+	expect_fault(
+		"age", string_value("1s"), "1 \"age\" must be between 1m and 90s, got 1s; -\n");
 	expect_fault("room", int_value(5), "1 \"room\" must be between 1MiB and 3GiB, got 5; -\n");
 	expect_fault("share", string_value("5%"),
 		"1 \"share\" must be between 10% and 90%, got 5%; -\n");
 	expect_fault("format", string_value("custom"), "");
-	expect_fault("format", string_value("costum"), "1 \"format\" must be one of \"plain\", "
+	expect_fault("format", string_value("costum"),
+		"1 \"format\" must be one of \"plain\", "
 		"\"custom\", \"directory\", got \"costum\"; did you mean \"custom\"?\n");
 	expect_fault("database", string_value(""), "1 \"database\" must not be empty; its name\n");
 	expect_fault("database", int_value(3),
 		"1 \"database\" must be a string, got the number 3; put it in quotes\n");
-	expect_fault("password", string_value("${param.pw}"), "1 \"password\" names a secret and takes "
+	expect_fault("password", string_value("${param.pw}"),
+		"1 \"password\" names a secret and takes "
 		"no ${...}; write file:, env:, credential: or command:\n");
 	expect_fault("program", string_value("tar"), "");
 	expect_fault("program", string_value("../tar"),
-		"1 \"program\" must be an absolute path such as \"/srv/data\", got \"../tar\"; -\n");
+		"1 \"program\" must be an absolute path such as \"/srv/data\", got \"../tar\"; "
+	        "-\n");
 	expect_fault("paths", string_value("/srv"), "1 \"paths\" must be a list [ ... ]; p\n");
 	expect_fault("main", int_value(1), "1 \"main\" must be a group { ... }; m\n");
 	(void)state;
@@ -240,7 +278,8 @@ static void checks_parameters(void **state)
 
 static void checks_groups(void **state)
 {
-	struct value_member store[] = {{.name = "ulr", .at = {.line = 4}, .value = string_value("x")}};
+	struct value_member store[] = {
+		{.name = "ulr", .at = {.line = 4}, .value = string_value("x")}};
 	struct value stores[] = {{.kind = VALUE_GROUP, .group = {store, 1}, .at = {.line = 3}}};
 	struct value paths[] = {string_value("/a"), string_value("b")};
 	struct value_member members[] = {
@@ -283,7 +322,8 @@ static void copies_and_compares(void **state)
 	assert_true(value_equal(&copy, &list));
 	assert_ptr_not_equal(copy.list.items[1].string, mixed[1].string);
 	assert_string_equal(value_text(&arena, &copy),
-		"( { x = [ 1, 5000000000L ]; s = \"a\\\"b\\\\\\n\\x01\"; f = 0.1; w = 2.0; b = true; "
+		"( { x = [ 1, 5000000000L ]; s = \"a\\\"b\\\\\\n\\x01\"; f = 0.1; w = 2.0; b = "
+	        "true; "
 		"u = known after dump; }, \"z\" )");
 	copy.list.items[0].group.members[0].value.list.items[1].integer++;
 	assert_false(value_equal(&copy, &list));

@@ -12,41 +12,41 @@
 #include <sys/stat.h>
 
 static const char graphs[] =
-        "graphs = { main = {\n"
-        "  params = { keep = { type = \"int\"; default = 3; };"
-        " names = { type = \"list of string\"; default = [ \"x\", \"y\" ]; }; };\n"
-        "  tasks = {\n"
-        "    a = { action = \"core.exec\"; argv = [ \"true\" ]; capture = \"text\"; lock = "
-        "\"one\"; };\n"
-        "    b = { action = \"core.exec\"; argv = [ \"n${param.keep}$${x}\", \"${a.stdout}\", "
-        "\"${param.keep}\" ]; };\n"
-        "    c = { action = \"core.exec\"; argv = [ \"echo\", \"${each}\" ]; each = "
-        "\"${param.names}\";"
-        " after = \"b\"; };\n"
-        "    d = { action = \"core.exec\"; argv = [ \"true\" ]; env = { E = \"${c.exit}\"; };"
-        " when = \"${param.keep} > 2 and not ${a.exit} == 1\"; };\n"
-        "    sub = { action = \"core.graph\"; graph = \"inner\"; after = \"d\";"
-        " params = { text = \"${a.stdout}\"; }; when = \"${a.stdout} == 'yes'\"; };\n"
-        "    z = { action = \"core.exec\"; argv = [ \"${sub/first.exit}\" ]; after = \"sub\"; };\n"
-        "    hollow = { action = \"core.graph\"; graph = \"inner\"; each = \"/nowhere/*.none\";"
-        " params = { text = \"x\"; }; after = \"a\"; };\n"
-        "    y = { action = \"core.exec\"; argv = [ \"true\" ]; after = \"hollow\"; };\n"
-        "    tale = { action = \"core.graph\"; graph = \"told\"; after = \"y\"; };\n"
-        "    x = { action = \"core.exec\"; argv = [ \"true\" ]; after = \"tale\"; };\n"
-        "    none = { action = \"core.exec\"; argv = [ \"true\" ]; each = \"/nowhere/*.none\"; };\n"
-        "    w = { action = \"core.exec\"; argv = [ \"cat\" ]; from = \"s\"; pool = \"io\"; lock = "
-        "\"one\"; };\n"
-        "    s = { action = \"core.exec\"; argv = [ \"cat\" ];"
-        " retry = { attempts = 3; delay = \"1s\"; }; };\n"
-        "  }; };\n"
-        " told = { tasks = {\n"
-        "    work = { action = \"core.exec\"; argv = [ \"true\" ]; };\n"
-        "    tell = { action = \"core.exec\"; argv = [ \"true\" ]; run_if = \"done\"; };\n"
-        "  }; };\n"
-        " inner = { params = { text = { type = \"string\"; }; }; tasks = {\n"
-        "    first = { action = \"core.exec\"; argv = [ \"${param.text}!\" ]; };\n"
-        "    last = { action = \"core.exec\"; argv = [ \"true\" ]; after = \"first\"; };\n"
-        "  }; }; };\n";
+	"graphs = { main = {\n"
+	"  params = { keep = { type = \"int\"; default = 3; };"
+	" names = { type = \"list of string\"; default = [ \"x\", \"y\" ]; }; };\n"
+	"  tasks = {\n"
+	"    a = { action = \"core.exec\"; argv = [ \"true\" ]; capture = \"text\"; lock = "
+	"\"one\"; };\n"
+	"    b = { action = \"core.exec\"; argv = [ \"n${param.keep}$${x}\", \"${a.stdout}\", "
+	"\"${param.keep}\" ]; };\n"
+	"    c = { action = \"core.exec\"; argv = [ \"echo\", \"${each}\" ]; each = "
+	"\"${param.names}\";"
+	" after = \"b\"; };\n"
+	"    d = { action = \"core.exec\"; argv = [ \"true\" ]; env = { E = \"${c.exit}\"; };"
+	" when = \"${param.keep} > 2 and not ${a.exit} == 1\"; };\n"
+	"    sub = { action = \"core.graph\"; graph = \"inner\"; after = \"d\";"
+	" params = { text = \"${a.stdout}\"; }; when = \"${a.stdout} == 'yes'\"; };\n"
+	"    z = { action = \"core.exec\"; argv = [ \"${sub/first.exit}\" ]; after = \"sub\"; };\n"
+	"    hollow = { action = \"core.graph\"; graph = \"inner\"; each = \"/nowhere/*.none\";"
+	" params = { text = \"x\"; }; after = \"a\"; };\n"
+	"    y = { action = \"core.exec\"; argv = [ \"true\" ]; after = \"hollow\"; };\n"
+	"    tale = { action = \"core.graph\"; graph = \"told\"; after = \"y\"; };\n"
+	"    x = { action = \"core.exec\"; argv = [ \"true\" ]; after = \"tale\"; };\n"
+	"    none = { action = \"core.exec\"; argv = [ \"true\" ]; each = \"/nowhere/*.none\"; };\n"
+	"    w = { action = \"core.exec\"; argv = [ \"cat\" ]; from = \"s\"; pool = \"io\"; lock = "
+	"\"one\"; };\n"
+	"    s = { action = \"core.exec\"; argv = [ \"cat\" ];"
+	" retry = { attempts = 3; delay = \"1s\"; }; };\n"
+	"  }; };\n"
+	" told = { tasks = {\n"
+	"    work = { action = \"core.exec\"; argv = [ \"true\" ]; };\n"
+	"    tell = { action = \"core.exec\"; argv = [ \"true\" ]; run_if = \"done\"; };\n"
+	"  }; };\n"
+	" inner = { params = { text = { type = \"string\"; }; }; tasks = {\n"
+	"    first = { action = \"core.exec\"; argv = [ \"${param.text}!\" ]; };\n"
+	"    last = { action = \"core.exec\"; argv = [ \"true\" ]; after = \"first\"; };\n"
+	"  }; }; };\n";
 
 struct fixture {
 	char dir[64];
@@ -79,7 +79,7 @@ static int set_up(void **state)
 	assert_non_null(mkdtemp(f->dir));
 	snprintf(path, sizeof path, "%s/upkeep.conf", f->dir);
 	write_file(f->dir, "upkeep.conf",
-	        "graphs = [ \"g.conf\" ]; locks = [ \"one\" ]; pools = { io = 2; };\n");
+		"graphs = [ \"g.conf\" ]; locks = [ \"one\" ]; pools = { io = 2; };\n");
 	write_file(f->dir, "g.conf", graphs);
 	catalog_new(&(struct catalog_options){0}, &catalog, NULL);
 	assert_int_equal(config_load(&options, catalog, &f->site, &f->diagnostics, &f->err), 0);
@@ -112,7 +112,7 @@ static int build(struct fixture *f, const struct plan_options *options)
 	plan_free(f->plan);
 	f->plan = NULL;
 	return plan_build(
-	        f->site, site_graph(f->site, "main"), options, &f->plan, &f->diagnostics, &f->err);
+		f->site, site_graph(f->site, "main"), options, &f->plan, &f->diagnostics, &f->err);
 }
 
 static const struct plan_task *task(const struct fixture *f, const char *name)
@@ -174,13 +174,13 @@ static const char *output(void *data, const char *name, const char *what)
 }
 
 static const char *resolved(
-        const struct fixture *f, const char *name, const char *key, struct arena *arena, bool known)
+	const struct fixture *f, const char *name, const char *key, struct arena *arena, bool known)
 {
 	struct plan_lookup lookup = {.output = known ? output : NULL};
 	struct value value;
 	const struct plan_detail *d = detail(f, name);
 	const struct value *given =
-	        strcmp(key, "env") == 0 ? &d->task->options->env : value_get(&d->task->args, key);
+		strcmp(key, "env") == 0 ? &d->task->options->env : value_get(&d->task->args, key);
 
 	assert_int_equal(plan_resolve(f->plan, d, given, &lookup, arena, &value, NULL), 0);
 	return value.kind == VALUE_UNKNOWN ? value.after : value_text(arena, &value);
@@ -215,9 +215,9 @@ static void test_params(void **state)
 	assert_int_equal(plan_when(f->plan, detail(f, "d"), &lookup, NULL), 0);
 	assert_int_not_equal(map_get(&f->plan->index, "c[2]"), MAP_NONE);
 	assert_int_equal(
-	        build(f, &(struct plan_options){.params = bad, .param_count = 1}), -ERANGE);
+		build(f, &(struct plan_options){.params = bad, .param_count = 1}), -ERANGE);
 	assert_int_equal(
-	        build(f, &(struct plan_options){.params = none, .param_count = 1}), -ENOENT);
+		build(f, &(struct plan_options){.params = none, .param_count = 1}), -ENOENT);
 	assert_string_equal(f->err.next, "did you mean \"keep\"?");
 }
 
@@ -232,7 +232,7 @@ static void test_selection(void **state)
 	assert_int_equal(build(f, &(struct plan_options){.skip = skip, .skip_count = 1}), -ENOENT);
 	assert_string_equal(f->err.what, "task \"b\" uses ${a.stdout}, but \"a\" is left out");
 	assert_int_equal(
-	        build(f, &(struct plan_options){.skip = unknown, .skip_count = 1}), -ENOENT);
+		build(f, &(struct plan_options){.skip = unknown, .skip_count = 1}), -ENOENT);
 	assert_int_equal(build(f, &(struct plan_options){.start_at = "none"}), 0);
 	assert_int_equal(build(f, &(struct plan_options){.start_at = "z"}), -ENOENT);
 }
@@ -256,11 +256,11 @@ static void test_text(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test_setup_teardown(test_shape, set_up, tear_down),
-	        cmocka_unit_test_setup_teardown(test_values, set_up, tear_down),
-	        cmocka_unit_test_setup_teardown(test_params, set_up, tear_down),
-	        cmocka_unit_test_setup_teardown(test_selection, set_up, tear_down),
-	        cmocka_unit_test_setup_teardown(test_text, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_shape, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_values, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_params, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_selection, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_text, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

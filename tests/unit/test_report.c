@@ -32,8 +32,8 @@ static void test_numbers_for_people(void **state)
 
 static void test_a_table_aligns_its_columns(void **state)
 {
-	CLEANUP_TABLE struct table table = { 0 };
-	CLEANUP_TEXT struct text out = { 0 };
+	CLEANUP_TABLE struct table table = {0};
+	CLEANUP_TEXT struct text out = {0};
 
 	(void)state;
 	table_begin(&table, "name|>size|about");
@@ -46,11 +46,12 @@ static void test_a_table_aligns_its_columns(void **state)
 
 static void test_rows_of_actions_become_tables(void **state)
 {
-	CLEANUP_TEXT struct text out = { 0 };
+	CLEANUP_TEXT struct text out = {0};
 	json_t *tables = json_object();
 
 	(void)state;
-	rows_add(tables, "disks", "{\"mount\":\"/\",\"free\":{\"value\":\"1536\",\"type\":\"size\"},\"n\":3}");
+	rows_add(tables, "disks",
+		"{\"mount\":\"/\",\"free\":{\"value\":\"1536\",\"type\":\"size\"},\"n\":3}");
 	rows_add(tables, "disks", "{\"n\":1.5,\"mount\":\"/srv\"}");
 	rows_add(tables, "disks", "broken");
 	rows_print(tables, &out);
@@ -61,7 +62,7 @@ static void test_rows_of_actions_become_tables(void **state)
 
 static void test_a_table_has_the_columns_of_all_rows(void **state)
 {
-	CLEANUP_TEXT struct text out = { 0 };
+	CLEANUP_TEXT struct text out = {0};
 	json_t *tables = json_object();
 
 	(void)state;
@@ -101,7 +102,7 @@ static void test_what_to_type_next(void **state)
 static void refuse(enum exit_code code, bool json, const char *want)
 {
 	CLEANUP_FD int fd = memfd_create("report", MFD_CLOEXEC);
-	struct report_options options = { .fd = fd, .json = json, .graph = "g", .given = " -x" };
+	struct report_options options = {.fd = fd, .json = json, .graph = "g", .given = " -x"};
 	struct report *report = report_new(&options);
 	char bytes[4096] = "";
 
@@ -112,8 +113,10 @@ static void refuse(enum exit_code code, bool json, const char *want)
 	assert_int_equal(!!read, json);
 	if (json) {
 		assert_string_equal(json_string_value(json_object_get(read, "state")), want);
-		assert_string_equal(json_string_value(json_object_get(read, "message")), "the \"why\"");
-		assert_string_equal(json_string_value(json_object_get(read, "next")), "upkeep -x locks");
+		assert_string_equal(
+			json_string_value(json_object_get(read, "message")), "the \"why\"");
+		assert_string_equal(
+			json_string_value(json_object_get(read, "next")), "upkeep -x locks");
 		assert_int_equal(json_integer_value(json_object_get(read, "exit_code")), code);
 	}
 	json_decref(read);
@@ -129,7 +132,7 @@ static void test_a_refusal_is_one_object_too(void **state)
 	refuse(EXIT_BUSY, false, NULL);
 }
 
-static const char *const names[] = { "a", "b" };
+static const char *const names[] = {"a", "b"};
 
 /* A run of two tasks, the second fails; what was written comes back. */
 static char *run_reported(struct report_options options, const char *log)
@@ -152,15 +155,23 @@ static char *run_reported(struct report_options options, const char *log)
 	options.names = names;
 	struct report *report = report_new(&options);
 	report_begin(report, "ID");
-	report_task(report, &(struct report_task){ .state = TASK_RUNNING, .attempt = 1 }, 1000);
+	report_task(report, &(struct report_task){.state = TASK_RUNNING, .attempt = 1}, 1000);
 	report_progress(report, 0, 1 << 20, 4 << 20, "bytes", 2000);
 	report_tick(report, 2000);
-	report_task(report, &(struct report_task){ .state = TASK_SUCCEEDED, .attempt = 1,
-		.duration_ms = 1200 }, 2200);
+	report_task(report,
+		&(struct report_task){.state = TASK_SUCCEEDED, .attempt = 1, .duration_ms = 1200},
+		2200);
 	report_warning(report, 0, "odd \033[2J");
 	report_row(report, "t", "{\"x\":1}");
-	report_task(report, &(struct report_task){ .index = 1, .state = TASK_FAILED, .attempt = 1,
-		.reason = REASON_EXIT, .exit_code = 3, .duration_ms = 10, .message = "exit code 3" }, 2300);
+	report_task(report,
+		&(struct report_task){.index = 1,
+			.state = TASK_FAILED,
+			.attempt = 1,
+			.reason = REASON_EXIT,
+			.exit_code = 3,
+			.duration_ms = 10,
+			.message = "exit code 3"},
+		2300);
 	report_end(report, RUN_FAILED_CLEAN, EXIT_FAILED_CLEAN, 1300);
 	report_free(report);
 	assert_true(pread(fd, bytes, 65535, 0) > 0);
@@ -168,13 +179,13 @@ static char *run_reported(struct report_options options, const char *log)
 	return bytes;
 }
 
-
 static void test_plain_lines(void **state)
 {
-	CLEANUP_FREE char *out = run_reported((struct report_options){ 0 }, NULL);
+	CLEANUP_FREE char *out = run_reported((struct report_options){0}, NULL);
 
 	(void)state;
-	assert_non_null(strstr(out, "run ID of g: 2 tasks\nsucceeded a  1.2 s\n"
+	assert_non_null(strstr(out,
+		"run ID of g: 2 tasks\nsucceeded a  1.2 s\n"
 		"warning   a: odd \\x1b[2J\n"));
 	assert_non_null(strstr(out, "\nt\nx\n1\n"));
 	assert_non_null(strstr(out, "1 succeeded, 1 failed, 1 warning\n"));
@@ -184,8 +195,8 @@ static void test_plain_lines(void **state)
 
 static void test_quiet_prints_one_block(void **state)
 {
-	CLEANUP_FREE char *out = run_reported((struct report_options){ .quiet = true },
-		"0\n1\n2\n3\n4\n5\n6\n7\n8\n9\nlast\x07\n");
+	CLEANUP_FREE char *out = run_reported(
+		(struct report_options){.quiet = true}, "0\n1\n2\n3\n4\n5\n6\n7\n8\n9\nlast\x07\n");
 
 	(void)state;
 	assert_non_null(strstr(out, "task b failed (exit): exit code 3\n    1\n    2\n"));
@@ -195,7 +206,7 @@ static void test_quiet_prints_one_block(void **state)
 
 static void test_json_is_one_object(void **state)
 {
-	CLEANUP_FREE char *out = run_reported((struct report_options){ .json = true }, NULL);
+	CLEANUP_FREE char *out = run_reported((struct report_options){.json = true}, NULL);
 	json_t *json = json_loads(out, 0, NULL);
 
 	(void)state;
@@ -208,12 +219,13 @@ static void test_json_is_one_object(void **state)
 
 static void test_the_live_view_is_erased_at_the_end(void **state)
 {
-	CLEANUP_FREE char *out = run_reported((struct report_options){ .terminal = true,
-		.color = true }, NULL);
+	CLEANUP_FREE char *out =
+		run_reported((struct report_options){.terminal = true, .color = true}, NULL);
 	int lines = 0;
 
 	(void)state;
-	assert_non_null(strstr(out, "0 of 2 done, 1 running\n  a  1.0 s   25 %  1.0 MiB  1.0 MiB/s  "
+	assert_non_null(strstr(out,
+		"0 of 2 done, 1 running\n  a  1.0 s   25 %  1.0 MiB  1.0 MiB/s  "
 		"3.0 s left\n"));
 	assert_non_null(strstr(out, "\033[32msucceeded\033[0m a  1.2 s\n"));
 	assert_null(strstr(out, "\033[?25l"));

@@ -46,7 +46,7 @@ static void test_blanks_at_any_cut(void **state)
 	expect_blanked("a hunter22 b", "a *** b");
 	expect_blanked("hunter2", "hunter2");
 	expect_blanked("hunter2hunter22", "hunter2***");
-	expect_blanked("hunter22hunter22.", "***.");     /* the longest */
+	expect_blanked("hunter22hunter22.", "***.");       /* the longest */
 	expect_blanked("hunter22hunter2x", "***hunter2x"); /* no longer one after all */
 	expect_blanked("hunterABC hunter22ABC", "hunterABC ***ABC");
 	expect_blanked("ter22ABChunter22", "******");
@@ -119,11 +119,14 @@ static void test_log_keeps_head_and_tail(void **state)
 
 /* ---- locks ---- */
 
-static const struct lock_holder holder = {.run_id = "20260101-000000-abcdef", .graph = "g",
-	.task = "t", .keeper = 42, .since_ms = 1000000};
+static const struct lock_holder holder = {.run_id = "20260101-000000-abcdef",
+	.graph = "g",
+	.task = "t",
+	.keeper = 42,
+	.since_ms = 1000000};
 
-static int count_lock(void *data, const char *kind, const char *name,
-	const struct lock_holder *found)
+static int count_lock(
+	void *data, const char *kind, const char *name, const struct lock_holder *found)
 {
 	if (strcmp(name, "db") == 0) {
 		assert_string_equal(kind, "lock");
@@ -200,10 +203,10 @@ static char *fetched(const char *kind, const char *name)
 	return text_take(&full);
 }
 
-#define expect_fetched(kind, name, expected)                                                       \
-	do {                                                                                       \
-		CLEANUP_FREE char *got = fetched(kind, name);                                      \
-		assert_string_equal(got, expected);                                                \
+#define expect_fetched(kind, name, expected)                  \
+	do {                                                  \
+		CLEANUP_FREE char *got = fetched(kind, name); \
+		assert_string_equal(got, expected);           \
 	} while (0)
 
 static void test_secrets_of_four_kinds(void **state)
@@ -230,12 +233,14 @@ static void test_secrets_that_are_none(void **state)
 	put_file("nul", "#!/bin/sh\nprintf 'abcdefgh\\0ijk'\n", 0700);
 	unsetenv("UPKEEP_TEST_SECRET");
 	unsetenv("CREDENTIALS_DIRECTORY");
-	expect_fetched("file:", "short", "secret \"file:DIR/short\": it has less than 8 bytes: too "
-					 "short to be told from other text");
+	expect_fetched("file:", "short",
+		"secret \"file:DIR/short\": it has less than 8 bytes: too "
+		"short to be told from other text");
 	expect_fetched("env:", "UPKEEP_TEST_SECRET",
 		"secret \"env:UPKEEP_TEST_SECRET\": the environment has no UPKEEP_TEST_SECRET");
-	expect_fetched("credential:", "x", "secret \"credential:x\": there are no credentials: "
-					   "CREDENTIALS_DIRECTORY is not set");
+	expect_fetched("credential:", "x",
+		"secret \"credential:x\": there are no credentials: "
+		"CREDENTIALS_DIRECTORY is not set");
 	setenv("CREDENTIALS_DIRECTORY", dir, 1);
 	expect_fetched("credential:", "../x",
 		"secret \"credential:../x\": a credential's name has no slash");
@@ -324,8 +329,9 @@ static void test_v2_without_pids(void **state)
 	pretend_v2();
 	assert_true(cgroups_possible());
 	assert_int_equal(cgroup_limit_check(true, &err), -ENOTSUP);
-	assert_string_equal(error_what(&err), "limits.processes cannot be kept here: no writable "
-					      "cgroup with the controller \"pids\"");
+	assert_string_equal(error_what(&err),
+		"limits.processes cannot be kept here: no writable "
+		"cgroup with the controller \"pids\"");
 	expect_file("mnt/own/cgroup.subtree_control", "+pids"); /* it was tried */
 }
 

@@ -87,8 +87,11 @@ static void test_swapped_descriptors(void **state)
 	assert_int_equal(dup3(pipes[1], 53, O_CLOEXEC), 53);
 	assert_int_equal(dup3(more[1], 54, O_CLOEXEC), 54);
 	struct process_fd fds[] = {{53, 4}, {54, 3}, {53, 54}, {54, 53}};
-	struct process_spec spec = {
-		.path = "/bin/sh", .argv = (char *const *)argv, .envp = no_env, .fds = fds, .fd_count = 4};
+	struct process_spec spec = {.path = "/bin/sh",
+		.argv = (char *const *)argv,
+		.envp = no_env,
+		.fds = fds,
+		.fd_count = 4};
 	assert_int_equal(process_spawn(&spec, &process, &err), 0);
 	assert_int_equal(end_of(&process), 0);
 	assert_true(read(pipes[0], a, sizeof a) == 2 && read(more[0], b, sizeof b) == 2);
@@ -123,13 +126,18 @@ static void test_group_umask_nice_limits_cwd(void **state)
 	(void)state;
 	char out[256];
 	const struct process_limit limit = {RLIMIT_NOFILE, {77, 77}};
-	struct process_spec spec = {.cwd = "/usr", .new_group = true, .set_umask = true,
-		.umask = 027, .set_nice = true, .nice = 5, .limits = &limit, .limit_count = 1,
+	struct process_spec spec = {.cwd = "/usr",
+		.new_group = true,
+		.set_umask = true,
+		.umask = 027,
+		.set_nice = true,
+		.nice = 5,
+		.limits = &limit,
+		.limit_count = 1,
 		.parent_death_kill = true};
 
-	run_script(&spec,
-		"pwd; umask; ulimit -n; nice; test $(ps -o pgid= -p $$) = $$ && echo own", out,
-		sizeof out);
+	run_script(&spec, "pwd; umask; ulimit -n; nice; test $(ps -o pgid= -p $$) = $$ && echo own",
+		out, sizeof out);
 	assert_string_equal(out, "/usr\n0027\n77\n5\nown\n");
 }
 
@@ -138,8 +146,8 @@ static void test_user(void **state)
 	(void)state;
 	char out[256];
 	const gid_t groups[] = {65534, 12};
-	struct process_spec spec = {.set_user = true, .uid = 65534, .gid = 65534,
-		.groups = groups, .group_count = 2};
+	struct process_spec spec = {
+		.set_user = true, .uid = 65534, .gid = 65534, .groups = groups, .group_count = 2};
 
 	if (geteuid() != 0)
 		skip();
@@ -164,14 +172,15 @@ static void test_failures_name_the_step(void **state)
 {
 	(void)state;
 	struct process_spec exec = {.path = "/nonexistent/program"};
-	expect_failure(&exec, -ENOENT,
-		"cannot execute /nonexistent/program: No such file or directory");
+	expect_failure(
+		&exec, -ENOENT, "cannot execute /nonexistent/program: No such file or directory");
 	struct process_spec cwd = {.path = "/bin/true", .cwd = "/nonexistent"};
 	expect_failure(&cwd, -ENOENT,
 		"cannot enter \"/nonexistent\" for /bin/true: No such file or directory");
 	const int bad = 1000;
 	struct process_spec cgroup = {.path = "/bin/true", .cgroup_fds = &bad, .cgroup_count = 1};
-	expect_failure(&cgroup, -EBADF, "cannot put into its cgroup /bin/true: Bad file descriptor");
+	expect_failure(
+		&cgroup, -EBADF, "cannot put into its cgroup /bin/true: Bad file descriptor");
 	const struct process_limit limit = {RLIMIT_NOFILE, {2, 1}};
 	struct process_spec limits = {.path = "/bin/true", .limits = &limit, .limit_count = 1};
 	expect_failure(&limits, -EINVAL, "cannot set the limits of /bin/true: Invalid argument");

@@ -24,10 +24,10 @@ static void send_start(struct talk *talk, int64_t serial, const char *action, st
 static void test_runs_what_is_queued(void **state)
 {
 	struct talk talk;
-	struct value_member members[] = { { .name = "n", .value = { .kind = VALUE_STRING,
-		.string = "7" } } };
-	struct value args = { .kind = VALUE_GROUP, .group = { members, 1 } };
-	struct text big = { 0 };
+	struct value_member members[] = {
+		{.name = "n", .value = {.kind = VALUE_STRING, .string = "7"}}};
+	struct value args = {.kind = VALUE_GROUP, .group = {members, 1}};
+	struct text big = {0};
 
 	(void)state;
 	compile("tests/compat/fixture.c", "-DGOOD");
@@ -47,15 +47,16 @@ static void test_runs_what_is_queued(void **state)
 	members[0].value.string = "70";
 	send_start(&talk, 3, "act", &args);
 	expect_done(&talk, 3, UPKEEP_FAILED);
-	assert_non_null(strstr(wire_get_text(&talk.in, WIRE_WHY), "must be between 1 and 9, got 70"));
+	assert_non_null(
+		strstr(wire_get_text(&talk.in, WIRE_WHY), "must be between 1 and 9, got 70"));
 	send_start(&talk, 4, "nothing", NULL);
 	expect_done(&talk, 4, UPKEEP_FAILED);
 
 	/* Arguments longer than a message go by memfd. */
 	for (int i = 0; i < 20000; i++)
 		text_adds(&big, "0123456789");
-	members[0] = (struct value_member){ .name = "text", .value = { .kind = VALUE_STRING,
-		.string = big.bytes } };
+	members[0] = (struct value_member){
+		.name = "text", .value = {.kind = VALUE_STRING, .string = big.bytes}};
 	send_start(&talk, 5, "act", &args);
 	expect(&talk, WIRE_LOG);
 	expect_done(&talk, 5, UPKEEP_UNCHANGED);
@@ -87,8 +88,8 @@ static void test_crash_and_refusal(void **state)
 
 static void test_lies_are_refused(void **state)
 {
-	struct wire_in in = { 0 };
-	struct wire_out out = { 0 };
+	struct wire_in in = {0};
+	struct wire_out out = {0};
 
 	(void)state;
 	wire_begin(&out, WIRE_DONE);
@@ -115,9 +116,9 @@ static void test_lies_are_refused(void **state)
 
 static void test_tree_of_claims(void **state)
 {
-	static const unsigned char claims[] = { VALUE_LIST, 0xff, 0xff, 0xff, 0x7f, VALUE_NONE };
+	static const unsigned char claims[] = {VALUE_LIST, 0xff, 0xff, 0xff, 0x7f, VALUE_NONE};
 	unsigned char deep[5 * 40];
-	struct arena arena = { 0 };
+	struct arena arena = {0};
 	struct value value;
 
 	(void)state;

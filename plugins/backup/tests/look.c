@@ -53,7 +53,7 @@ static void xattrs_of(int fd, char *text, size_t room)
 	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
 	ssize_t size = listxattr(path, names, sizeof names);
 	size_t at = 0, count = 0;
-	char *sorted[64] = { 0 };
+	char *sorted[64] = {0};
 	text[0] = 0;
 	for (char *name = names; size > 0 && name < names + size && count < 64;
 		name += strlen(name) + 1)
@@ -63,8 +63,8 @@ static void xattrs_of(int fd, char *text, size_t room)
 		ssize_t n = getxattr(path, sorted[k], value, sizeof value);
 		at += (size_t)snprintf(text + at, room - at, " %s=", sorted[k]);
 		for (ssize_t i = 0; i < n; i++)
-			at += (size_t)snprintf(text + at, room - at, "%02x",
-				(unsigned char)value[i]);
+			at += (size_t)snprintf(
+				text + at, room - at, "%02x", (unsigned char)value[i]);
 	}
 }
 
@@ -192,15 +192,17 @@ static void make_deep(int top)
 
 static void set_time(int dir, const char *name, time_t s, long ns)
 {
-	struct timespec times[2] = { { s, ns }, { s, ns } };
+	struct timespec times[2] = {{s, ns}, {s, ns}};
 	check(utimensat(dir, name, times, AT_SYMLINK_NOFOLLOW), "utimensat");
 }
 
 static void make_sparse(int dir)
 {
 	int fd = openat(dir, "sparse", O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
-	check(fd < 0 || pwrite(fd, "here", 4, 1 << 20) < 0 || pwrite(fd, "there", 5, 9ll << 30) < 0 ?
-			-1 : ftruncate(fd, 10ll << 30), "sparse");
+	check(fd < 0 || pwrite(fd, "here", 4, 1 << 20) < 0 || pwrite(fd, "there", 5, 9ll << 30) < 0
+			? -1
+			: ftruncate(fd, 10ll << 30),
+		"sparse");
 	close(fd);
 	fd = openat(dir, "hole", O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
 	check(ftruncate(fd, 3 << 20), "hole");
@@ -249,9 +251,9 @@ static void make_attributes(int dir)
 {
 	int fd = openat(dir, "attributes", O_RDWR | O_CREAT | O_CLOEXEC, 0640);
 	/* version 2; user::rw- user:1000:rw- group::r-- mask::rw- other::--- */
-	static const unsigned char acl[] = { 2, 0, 0, 0, 1, 0, 6, 0, 255, 255, 255, 255, 2, 0, 6, 0,
-		0xe8, 3, 0, 0, 4, 0, 4, 0, 255, 255, 255, 255, 16, 0, 6, 0, 255, 255, 255, 255, 32, 0,
-		0, 0, 255, 255, 255, 255 };
+	static const unsigned char acl[] = {2, 0, 0, 0, 1, 0, 6, 0, 255, 255, 255, 255, 2, 0, 6, 0,
+		0xe8, 3, 0, 0, 4, 0, 4, 0, 255, 255, 255, 255, 16, 0, 6, 0, 255, 255, 255, 255, 32,
+		0, 0, 0, 255, 255, 255, 255};
 	check(fsetxattr(fd, "user.plain", "value", 5, 0), "fsetxattr");
 	check(fsetxattr(fd, "user.bytes\xc3\xa4", "a\0b\n\xff", 5, 0), "fsetxattr");
 	check(fsetxattr(fd, "user.empty", "", 0, 0), "fsetxattr");

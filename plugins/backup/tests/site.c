@@ -16,7 +16,8 @@ struct upkeep_test *site_open(void)
 {
 	struct upkeep_test *t = upkeep_test_new(&upkeep_plugin);
 	assert_non_null(t);
-	char *store = fault_format("%s/store", site_dir), *keyring = fault_format("%s/keyring", site_dir);
+	char *store = fault_format("%s/store", site_dir),
+	     *keyring = fault_format("%s/keyring", site_dir);
 	upkeep_test_setting(t, "stores[0].name", "local");
 	upkeep_test_setting(t, "stores[0].path", store);
 	upkeep_test_setting(t, "keyring", keyring);

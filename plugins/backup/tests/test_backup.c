@@ -39,7 +39,7 @@ static void test_torture_comes_back_identical(void **state)
 	assert_int_equal(stat(sparse, &st), 0);
 	assert_true(st.st_blocks < 1024);
 	look_remove(tree);
-	char *texts[] = { tree, target, there, id, before, after, sparse };
+	char *texts[] = {tree, target, there, id, before, after, sparse};
 	for (size_t i = 0; i < UPKEEP_COUNT(texts); i++)
 		free(texts[i]);
 	upkeep_test_free(t);
@@ -61,7 +61,7 @@ static void test_one_file_is_exchanged_and_put_back(void **state)
 	upkeep_test_set(t, "name", "small");
 	upkeep_test_add(t, "paths", file);
 	site_expect(t, upkeep_test_run(t, "restore"), UPKEEP_CHANGED);
-	char text[16] = { 0 };
+	char text[16] = {0};
 	FILE *f = fopen(file, "r");
 	assert_non_null(fgets(text, sizeof text, f));
 	fclose(f);
@@ -78,7 +78,7 @@ static void test_one_file_is_exchanged_and_put_back(void **state)
 	upkeep_test_set(t, "paths", NULL);
 	upkeep_test_add(t, "paths", "/not/there");
 	assert_int_equal(upkeep_test_run(t, "restore"), UPKEEP_FAILED);
-	char *texts[] = { tree, file, one, changed };
+	char *texts[] = {tree, file, one, changed};
 	for (size_t i = 0; i < UPKEEP_COUNT(texts); i++)
 		free(texts[i]);
 	upkeep_test_free(t);

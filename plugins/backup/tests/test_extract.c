@@ -88,11 +88,11 @@ static int extract_one(struct extract *extract, struct archive *tar, struct arch
 	int r = extract_begin(extract, path, archive_entry_hardlink(entry), entry, fault);
 	free(path);
 	bool file = r == 0 && archive_entry_filetype(entry) == AE_IFREG &&
-		    !archive_entry_hardlink(entry);
+		!archive_entry_hardlink(entry);
 	while (r == 0 && file && archive_read_data_block(tar, &bytes, &size, &offset) == ARCHIVE_OK)
 		r = extract_bytes(extract, bytes, size, (uint64_t)offset, fault);
-	return r < 0 || !file ? r :
-				extract_end(extract, (uint64_t)archive_entry_size(entry), fault);
+	return r < 0 || !file ? r
+			      : extract_end(extract, (uint64_t)archive_entry_size(entry), fault);
 }
 
 /* Gives every entry to the extractor, also after one was refused. */
@@ -104,7 +104,7 @@ static void extract_tar(struct extract *extract, const char *buffer, size_t size
 	archive_read_support_format_tar(tar);
 	assert_int_equal(archive_read_open_memory(tar, buffer, size), ARCHIVE_OK);
 	for (size_t i = 0; i < count; i++) {
-		CLEANUP_FAULT struct fault fault = { 0 };
+		CLEANUP_FAULT struct fault fault = {0};
 		assert_int_equal(archive_read_next_header(tar, &entry), ARCHIVE_OK);
 		int r = extract_one(extract, tar, entry, &fault);
 		if (r != -items[i].refused)
@@ -116,7 +116,7 @@ static void extract_tar(struct extract *extract, const char *buffer, size_t size
 
 static char *text_of(const char *dir, const char *name)
 {
-	CLEANUP_FAULT struct fault fault = { 0 };
+	CLEANUP_FAULT struct fault fault = {0};
 	char *path = fault_format("%s/%s", dir, name), *text = fault_alloc(4096);
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd >= 0)
@@ -127,11 +127,11 @@ static char *text_of(const char *dir, const char *name)
 }
 
 /* base/outside has what must not change, and base/outside/stage is where all must stay. */
-static void run_hostile(const struct item *items, size_t count, uint64_t entries_max,
-	uint64_t bytes_max)
+static void run_hostile(
+	const struct item *items, size_t count, uint64_t entries_max, uint64_t bytes_max)
 {
 	static char buffer[1 << 20];
-	CLEANUP_FAULT struct fault fault = { 0 };
+	CLEANUP_FAULT struct fault fault = {0};
 	struct extract *extract;
 	char *outside = fault_format("%s/outside", base), *stage = fault_format("%s/stage", base);
 	assert_int_equal(mkdir(outside, 0755), 0);
@@ -167,14 +167,14 @@ static void test_names_that_lead_out(void **state)
 {
 	(void)state;
 	const struct item items[] = {
-		{ "../outside/new", AE_IFREG, NULL, "x", EPERM },
-		{ "a/../../outside/new", AE_IFREG, NULL, "x", EPERM },
-		{ "..", AE_IFDIR, NULL, NULL, EPERM },
-		{ "/tmp/upkeep-absolute", AE_IFREG, NULL, "x", EPERM },
-		{ "./here", AE_IFREG, NULL, "x", EPERM },
-		{ "a//b", AE_IFREG, NULL, "x", EPERM },
-		{ "missing/file", AE_IFREG, NULL, "x", ENOENT },
-		{ "fine", AE_IFREG, NULL, "x", 0 },
+		{"../outside/new", AE_IFREG, NULL, "x", EPERM},
+		{"a/../../outside/new", AE_IFREG, NULL, "x", EPERM},
+		{"..", AE_IFDIR, NULL, NULL, EPERM},
+		{"/tmp/upkeep-absolute", AE_IFREG, NULL, "x", EPERM},
+		{"./here", AE_IFREG, NULL, "x", EPERM},
+		{"a//b", AE_IFREG, NULL, "x", EPERM},
+		{"missing/file", AE_IFREG, NULL, "x", ENOENT},
+		{"fine", AE_IFREG, NULL, "x", 0},
 	};
 	expect_hostile(items, UPKEEP_COUNT(items));
 	assert_int_not_equal(access("/tmp/upkeep-absolute", F_OK), 0);
@@ -185,20 +185,20 @@ static void test_writing_through_links(void **state)
 	(void)state;
 	char *absolute = fault_format("%s/outside", base);
 	const struct item items[] = {
-		{ "out", AE_IFLNK, "../outside", NULL, 0 },
-		{ "out/new", AE_IFREG, NULL, "x", ELOOP },
-		{ "out/deep", AE_IFDIR, NULL, NULL, ELOOP },
-		{ "out/victim", AE_IFREG, NULL, "x", ELOOP },
-		{ "out", AE_IFDIR, NULL, NULL, EEXIST },
-		{ "out/new", AE_IFREG, NULL, "x", ELOOP },
-		{ "whole", AE_IFLNK, absolute, NULL, 0 },
-		{ "whole/new", AE_IFREG, NULL, "x", ELOOP },
-		{ "file", AE_IFLNK, "../outside/victim", NULL, 0 },
-		{ "file", AE_IFREG, NULL, "x", EEXIST },
-		{ "file", 0, "out", NULL, EEXIST },
-		{ "inner", AE_IFDIR, NULL, NULL, 0 },
-		{ "back", AE_IFLNK, "inner", NULL, 0 },
-		{ "back/new", AE_IFREG, NULL, "x", ELOOP },
+		{"out", AE_IFLNK, "../outside", NULL, 0},
+		{"out/new", AE_IFREG, NULL, "x", ELOOP},
+		{"out/deep", AE_IFDIR, NULL, NULL, ELOOP},
+		{"out/victim", AE_IFREG, NULL, "x", ELOOP},
+		{"out", AE_IFDIR, NULL, NULL, EEXIST},
+		{"out/new", AE_IFREG, NULL, "x", ELOOP},
+		{"whole", AE_IFLNK, absolute, NULL, 0},
+		{"whole/new", AE_IFREG, NULL, "x", ELOOP},
+		{"file", AE_IFLNK, "../outside/victim", NULL, 0},
+		{"file", AE_IFREG, NULL, "x", EEXIST},
+		{"file", 0, "out", NULL, EEXIST},
+		{"inner", AE_IFDIR, NULL, NULL, 0},
+		{"back", AE_IFLNK, "inner", NULL, 0},
+		{"back/new", AE_IFREG, NULL, "x", ELOOP},
 	};
 	expect_hostile(items, UPKEEP_COUNT(items));
 	free(absolute);
@@ -208,15 +208,15 @@ static void test_hard_links_that_lead_out(void **state)
 {
 	(void)state;
 	const struct item items[] = {
-		{ "out", AE_IFLNK, "../outside", NULL, 0 },
-		{ "victim", AE_IFLNK, "../outside/victim", NULL, 0 },
-		{ "a", 0, "../outside/victim", NULL, EPERM },
-		{ "b", 0, "/etc/passwd", NULL, EPERM },
-		{ "c", 0, "out/victim", NULL, ELOOP },
-		{ "d", 0, "nowhere", NULL, ENOENT },
+		{"out", AE_IFLNK, "../outside", NULL, 0},
+		{"victim", AE_IFLNK, "../outside/victim", NULL, 0},
+		{"a", 0, "../outside/victim", NULL, EPERM},
+		{"b", 0, "/etc/passwd", NULL, EPERM},
+		{"c", 0, "out/victim", NULL, ELOOP},
+		{"d", 0, "nowhere", NULL, ENOENT},
 		/* a name of the link, not of what it points to */
-		{ "e", 0, "victim", NULL, 0 },
-		{ "e", AE_IFREG, NULL, "x", EEXIST },
+		{"e", 0, "victim", NULL, 0},
+		{"e", AE_IFREG, NULL, "x", EEXIST},
 	};
 	expect_hostile(items, UPKEEP_COUNT(items));
 }
@@ -225,13 +225,13 @@ static void test_nothing_is_overwritten(void **state)
 {
 	(void)state;
 	const struct item items[] = {
-		{ "one", AE_IFREG, NULL, "first", 0 },
-		{ "one", AE_IFREG, NULL, "second", EEXIST },
-		{ "one", AE_IFDIR, NULL, NULL, EEXIST },
-		{ "one", AE_IFIFO, NULL, NULL, EEXIST },
-		{ "one/below", AE_IFREG, NULL, "x", ENOTDIR },
-		{ "fifo", AE_IFIFO, NULL, NULL, 0 },
-		{ "fifo", AE_IFREG, NULL, "x", EEXIST },
+		{"one", AE_IFREG, NULL, "first", 0},
+		{"one", AE_IFREG, NULL, "second", EEXIST},
+		{"one", AE_IFDIR, NULL, NULL, EEXIST},
+		{"one", AE_IFIFO, NULL, NULL, EEXIST},
+		{"one/below", AE_IFREG, NULL, "x", ENOTDIR},
+		{"fifo", AE_IFIFO, NULL, NULL, 0},
+		{"fifo", AE_IFREG, NULL, "x", EEXIST},
 	};
 	run_hostile(items, UPKEEP_COUNT(items), 100, 1000);
 	char *stage = fault_format("%s/stage", base), *text = text_of(stage, "one");
@@ -245,8 +245,8 @@ static void test_nothing_is_overwritten(void **state)
 static void test_devices_need_the_privilege(void **state)
 {
 	(void)state;
-	const struct item as_root[] = { { "null", AE_IFCHR, NULL, NULL, 0 } };
-	const struct item as_user[] = { { "null", AE_IFCHR, NULL, NULL, EPERM } };
+	const struct item as_root[] = {{"null", AE_IFCHR, NULL, NULL, 0}};
+	const struct item as_user[] = {{"null", AE_IFCHR, NULL, NULL, EPERM}};
 	if (geteuid() != 0) {
 		expect_hostile(as_user, 1);
 		return;
@@ -265,10 +265,10 @@ static void test_more_bytes_than_said(void **state)
 {
 	(void)state;
 	const struct item items[] = {
-		{ "fits", AE_IFREG, NULL, "0123456789", 0 },
-		{ "bomb", AE_IFREG, NULL, "0123456789a", EFBIG },
-		{ "last", AE_IFREG, NULL, "0123456789", 0 },
-		{ "none", AE_IFREG, NULL, "x", EFBIG },
+		{"fits", AE_IFREG, NULL, "0123456789", 0},
+		{"bomb", AE_IFREG, NULL, "0123456789a", EFBIG},
+		{"last", AE_IFREG, NULL, "0123456789", 0},
+		{"none", AE_IFREG, NULL, "x", EFBIG},
 	};
 	run_hostile(items, UPKEEP_COUNT(items), 100, 20);
 	char *stage = fault_format("%s/stage", base), *text = text_of(stage, "bomb");
@@ -292,7 +292,7 @@ static void test_more_entries_than_said(void **state)
 	extract_open(&extract, root, 1000, 1000);
 	for (int i = 0; i < 1000000; i++) {
 		char name[16];
-		CLEANUP_FAULT struct fault fault = { 0 };
+		CLEANUP_FAULT struct fault fault = {0};
 		snprintf(name, sizeof name, "%d", i);
 		int r = extract_begin(extract, name, NULL, entry, &fault);
 		made += r == 0;

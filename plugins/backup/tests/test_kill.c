@@ -23,8 +23,8 @@
 
 #define POINTS 32
 
-static long *calls; /* shared with the process that is killed */
-static long deadly; /* its last call; 0: none */
+static long *calls;  /* shared with the process that is killed */
+static long deadly;  /* its last call; 0: none */
 static pid_t victim; /* not the programs that it starts */
 
 int __real_fsync(int fd);
@@ -307,7 +307,8 @@ int main(void)
 		cmocka_unit_test(test_create_is_killed),
 		cmocka_unit_test(test_prune_is_killed),
 	};
-	calls = mmap(NULL, sizeof *calls, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	calls = mmap(
+		NULL, sizeof *calls, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (calls == MAP_FAILED || prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
 		return 99;
 	return !!cmocka_run_group_tests(tests, setup, site_teardown);

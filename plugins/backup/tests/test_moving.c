@@ -142,8 +142,8 @@ static void find_all(const char *pattern, struct upkeep_test **ret)
 static void test_files_that_move_are_archived_and_flagged(void **state)
 {
 	(void)state;
-	static const char *const names[] = { "grows", "shrinks", "is-written", "vanishes",
-		"becomes-fifo", "becomes-link", "becomes-dir", "still" };
+	static const char *const names[] = {"grows", "shrinks", "is-written", "vanishes",
+		"becomes-fifo", "becomes-link", "becomes-dir", "still"};
 	struct upkeep_test *t = site_open(), *found;
 	char *dir = site_below("moving");
 	mkdir(dir, 0755);

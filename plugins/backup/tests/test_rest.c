@@ -122,7 +122,7 @@ static void test_notes_in_the_store_count_for_nothing(void **state)
 	look_remove(group);
 	char *bad = fault_format("%s/store/%s", site_dir, id);
 	look_remove(bad);
-	char *texts[] = { tree, group, id, note, own, bad };
+	char *texts[] = {tree, group, id, note, own, bad};
 	for (size_t i = 0; i < UPKEEP_COUNT(texts); i++)
 		free(texts[i]);
 	upkeep_test_free(t);
@@ -191,7 +191,7 @@ static void test_mount_points_get_their_entries_exchanged(void **state)
 	site_expect(t, undone, UPKEEP_CHANGED);
 	assert_int_equal(back, 0);
 	upkeep_test_free(t);
-	char *texts[] = { tree, inner, before, after, added };
+	char *texts[] = {tree, inner, before, after, added};
 	for (size_t i = 0; i < UPKEEP_COUNT(texts); i++)
 		free(texts[i]);
 }

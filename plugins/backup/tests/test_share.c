@@ -19,7 +19,7 @@ static pid_t hold_for(bool alone, useconds_t us)
 {
 	int ready[2];
 	char byte = 0;
-	CLEANUP_FAULT struct fault fault = { 0 };
+	CLEANUP_FAULT struct fault fault = {0};
 	assert_int_equal(pipe(ready), 0);
 	pid_t pid = fork();
 	if (pid == 0) {

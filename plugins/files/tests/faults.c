@@ -59,18 +59,18 @@ static int before(int *ret_last)
 	return now.fault == FAULT_FAIL;
 }
 
-#define WRAP(name, parameters, arguments) \
-	int __real_##name parameters; \
-	int __wrap_##name parameters; \
-	int __wrap_##name parameters \
-	{ \
-		int last; \
-		if (before(&last)) \
-			return -1; \
+#define WRAP(name, parameters, arguments)        \
+	int __real_##name parameters;            \
+	int __wrap_##name parameters;            \
+	int __wrap_##name parameters             \
+	{                                        \
+		int last;                        \
+		if (before(&last))               \
+			return -1;               \
 		int r = __real_##name arguments; \
-		if (last) \
-			end_here(); \
-		return r; \
+		if (last)                        \
+			end_here();              \
+		return r;                        \
 	}
 
 WRAP(renameat2, (int a, const char *from, int b, const char *to, unsigned flags),

@@ -282,8 +282,9 @@ static void test_usage(void **state)
 static void test_errors(void **state)
 {
 	(void)state;
-	tree_write("a.log", "an error long ago\n1\n2\nTerrors of the deep\nAll is well\n"
-			    "\tERRORs: \x01\n failed: error_count=0\nno end, Fatal");
+	tree_write("a.log",
+		"an error long ago\n1\n2\nTerrors of the deep\nAll is well\n"
+		"\tERRORs: \x01\n failed: error_count=0\nno end, Fatal");
 	tree_write("b.log", "");
 	tree_write("c.log", "fine\n");
 	assert_int_equal(symlink(tree_path("a.log"), tree_path("d.log")), 0);
@@ -300,8 +301,7 @@ static void test_errors(void **state)
 	upkeep_test_set(t, "lines", "8");
 	upkeep_test_set(t, "crit", "3");
 	assert_int_equal(upkeep_test_run(t, "errors"), UPKEEP_FAILED);
-	assert_string_equal(upkeep_test_what(t),
-		"3 lines of logs tell of errors, the limit is 3");
+	assert_string_equal(upkeep_test_what(t), "3 lines of logs tell of errors, the limit is 3");
 	assert_non_null(strstr(upkeep_test_why(t), "/a.log: an error long ago"));
 	upkeep_test_set(t, "crit", "4");
 	upkeep_test_set(t, "warn", "0");
@@ -333,10 +333,18 @@ static void test_errors_of_large_log(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_compress), TEST(test_compress_written), TEST(test_push_refused),
-		TEST(test_expire), TEST(test_expire_total), TEST(test_trash_purged),
-		TEST(test_archive), TEST(test_archive_across), TEST(test_undo_in_the_way),
-		TEST(test_json), TEST(test_usage), TEST(test_errors),
+		TEST(test_compress),
+		TEST(test_compress_written),
+		TEST(test_push_refused),
+		TEST(test_expire),
+		TEST(test_expire_total),
+		TEST(test_trash_purged),
+		TEST(test_archive),
+		TEST(test_archive_across),
+		TEST(test_undo_in_the_way),
+		TEST(test_json),
+		TEST(test_usage),
+		TEST(test_errors),
 		TEST(test_errors_of_large_log),
 	};
 	return !!cmocka_run_group_tests(tests, NULL, NULL);

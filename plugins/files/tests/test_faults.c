@@ -102,14 +102,14 @@ static void copy_set(struct upkeep_test *t)
 }
 
 static const struct scenario scenarios[] = {
-	{ "compress", "compress", make_files, paths_set },
-	{ "expire", "expire", make_files, expire_set },
-	{ "archive", "archive", make_files, archive_set },
-	{ "archive across", "archive", make_files, across_set },
-	{ "rotate by rename", "rotate", make_chain, rotate_set },
-	{ "rotate by collapse", "rotate", make_written, rotate_set },
-	{ "rotate by copy", "rotate", make_files, copy_set },
-	{ "rotate by copy under a writer", "rotate", make_written_at, copy_set },
+	{"compress", "compress", make_files, paths_set},
+	{"expire", "expire", make_files, expire_set},
+	{"archive", "archive", make_files, archive_set},
+	{"archive across", "archive", make_files, across_set},
+	{"rotate by rename", "rotate", make_chain, rotate_set},
+	{"rotate by collapse", "rotate", make_written, rotate_set},
+	{"rotate by copy", "rotate", make_files, copy_set},
+	{"rotate by copy under a writer", "rotate", make_written_at, copy_set},
 };
 
 static int is_possible(const struct scenario *s)
@@ -284,7 +284,8 @@ static struct upkeep_test *recover(const struct scenario *s)
 }
 
 /* False where it came to its end: there were fewer changes. */
-static int killed(struct upkeep_test *t, const struct scenario *s, int undo, enum fault fault, int n)
+static int killed(
+	struct upkeep_test *t, const struct scenario *s, int undo, enum fault fault, int n)
 {
 	int status;
 	pid_t pid = fork();
@@ -350,8 +351,8 @@ static void test_kills(void **unused)
 /* Names, and the actions that use them. */
 static const struct {
 	const char *name, *action;
-} targets[] = { { "logs/a.log", "" }, { "logs/a.log.1", "rotate" },
-	{ "logs/a.log.zst", "compress" }, { "archive/a.log", "archive" } };
+} targets[] = {{"logs/a.log", ""}, {"logs/a.log.1", "rotate"}, {"logs/a.log.zst", "compress"},
+	{"archive/a.log", "archive"}};
 static const char *target;
 
 /* The file goes elsewhere; another takes its name. */
@@ -429,7 +430,7 @@ static void swap_once(const struct scenario *s, void (*deed)(void), int undo, in
 
 static void test_swaps(void **unused)
 {
-	static void (*const deeds[])(void) = { put_other, put_link, put_dir_link };
+	static void (*const deeds[])(void) = {put_other, put_link, put_dir_link};
 	int count = 0;
 	(void)unused;
 	for (size_t i = 0; i < UPKEEP_COUNT(scenarios); i++)
@@ -438,8 +439,10 @@ static void test_swaps(void **unused)
 				for (int undo = 0; undo < 2; undo++) {
 					target = targets[k].name;
 					int more = is_possible(&scenarios[i]) &&
-						(k == 0 || (d != 2 && strcmp(targets[k].action,
-							scenarios[i].action) == 0));
+						(k == 0 ||
+							(d != 2 &&
+								strcmp(targets[k].action,
+									scenarios[i].action) == 0));
 					for (int n = 1; more && n < MOST; n++, count++)
 						swap_once(&scenarios[i], deeds[d], undo, n, &more);
 				}
@@ -454,7 +457,8 @@ static int across_make(void **unused)
 	struct stat here, there;
 	char dir[] = "/dev/shm/upkeep-files-XXXXXX";
 	(void)unused;
-	journal = mmap(NULL, sizeof *journal, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	journal = mmap(
+		NULL, sizeof *journal, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (journal == MAP_FAILED || stat("/var/tmp", &here) < 0)
 		return -1;
 	if (stat("/dev/shm", &there) == 0 && here.st_dev != there.st_dev && mkdtemp(dir))
@@ -472,7 +476,7 @@ static int across_remove(void **unused)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_failures),
-		cmocka_unit_test(test_kills), cmocka_unit_test(test_swaps) };
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_failures),
+		cmocka_unit_test(test_kills), cmocka_unit_test(test_swaps)};
 	return !!cmocka_run_group_tests(tests, across_make, across_remove);
 }

@@ -10,7 +10,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-static const char *const actions[] = { "compress", "expire", "archive", "rotate" };
+static const char *const actions[] = {"compress", "expire", "archive", "rotate"};
 
 static struct upkeep_test *hostile_new(const char *action, const char *pattern)
 {
@@ -42,8 +42,8 @@ static void test_links(void **state)
 	assert_int_equal(mkfifo(tree_path("logs/b.log"), 0644), 0);
 	if (geteuid() == 0)
 		assert_int_equal(mknod(tree_path("logs/c.log"), S_IFCHR | 0666, makedev(1, 3)), 0);
-	static const char *const patterns[] = { "logs/*.log", "logs/**", "logs/*/x.log",
-		"logs/dir/x.log" };
+	static const char *const patterns[] = {
+		"logs/*.log", "logs/**", "logs/*/x.log", "logs/dir/x.log"};
 	char *before = tree_describe();
 	for (size_t i = 0; i < UPKEEP_COUNT(actions); i++)
 		for (size_t k = 0; k < UPKEEP_COUNT(patterns); k++) {
@@ -128,7 +128,7 @@ static void test_swaps(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { TEST(test_links), TEST(test_hard_links),
-		TEST(test_swaps) };
+	const struct CMUnitTest tests[] = {
+		TEST(test_links), TEST(test_hard_links), TEST(test_swaps)};
 	return !!cmocka_run_group_tests(tests, NULL, NULL);
 }

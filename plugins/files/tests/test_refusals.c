@@ -74,42 +74,42 @@ static const struct refusal {
 	void (*make)(void);
 	const char *what, *why, *next; /* what they have in them; NULL: nothing is said */
 } refusals[] = {
-	{ "rotate", { { "create.mode", "rw" } }, NULL, "\"rw\" is no mode", NULL, "0640" },
-	{ "rotate", { { "create.mode", "01777" } }, NULL, "\"01777\" is no mode", NULL, "0640" },
-	{ "rotate", { { "create.owner", "nobody-here" } }, NULL, "owner = \"nobody-here\"",
-		"there is no such user", NULL },
-	{ "rotate", { { "create.group", "nobody-here" } }, NULL, "group = \"nobody-here\"",
-		"there is no such group", NULL },
-	{ "rotate", { { NULL } }, open_without_append, "without losing lines of process",
-		"without O_APPEND", "method = \"copy\"" },
-	{ "rotate", { { "method", "rename" } }, open_without_append, "by renaming it",
-		"nothing says how to tell it to reopen", "`pid_file` or `processes`" },
-	{ "rotate", { { NULL } }, put_rotated_dir, "cannot move", "it is not a regular file",
-		"look at it, then remove it" },
-	{ "compress", { { NULL } }, take_name, "cannot make", "File exists",
-		"move what is there out of the way" },
-	{ "archive", { { "to", "/to" } }, take_archived_name, "cannot rename", "File exists",
-		"move what is there out of the way" },
-	{ "archive", { { "to", "/nowhere" } }, NULL, "cannot use the archive directory",
-		"No such file", "make the directory that `to` names" },
-	{ "archive", { { "to", "/to" } }, link_archive, "cannot use the archive directory",
-		"a symbolic link, or something else", NULL },
-	{ "expire", { { "older_than", "1d" } }, open_trash, "cannot use the trash",
-		"it belongs to somebody else", "look at it, then remove it" },
-	{ "expire", { { NULL } }, NULL, "neither `older_than` nor `max_total` is given",
-		"every file that the patterns match", "give `older_than`, `max_total` or both" },
+	{"rotate", {{"create.mode", "rw"}}, NULL, "\"rw\" is no mode", NULL, "0640"},
+	{"rotate", {{"create.mode", "01777"}}, NULL, "\"01777\" is no mode", NULL, "0640"},
+	{"rotate", {{"create.owner", "nobody-here"}}, NULL, "owner = \"nobody-here\"",
+		"there is no such user", NULL},
+	{"rotate", {{"create.group", "nobody-here"}}, NULL, "group = \"nobody-here\"",
+		"there is no such group", NULL},
+	{"rotate", {{NULL}}, open_without_append, "without losing lines of process",
+		"without O_APPEND", "method = \"copy\""},
+	{"rotate", {{"method", "rename"}}, open_without_append, "by renaming it",
+		"nothing says how to tell it to reopen", "`pid_file` or `processes`"},
+	{"rotate", {{NULL}}, put_rotated_dir, "cannot move", "it is not a regular file",
+		"look at it, then remove it"},
+	{"compress", {{NULL}}, take_name, "cannot make", "File exists",
+		"move what is there out of the way"},
+	{"archive", {{"to", "/to"}}, take_archived_name, "cannot rename", "File exists",
+		"move what is there out of the way"},
+	{"archive", {{"to", "/nowhere"}}, NULL, "cannot use the archive directory", "No such file",
+		"make the directory that `to` names"},
+	{"archive", {{"to", "/to"}}, link_archive, "cannot use the archive directory",
+		"a symbolic link, or something else", NULL},
+	{"expire", {{"older_than", "1d"}}, open_trash, "cannot use the trash",
+		"it belongs to somebody else", "look at it, then remove it"},
+	{"expire", {{NULL}}, NULL, "neither `older_than` nor `max_total` is given",
+		"every file that the patterns match", "give `older_than`, `max_total` or both"},
 };
 
 /* After the rename: what is undone then. */
 static const struct refusal untold[] = {
-	{ "rotate", { { "pid_file", "/pid" } }, open_without_append, "cannot read a process id from",
-		"No such file", "without symbolic links" },
-	{ "rotate", { { "pid_file", "/pid" } }, put_pid_file, "cannot read a process id from",
-		"Invalid argument", NULL },
-	{ "rotate", { { "pid_file", "/pid" } }, put_dead_pid, "cannot signal process", "No such process",
-		NULL },
-	{ "rotate", { { "pid_file", "/pid" }, { "wait", "50ms" }, { "signal", "WINCH" } }, put_own_pid,
-		"did not reopen it", "a process still has it open for writing", "raise `wait`" },
+	{"rotate", {{"pid_file", "/pid"}}, open_without_append, "cannot read a process id from",
+		"No such file", "without symbolic links"},
+	{"rotate", {{"pid_file", "/pid"}}, put_pid_file, "cannot read a process id from",
+		"Invalid argument", NULL},
+	{"rotate", {{"pid_file", "/pid"}}, put_dead_pid, "cannot signal process", "No such process",
+		NULL},
+	{"rotate", {{"pid_file", "/pid"}, {"wait", "50ms"}, {"signal", "WINCH"}}, put_own_pid,
+		"did not reopen it", "a process still has it open for writing", "raise `wait`"},
 };
 
 static void contains(const char *is, const char *want)
@@ -129,8 +129,8 @@ static struct upkeep_test *prepare(const struct refusal *r)
 		r->make();
 	upkeep_test_add(t, "paths", tree_path("a.log"));
 	for (size_t i = 0; i < 3 && r->args[i][0]; i++)
-		upkeep_test_set(t, r->args[i][0], r->args[i][1][0] == '/'
-				? tree_path(r->args[i][1] + 1) : r->args[i][1]);
+		upkeep_test_set(t, r->args[i][0],
+			r->args[i][1][0] == '/' ? tree_path(r->args[i][1] + 1) : r->args[i][1]);
 	return t;
 }
 
@@ -182,9 +182,9 @@ static void test_untold_writers(void **state)
 /* A pattern that could mean anything is a fault of each action. */
 static void test_patterns(void **state)
 {
-	static const char *const actions[] = { "rotate", "compress", "archive", "expire",
-		"validate-json", "errors" };
-	static const char *const patterns[] = { "/var/../etc/*", "/./x" };
+	static const char *const actions[] = {
+		"rotate", "compress", "archive", "expire", "validate-json", "errors"};
+	static const char *const patterns[] = {"/var/../etc/*", "/./x"};
 	(void)state;
 	for (size_t i = 0; i < UPKEEP_COUNT(actions); i++)
 		for (size_t k = 0; k < UPKEEP_COUNT(patterns); k++) {
@@ -207,17 +207,18 @@ static void test_foreign_records(void **state)
 	static const struct {
 		const char *kind, *payload;
 		uint32_t version;
-	} records[] = { { "rename", "from_dir=/x\n", 2 }, { "other", "from_dir=/x\n", 1 },
-		{ "replace", "from_dir=\\q\n", 1 }, { "mkdir", "mode=123456789\n", 1 } };
+	} records[] = {{"rename", "from_dir=/x\n", 2}, {"other", "from_dir=/x\n", 1},
+		{"replace", "from_dir=\\q\n", 1}, {"mkdir", "mode=123456789\n", 1}};
 	(void)state;
 	for (size_t i = 0; i < UPKEEP_COUNT(records); i++) {
 		struct upkeep_test *t = upkeep_test_new(&upkeep_plugin);
-		size_t record = upkeep_test_forge(t, records[i].kind, records[i].version,
-			records[i].payload);
+		size_t record = upkeep_test_forge(
+			t, records[i].kind, records[i].version, records[i].payload);
 		assert_int_equal(upkeep_test_undo_record(t, "rotate", record), UPKEEP_NEEDS_PERSON);
 		contains(upkeep_test_what(t), "cannot read an undo record of kind");
 		contains(upkeep_test_next(t), "upkeep show RUN");
-		assert_int_equal(upkeep_test_probe_record(t, "rotate", record), UPKEEP_NEEDS_PERSON);
+		assert_int_equal(
+			upkeep_test_probe_record(t, "rotate", record), UPKEEP_NEEDS_PERSON);
 		upkeep_test_free(t);
 	}
 }
@@ -239,8 +240,8 @@ static void test_large_json(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_refusals),
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_untold_writers), cmocka_unit_test(test_patterns),
-		cmocka_unit_test(test_foreign_records), cmocka_unit_test(test_large_json) };
+		cmocka_unit_test(test_foreign_records), cmocka_unit_test(test_large_json)};
 	return !!cmocka_run_group_tests(tests, NULL, NULL);
 }

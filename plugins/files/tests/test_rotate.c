@@ -30,7 +30,7 @@ static void on_signal(int number)
 static void writer_main(const char *path, int flags, int ready)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | flags, 0644);
-	struct timespec pause = { .tv_nsec = 1000000 };
+	struct timespec pause = {.tv_nsec = 1000000};
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	char line[64];
 	if (write(ready, "x", 1) != 1)
@@ -55,7 +55,7 @@ static pid_t writer_start(const char *name, int flags)
 {
 	int ready[2];
 	char c;
-	struct sigaction act = { .sa_handler = on_signal };
+	struct sigaction act = {.sa_handler = on_signal};
 	assert_int_equal(pipe(ready), 0);
 	pid_t pid = fork();
 	if (pid == 0) {
@@ -79,7 +79,7 @@ static void writer_stop(pid_t pid)
 
 static void let_write(int ms)
 {
-	struct timespec t = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L };
+	struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
 	nanosleep(&t, NULL);
 }
 
@@ -334,9 +334,14 @@ static void test_copy_undo(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_collapse), TEST(test_rename), TEST(test_collapse_undo),
-		TEST(test_rename_undo), TEST(test_no_way), TEST(test_pid_file_of_other),
-		TEST(test_chain), TEST(test_copy_undo),
+		TEST(test_collapse),
+		TEST(test_rename),
+		TEST(test_collapse_undo),
+		TEST(test_rename_undo),
+		TEST(test_no_way),
+		TEST(test_pid_file_of_other),
+		TEST(test_chain),
+		TEST(test_copy_undo),
 	};
 	return !!cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -71,8 +71,8 @@ void tree_dir(const char *name)
 
 void tree_age(const char *name, int days)
 {
-	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT },
-		{ .tv_sec = time(NULL) - (time_t)days * 86400, .tv_nsec = 123456789 } };
+	struct timespec times[2] = {{.tv_nsec = UTIME_OMIT},
+		{.tv_sec = time(NULL) - (time_t)days * 86400, .tv_nsec = 123456789}};
 	assert_int_equal(utimensat(AT_FDCWD, tree_path(name), times, AT_SYMLINK_NOFOLLOW), 0);
 }
 

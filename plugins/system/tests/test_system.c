@@ -38,12 +38,14 @@ static int machine_make(void **state)
 	if (!mkdtemp(root))
 		return -1;
 	put("stat", "cpu  100 0 100 700 100 0 0 0 0 0\ncpu0 1 1\ncpu1 1 1\nintr 5\n");
-	put("meminfo", "MemTotal: 1000 kB\nMemAvailable: 300 kB\nSwapTotal: 100 kB\n"
-		       "SwapFree: 90 kB\nCached: 100 kB\n");
+	put("meminfo",
+		"MemTotal: 1000 kB\nMemAvailable: 300 kB\nSwapTotal: 100 kB\n"
+		"SwapFree: 90 kB\nCached: 100 kB\n");
 	put("loadavg", "1.50 3.00 2.00 1/100 42\n");
 	put("uptime", "90061.25 1000.0\n");
-	put("pressure/io", "some avg10=0.00 avg60=9.00 avg300=0 total=1\n"
-			   "full avg10=0.00 avg60=1.25 avg300=0 total=1\n");
+	put("pressure/io",
+		"some avg10=0.00 avg60=9.00 avg300=0 total=1\n"
+		"full avg10=0.00 avg60=1.25 avg300=0 total=1\n");
 	put("7/stat", "7 (a) b) R 1 1 1 0 -1 0 0 0 0 0 50 25 0 0 20 0 1 0 100 4096 10 0\n");
 	put("self/mountinfo", "20 1 8:1 / / rw,relatime - ext4 /dev/sda1 rw\n");
 	put("fstab", "/dev/sda1 / ext4 defaults 0 1\n");
@@ -91,8 +93,8 @@ static void test_health(void **state)
 	assert_string_equal(upkeep_test_cell(t, "processes", 0, "name"), "a) b");
 	upkeep_test_set(t, "memory_crit", "60%");
 	assert_int_equal(upkeep_test_run(t, "health"), UPKEEP_FAILED);
-	assert_string_equal(upkeep_test_what(t),
-		"memory used is 70.0%, the critical limit is 60.0%");
+	assert_string_equal(
+		upkeep_test_what(t), "memory used is 70.0%, the critical limit is 60.0%");
 	upkeep_test_free(t);
 }
 
@@ -114,7 +116,7 @@ static void test_readonly(void **state)
 
 static int program(const char *path, const char *a, const char *b, const char *c, const char *d)
 {
-	const char *const argv[] = { path, a, b, c, d, NULL };
+	const char *const argv[] = {path, a, b, c, d, NULL};
 	int status;
 	pid_t pid = fork();
 	if (pid == 0) {
@@ -167,7 +169,8 @@ static void test_readonly_signs(void **state)
 	upkeep_test_add(t, "writable", "/srv");
 	assert_int_equal(upkeep_test_run(t, "readonly-check"), UPKEEP_FAILED);
 	assert_non_null(strstr(upkeep_test_why(t), "/srv: it lies on a read-only file system"));
-	put("self/mountinfo", "20 1 8:1 / / ro - ext4 /dev/sda1 rw\n21 20 8:2 / /srv rw - ext4 /dev/b rw\n");
+	put("self/mountinfo",
+		"20 1 8:1 / / ro - ext4 /dev/sda1 rw\n21 20 8:2 / /srv rw - ext4 /dev/b rw\n");
 	assert_int_equal(upkeep_test_run(t, "readonly-check"), UPKEEP_UNCHANGED);
 	upkeep_test_clear(t);
 	put("kmsg", "3,5,5,-;EXT4-fs error (device sda1): bad\n6,6,6,-;I/O error, only a notice\n");
@@ -205,8 +208,9 @@ static void test_dead_mount(void **state)
 	clock_gettime(CLOCK_MONOTONIC, &begin);
 	assert_int_equal(upkeep_test_run(t, "mounts"), UPKEEP_FAILED);
 	clock_gettime(CLOCK_MONOTONIC, &end);
-	assert_in_range((end.tv_sec - begin.tv_sec) * 1000 + (end.tv_nsec - begin.tv_nsec) / 1000000,
-		190, 5000);
+	assert_in_range(
+		(end.tv_sec - begin.tv_sec) * 1000 + (end.tv_nsec - begin.tv_nsec) / 1000000, 190,
+		5000);
 	assert_non_null(strstr(upkeep_test_what(t), "mount /dead does not answer"));
 	assert_int_equal(upkeep_test_rows(t, "mounts"), 1); /* the others are there */
 	assert_string_equal(upkeep_test_output(t, "state"), "critical");
@@ -222,9 +226,10 @@ static void test_dead_mount(void **state)
 /* What cannot be read is said, by name; nothing is made up. */
 static void test_missing_figures(void **state)
 {
-	static const char *const files[] = { "stat", "meminfo", "loadavg", "uptime", "self/mountinfo" };
-	static const char *const said[] = { "the processes in", "/meminfo\"", "/loadavg\"",
-		"/uptime\"", "/self/mountinfo\"" };
+	static const char *const files[] = {
+		"stat", "meminfo", "loadavg", "uptime", "self/mountinfo"};
+	static const char *const said[] = {
+		"the processes in", "/meminfo\"", "/loadavg\"", "/uptime\"", "/self/mountinfo\""};
 	char path[128];
 	for (size_t i = 0; i < UPKEEP_COUNT(files); i++) {
 		if (i)
@@ -283,9 +288,8 @@ static void test_real(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { TEST(test_health), TEST(test_readonly),
+	const struct CMUnitTest tests[] = {TEST(test_health), TEST(test_readonly),
 		TEST(test_readonly_signs), TEST(test_devices), TEST(test_dead_mount),
-		TEST(test_missing_figures),
-		TEST(test_caches), TEST(test_real) };
+		TEST(test_missing_figures), TEST(test_caches), TEST(test_real)};
 	return !!cmocka_run_group_tests(tests, NULL, NULL);
 }
