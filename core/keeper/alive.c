@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "journal/journal.h"
+#include "run/children.h"
 #include "run/run.h"
 
 #include <fcntl.h>
@@ -17,17 +18,12 @@
 #define LOOKS 50
 
 /* Clock ticks since boot at which the process started, 0 where there is none. */
-static unsigned long long start_of(int pid)
+static unsigned long long start_of(pid_t pid)
 {
-	char path[32], text[1024];
+	char text[1024];
 	unsigned long long start = 0;
 
-	snprintf(path, sizeof path, "/proc/%d/stat", pid);
-	CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
-	if (n <= 0)
-		return 0;
-	text[n] = 0;
+	process_read(pid, "stat", text, sizeof text);
 	const char *rest = strrchr(text, ')');
 	if (!rest ||
 		sscanf(rest + 1,

@@ -132,15 +132,10 @@ static int wait_for_engine(struct keeper *keeper)
 /* Left running on purpose: in the run's cgroup "left". */
 static bool is_left(const struct cgroups *cgroups, pid_t pid)
 {
-	char path[40], text[8192];
+	char text[8192];
 	CLEANUP_TEXT struct text left = {0};
 
-	snprintf(path, sizeof path, "/proc/%d/cgroup", (int)pid);
-	CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
-	if (n <= 0)
-		return false;
-	text[n] = 0;
+	process_read(pid, "cgroup", text, sizeof text);
 	text_addf(&left, "/%s/left", cgroups->name);
 	return strstr(text, text_string(&left)) != NULL;
 }

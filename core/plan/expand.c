@@ -56,6 +56,18 @@ static uint32_t duration_of(const struct build *b, const char *name)
 	return ms <= 0 ? 0 : ms > UINT32_MAX ? UINT32_MAX : (uint32_t)ms;
 }
 
+static struct plan_detail detail_of(const struct scope *scope, const struct task *task,
+	const char *name, const struct value *each)
+{
+	return (struct plan_detail){.name = name,
+		.task = task,
+		.prefix = scope->prefix,
+		.params = scope->params,
+		.each = each,
+		.graph = scope->graph,
+		.outer = scope->outer};
+}
+
 static void add_task(struct build *b, struct scope *scope, const struct task *task,
 	const char *name, const struct value *each)
 {
@@ -68,13 +80,7 @@ static void add_task(struct build *b, struct scope *scope, const struct task *ta
 	planned->changes = changes_of(task);
 	planned->flags = flags_of(task, scope->outer, planned->changes);
 	planned->duration_ms = duration_of(b, name);
-	*detail = (struct plan_detail){.name = name,
-		.task = task,
-		.prefix = scope->prefix,
-		.params = scope->params,
-		.each = each,
-		.graph = scope->graph,
-		.outer = scope->outer};
+	*detail = detail_of(scope, task, name, each);
 	map_put(&b->plan->index, name, (uint32_t)b->tasks.count - 1);
 }
 
@@ -175,13 +181,7 @@ static void expand_inner(struct build *b, struct scope *scope, const struct task
 {
 	struct plan_detail *outer = arena_new(&b->plan->arena, struct plan_detail);
 
-	*outer = (struct plan_detail){.name = name,
-		.task = task,
-		.prefix = scope->prefix,
-		.params = scope->params,
-		.each = each,
-		.graph = scope->graph,
-		.outer = scope->outer};
+	*outer = detail_of(scope, task, name, each);
 	const struct value *params = parameter_pass(b, scope, task, graph);
 	struct scope *inner = expand_graph(
 		b, graph, arena_printf(&b->plan->arena, "%s/", name), params, outer, scope);

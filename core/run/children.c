@@ -6,17 +6,23 @@
 #include <fcntl.h>
 #include <string.h>
 
-static pid_t parent_of(const char *pid)
+ssize_t process_read(pid_t pid, const char *name, char *text, size_t size)
 {
-	char path[300], text[512];
+	char path[40];
+
+	snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, name);
+	CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? 0 : read(fd, text, size - 1);
+	text[n > 0 ? n : 0] = 0;
+	return n > 0 ? n : 0;
+}
+
+static pid_t parent_of(pid_t pid)
+{
+	char text[512];
 	int parent = 0;
 
-	snprintf(path, sizeof path, "/proc/%s/stat", pid);
-	CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
-	if (n <= 0)
-		return 0;
-	text[n] = 0;
+	process_read(pid, "stat", text, sizeof text);
 	const char *rest = strrchr(text, ')');
 	return rest && sscanf(rest + 1, " %*c %d", &parent) == 1 ? parent : 0;
 }
@@ -26,22 +32,18 @@ void children_each(pid_t parent, void (*found)(void *data, pid_t pid), void *dat
 	CLEANUP_DIR DIR *proc = opendir("/proc");
 	struct dirent *entry;
 
-	while (proc && (entry = readdir(proc)))
-		if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9' &&
-			parent_of(entry->d_name) == parent)
-			found(data, atoi(entry->d_name));
+	while (proc && (entry = readdir(proc))) {
+		pid_t pid = atoi(entry->d_name);
+		if (pid > 0 && parent_of(pid) == parent)
+			found(data, pid);
+	}
 }
 
 bool child_has_variable(pid_t pid, const char *variable)
 {
-	char path[40], text[16384];
+	char text[16384];
+	ssize_t n = process_read(pid, "environ", text, sizeof text);
 
-	snprintf(path, sizeof path, "/proc/%d/environ", (int)pid);
-	CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
-	if (n <= 0)
-		return false;
-	text[n] = 0;
 	for (const char *at = text; at < text + n; at += strlen(at) + 1)
 		if (strcmp(at, variable) == 0)
 			return true;

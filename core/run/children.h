@@ -3,8 +3,13 @@
 #define UPKEEP_RUN_CHILDREN_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
 
+/* What /proc/PID/`name` says, up to `size` - 1 bytes and a NUL; 0 where there is no such process.
+ */
+ssize_t process_read(pid_t pid, const char *name, char *text, size_t size);
+/* `found` for each that `parent` has now. */
 void children_each(pid_t parent, void (*found)(void *data, pid_t pid), void *data);
 /* Is "NAME=VALUE" in its environment, as it was at its exec? */
 bool child_has_variable(pid_t pid, const char *variable);

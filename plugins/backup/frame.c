@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "backup/frame.h"
+#include "support/write.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -42,20 +43,6 @@ int frame_begin(struct frame_writer **ret, int fd, struct fault *fault)
 	return 0;
 }
 
-static int write_out(int fd, const char *bytes, size_t size)
-{
-	while (size > 0) {
-		ssize_t n = write(fd, bytes, size);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		bytes += n;
-		size -= (size_t)n;
-	}
-	return 0;
-}
-
 static int compress_some(
 	struct frame_writer *frame, ZSTD_inBuffer *in, ZSTD_EndDirective how, size_t *ret_left)
 {
@@ -63,7 +50,7 @@ static int compress_some(
 	*ret_left = ZSTD_compressStream2(frame->zstd, &out, in, how);
 	if (ZSTD_isError(*ret_left))
 		return -EIO;
-	return out.pos ? write_out(frame->fd, frame->buffer, out.pos) : 0;
+	return out.pos ? write_all(frame->fd, frame->buffer, out.pos) : 0;
 }
 
 int frame_write(struct frame_writer *frame, const void *bytes, size_t size)

@@ -9,6 +9,7 @@
 #include "reopen.h"
 #include "support/beneath.h"
 #include "support/cleanup.h"
+#include "support/write.h"
 #include "writers.h"
 
 #define WAIT_MS 30000
@@ -25,20 +26,6 @@ static int32_t swap_fail(struct upkeep_ctx *ctx, const struct record *r, int cod
 	return upkeep_fail(ctx, UPKEEP_FAILED, "upkeep show RUN", strerror(-code),
 		"cannot put \"%s/%s\" back in the place of the file that follows it", r->from_dir,
 		r->from_name);
-}
-
-static int write_all(int fd, const char *bytes, size_t size)
-{
-	while (size > 0) {
-		ssize_t n = write(fd, bytes, size);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO;
-		bytes += n;
-		size -= (size_t)n;
-	}
-	return 0;
 }
 
 static int append(int new_fd, int old_fd)

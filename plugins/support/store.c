@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "support/store.h"
+#include "support/write.h"
 
 #include <errno.h>
 #include <openssl/evp.h>
@@ -72,20 +73,6 @@ void store_hash_end(struct store_hash **hash, char text[STORE_HASH_TEXT])
 	EVP_MD_CTX_free((*hash)->md);
 	free(*hash);
 	*hash = NULL;
-}
-
-static int write_all(int fd, const char *bytes, size_t size)
-{
-	while (size > 0) {
-		ssize_t n = write(fd, bytes, size);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		bytes += n;
-		size -= (size_t)n;
-	}
-	return 0;
 }
 
 static int copy_chunks(
