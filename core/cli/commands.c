@@ -57,12 +57,12 @@ static const struct cli_option lint_options[] = {
 const struct cli_command cli_commands[] = {
 	{"run", "GRAPH", "run a graph",
 		"Checks the configuration, plans the graph and runs it. Errors elsewhere in the "
-                "site "
+		"site "
 		"are printed as warnings.",
 		COUNTED(run_options), 1, 1, command_run},
 	{"plan", "GRAPH", "say what a run would do",
 		"Asks the actions what they would do and changes nothing. Ends with 0 where "
-                "nothing "
+		"nothing "
 		"would change, with 2 where something would.",
 		COUNTED(plan_options), 1, 1, command_plan},
 	{"check", "", "report every error of the site",
@@ -86,9 +86,9 @@ const struct cli_command cli_commands[] = {
 	{"doc", "[ACTION]", "explain an action",
 		"Its parameters, outputs and what it changes, from "
 		"the plugin's own description. ACTION is PLUGIN.ACTION, or PLUGIN for its settings "
-                "and "
+		"and "
 		"the names of its actions; without it the names of all. With --json as a JSON "
-                "Schema.",
+		"Schema.",
 		NULL, 0, 0, 1, command_doc},
 	{"cancel", "RUN", "cancel a run",
 		"The run is asked to stop; its verdict says what it left.", NULL, 0, 1, 1,
@@ -103,7 +103,7 @@ const struct cli_command cli_commands[] = {
 		"Checks what the compiler cannot: descriptor, symbols, tables, bad values for each "
 		"parameter. With --run the actions too: all that need no arguments, or ACTION with "
 		"these; they do what they do, so give them something to spoil. Ends with 69 where "
-                "it "
+		"it "
 		"finds a fault.",
 		COUNTED(lint_options), 1, UINT_MAX, command_lint},
 };

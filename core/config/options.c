@@ -175,7 +175,7 @@ static void set_each(struct loader *loader, const struct value *value, struct va
 	if (!plain)
 		loader_error(loader, value->at, NULL,
 			"key \"each\" must be a list of plain values, \"${param.NAME}\", or a "
-		        "pattern of "
+			"pattern of "
 			"absolute paths");
 	else if (!absolute)
 		loader_error(loader, value->at, "begin it with /, or write a list [ ... ]",

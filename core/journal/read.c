@@ -263,7 +263,7 @@ int journal_undos(struct journal *journal, const char *id,
 
 	return store_each(journal,
 		"SELECT number, task, attempt, version, state, kind, about, payload, files, "
-	        "fingerprint"
+		"fingerprint"
 		" FROM undo_records" OF_RUN " ORDER BY number DESC",
 		id, undo_row, &call, err);
 }
@@ -309,17 +309,17 @@ int journal_use_run(struct journal *journal, const char *id, struct error *err)
 	int r = store_each(journal,
 		"SELECT run, max(" LAST_OF("outputs") ", " LAST_OF("rows") ", " LAST_OF(
 			"warnings") ", " LAST_OF("confirmations") "), " LAST_OF("undo_records") " F"
-	                                                                                        "RO"
-	                                                                                        "M "
-	                                                                                        "ru"
-	                                                                                        "ns"
-	                                                                                        " W"
-	                                                                                        "HE"
-	                                                                                        "RE"
-	                                                                                        " i"
-	                                                                                        "d="
-	                                                                                        "?"
-	                                                                                        "1",
+												"RO"
+												"M "
+												"ru"
+												"ns"
+												" W"
+												"HE"
+												"RE"
+												" i"
+												"d="
+												"?"
+												"1",
 		id, use_row, journal, err);
 
 	if (r < 0)

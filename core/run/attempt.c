@@ -20,12 +20,11 @@ static const char *action_name(struct attempt *attempt)
 	const struct task *task = attempt->detail->task;
 	const char *of = task->instance ? task->instance->name : "core";
 	const char *action = task->action->decl.name;
-	size_t n = strlen(of), size = strlen(action) + 1;
-	char *name = arena_alloc(&attempt->arena, n + 1 + size);
+	char *name = arena_alloc(&attempt->arena, strlen(of) + strlen(action) + 2);
 
-	memcpy(name, of, n);
-	name[n] = '.';
-	memcpy(name + n + 1, action, size);
+	char *end = stpcpy(name, of);
+	*end = '.';
+	stpcpy(end + 1, action);
 	return name;
 }
 

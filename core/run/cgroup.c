@@ -358,7 +358,7 @@ int cgroup_limit_check(bool processes, struct error *err)
 			"remove the limit, or run as root where the "
 			"kernel has that controller",
 			"limits.%s cannot be kept here: no writable cgroup with the controller "
-		        "\"%s\"",
+			"\"%s\"",
 			processes ? "processes" : "memory", controller);
 	rmdir(path);
 	return 0;

@@ -207,7 +207,7 @@ static int open_terminal(struct confirm *confirm)
 	if (confirm->source.fd < 0) {
 		attempt_fail(attempt, REASON_PERSON,
 			"run it on a terminal, record the answers in a file (answers = FILE), or "
-		        "say "
+			"say "
 			"--yes",
 			"it needs a person: %s", item_text(confirm));
 		return -ENOTTY;

@@ -81,7 +81,7 @@ static void blame(struct worker *worker)
 		attempt->exit_code = WEXITSTATUS(status);
 		attempt_fail(attempt, REASON_EXIT, NULL,
 			"the plugin \"%s\" ended its process with exit code %d instead of "
-		        "answering",
+			"answering",
 			plugin, WEXITSTATUS(status));
 	}
 }

@@ -32,13 +32,13 @@ static int check_versions(const struct upkeep_plugin *plugin, const char *path, 
 		return error_set(err, -EPROTO,
 			"define it with UPKEEP_PLUGIN(...) of upkeep/plugin.h",
 			"%s is not a plugin: its symbol \"upkeep_plugin\" begins with 0x%08x; this "
-		        "host "
+			"host "
 			"expects 0x%08x",
 			path, plugin->magic, UPKEEP_MAGIC);
 	if (plugin->abi_major != UPKEEP_ABI_MAJOR)
 		return error_set(err, -EPROTO, REBUILD ", or install its version for this major",
 			"plugin %s is made for ABI %u.%u; this host has %u.%u and loads only major "
-		        "%u",
+			"%u",
 			path, plugin->abi_major, plugin->abi_minor, UPKEEP_ABI_MAJOR,
 			UPKEEP_ABI_MINOR, UPKEEP_ABI_MAJOR);
 	if (plugin->needs_minor > UPKEEP_ABI_MINOR)

@@ -39,7 +39,7 @@ static const struct upkeep_param create_params[] = {
 		.flags = UPKEEP_REQUIRED | UPKEEP_NONEMPTY),
 	UPKEEP_PARAM_STRINGS(struct create_args, exclude,
 		"patterns of what to leave out: of whole paths where they begin with /, else of "
-                "names",
+		"names",
 		.flags = UPKEEP_GLOBS),
 	UPKEEP_PARAM_STRING(struct create_args, label, "remark for people", .preset = ""),
 	UPKEEP_PARAM_BOOL(struct create_args, pin, "never prune this one", .preset = "false"),

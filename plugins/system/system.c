@@ -135,7 +135,7 @@ static const struct upkeep_action actions[] = {
 	{
 		.name = "readonly-check",
 		.about = "Check file systems without changing them: read-only by error, kernel "
-                         "errors",
+			 "errors",
 		.changes = UPKEEP_CHANGES_NONE,
 		UPKEEP_PARAMS(struct readonly_args, readonly_params),
 		UPKEEP_OUTPUTS(readonly_outputs),

@@ -266,7 +266,7 @@ static void test_secrets_are_blanked(void **state)
 	options.env = (struct value){.kind = VALUE_GROUP, .group = {&variable, 1}};
 	uint32_t task = fixture_shell(f, "task",
 		"printf 'is hunter2hun'; sleep 0.2; echo ter2, half hunter2 and "
-	        "$PASSWORD$PASSWORD; "
+		"$PASSWORD$PASSWORD; "
 		"ulimit -c",
 		&options);
 	uint32_t taken = fixture_shell(f, "taken", "echo $PASSWORD", &options);
@@ -296,7 +296,7 @@ static void test_short_secret_is_refused(void **state)
 	expect(f, EXIT_FAILED_CLEAN);
 	assert_string_equal(fixture_seen(f, task).message,
 		"secret \"env:SHORT\": it has less than 8 bytes: too short to be told from other "
-	        "text");
+		"text");
 }
 
 /* Everything that a process can do to stay. */

@@ -75,13 +75,13 @@ static void gives_the_model(void **state)
 	store("g.conf",
 		"graphs = { one = { overlap = \"fail\"; on_interrupt = \"resume\"; tasks = (\n"
 		"{ task = \"x\"; argv = [ \"true\" ]; action = \"core.exec\"; changes = \"none\"; "
-	        "},\n"
+		"},\n"
 		"{ task = \"y\"; action = \"db.load\"; from = \"x\"; database = \"d${param.p}\";\n"
 		"  after = [ \"x\" ]; retry = { attempts = 4; delay = \"2s\"; backoff = 1.5; };\n"
 		"  lock = \"b\"; pool = \"io\"; umask = \"0027\"; nice = -5; each = [ 1, 2 ];\n"
 		"  limits = { memory = \"1GiB\"; cpu_time = \"1m\"; }; log_max = \"8KiB\";\n"
 		"  confirm_within = \"60s\"; rollback = { action = \"core.exec\"; argv = [ \"x\" "
-	        "]; }; } ); }; };");
+		"]; }; } ); }; };");
 	struct site *site = load(&diagnostics);
 	assert_int_equal(diagnostics.list.count, 0);
 	assert_int_equal(site->jobs, 3);

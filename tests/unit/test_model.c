@@ -270,7 +270,7 @@ static void checks_parameters(void **state)
 	expect_fault("program", string_value("tar"), "");
 	expect_fault("program", string_value("../tar"),
 		"1 \"program\" must be an absolute path such as \"/srv/data\", got \"../tar\"; "
-	        "-\n");
+		"-\n");
 	expect_fault("paths", string_value("/srv"), "1 \"paths\" must be a list [ ... ]; p\n");
 	expect_fault("main", int_value(1), "1 \"main\" must be a group { ... }; m\n");
 	(void)state;
@@ -323,7 +323,7 @@ static void copies_and_compares(void **state)
 	assert_ptr_not_equal(copy.list.items[1].string, mixed[1].string);
 	assert_string_equal(value_text(&arena, &copy),
 		"( { x = [ 1, 5000000000L ]; s = \"a\\\"b\\\\\\n\\x01\"; f = 0.1; w = 2.0; b = "
-	        "true; "
+		"true; "
 		"u = known after dump; }, \"z\" )");
 	copy.list.items[0].group.members[0].value.list.items[1].integer++;
 	assert_false(value_equal(&copy, &list));
