@@ -51,6 +51,7 @@ static const char *const step_names[] = {
 struct launch {
 	const struct process_spec *spec;
 	pid_t parent;
+	int join_dir; /* the cgroup that the child enters by itself, -1: none */
 	volatile enum step step;
 	volatile int code;
 };
@@ -139,10 +140,19 @@ IN_CHILD static int child_set_user(const struct process_spec *spec)
 	return (int)syscall(SYS_setresuid, spec->uid, spec->uid, spec->uid);
 }
 
+IN_CHILD static int child_join(int dir)
+{
+	int fd = (int)syscall(SYS_openat, dir, "cgroup.procs", O_WRONLY | O_CLOEXEC, 0);
+
+	return fd < 0 ? fd : (int)syscall(SYS_write, fd, "0", 1);
+}
+
 IN_CHILD static void child_set_rest(struct launch *launch)
 {
 	const struct process_spec *spec = launch->spec;
 
+	if (launch->join_dir >= 0 && child_join(launch->join_dir) < 0)
+		child_fail(launch, STEP_CGROUP);
 	for (size_t i = 0; i < spec->cgroup_count; i++)
 		if (syscall(SYS_write, spec->cgroup_fds[i], "0", 1) < 0)
 			child_fail(launch, STEP_CGROUP);
@@ -244,8 +254,7 @@ static long launch_clone(struct launch *launch, unsigned char *stack, int *pidfd
 	long pid = clone3_call(&args, launch);
 	if (pid != -ENOSYS)
 		return pid;
-	if (cgroup >= 0)
-		return -ENOSYS;
+	launch->join_dir = cgroup;
 	pid = clone(child_main, stack + STACK_BYTES,
 		CLONE_VM | CLONE_VFORK | (wants_pidfd ? CLONE_PIDFD : 0) | SIGCHLD, launch, pidfd);
 	return pid < 0 ? -errno : pid;
@@ -270,7 +279,7 @@ static int launch_report(const struct launch *launch, struct error *err)
 int process_spawn(const struct process_spec *spec, struct process *ret_process, struct error *err)
 {
 	UNFILLED _Alignas(16) unsigned char stack[STACK_BYTES];
-	struct launch launch = {.spec = spec, .parent = getpid()};
+	struct launch launch = {.spec = spec, .parent = getpid(), .join_dir = -1};
 	sigset_t all, before;
 	int pidfd = -1;
 

@@ -53,7 +53,8 @@ struct process_spec {
 	size_t limit_count;
 	const int *cgroup_fds; /* open descriptors of cgroup.procs files, joined by writing 0 */
 	size_t cgroup_count;
-	bool into_cgroup; /* CLONE_INTO_CGROUP: -ENOSYS where there is no clone3 */
+	bool into_cgroup; /* CLONE_INTO_CGROUP; the child joins by itself where there is no clone3
+	                   */
 	int cgroup_dir;   /* descriptor of a v2 cgroup's directory */
 	bool no_pidfd;    /* the caller waits by SIGCHLD: saves the descriptor */
 };
