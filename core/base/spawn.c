@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/close_range.h>
 #include <linux/sched.h>
 #include <sched.h>
@@ -12,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -306,6 +308,22 @@ int process_spawn(const struct process_spec *spec, struct process *ret_process, 
 	}
 	*ret_process = (struct process){.pid = (pid_t)pid, .pidfd = pidfd};
 	return 0;
+}
+
+const char *process_self(void)
+{
+	static const char self[] = "/proc/self/exe";
+	static char path[PATH_MAX];
+	struct stat running, named;
+	ssize_t n = readlink(self, path, sizeof path - 1);
+
+	if (n <= 0)
+		return self;
+	path[n] = 0;
+	if (stat(self, &running) < 0 || stat(path, &named) < 0 ||
+		(running.st_ino == named.st_ino && running.st_dev == named.st_dev))
+		return self;
+	return path;
 }
 
 int process_find(const char *name, char *path, size_t size)

@@ -68,6 +68,10 @@ struct process {
  * cwd, user, limit, cgroup) and the program. */
 int process_spawn(const struct process_spec *spec, struct process *ret_process, struct error *err);
 
+/* What starts this program once more: /proc/self/exe, which holds after an upgrade too; the
+ * name behind it where an emulator (valgrind) makes that link itself, but not for the kernel. */
+const char *process_self(void);
+
 /* Where `name` (without a slash) lies in the fixed search path; writes into
  * path[size].  -ENOENT where it is not found. */
 int process_find(const char *name, char *path, size_t size);

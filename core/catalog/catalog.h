@@ -19,7 +19,7 @@ struct catalog_options {
 	const char *const *dirs; /* beside the built-in directory, which comes first */
 	size_t dir_count;
 	const char *cache_dir; /* of the descriptions; made (0700) where missing; NULL: none */
-	const char *program;   /* upkeep itself, to be spawned as a worker; NULL: /proc/self/exe */
+	const char *program;   /* upkeep itself, to be spawned as a worker; NULL: process_self() */
 	int64_t describe_ms;   /* how long a plugin may take to be described; 0: 10 s */
 };
 

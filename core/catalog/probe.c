@@ -49,7 +49,7 @@ static int start(const char *program, int fd, const char *name, const char *path
 	const struct process_fd fds[] = {{out, 1}, {fd, 3}};
 	const struct process_limit limits[] = {
 		{RLIMIT_CORE, {0, 0}}, {RLIMIT_CPU, {5, 5}}, {RLIMIT_FSIZE, {0, 0}}};
-	struct process_spec spec = {.path = program ? program : "/proc/self/exe",
+	struct process_spec spec = {.path = program ? program : process_self(),
 		.argv = (char *const *)(uintptr_t)argv,
 		.envp = (char *const *)(uintptr_t)envp,
 		.fds = fds,

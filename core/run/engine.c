@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/spawn.h"
 
 #include <fcntl.h>
 #include <malloc.h>
@@ -414,7 +415,7 @@ static int engine_open(struct engine *engine, const struct run_setup *setup, str
 		.flush_at_ms = INT64_MAX,
 		.keeper = {.fd = setup->keeper_fd, .ready = keeper_ready},
 		.now_ms = clock_monotonic_ms()};
-	engine->program = setup->options->program ? setup->options->program : "/proc/self/exe";
+	engine->program = setup->options->program ? setup->options->program : process_self();
 	engine->memory = base_alloc(plan->task_count * sizeof engine->memory[0]);
 	engine->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (engine->epoll < 0)

@@ -53,7 +53,7 @@ struct run_options {
 	bool plan_only;      /* call `plan` of the actions, change nothing, journal nothing */
 	bool no_cgroups;     /* as where none is writable: leftovers are told by their marks */
 	const char *cause;   /* "cron", "terminal": who asked */
-	const char *program; /* upkeep itself, for workers and helpers; NULL: /proc/self/exe */
+	const char *program; /* upkeep itself, for workers and helpers; NULL: process_self() */
 	const struct run_watcher *watcher;
 };
 

@@ -504,4 +504,5 @@ void workers_close(struct engine *engine)
 		worker_kill(worker);
 		worker_free(worker);
 	}
+	vec_free(&engine->workers);
 }
