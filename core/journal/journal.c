@@ -10,8 +10,10 @@
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
+#include <unistd.h>
 
 #define BUSY_TIMEOUT_MS 10000
+#define BUSY_PAUSE_MS 10
 /* Pages of 4 KiB in the WAL from which it is folded back even in the middle of work. */
 #define WAL_PAGES_MAX 8192
 #define WAL_PAGES_IDLE 256
@@ -188,11 +190,27 @@ static int db_open(struct journal *journal, int flags, struct error *err)
 	return 0;
 }
 
+/* The change to WAL turns a reader into a writer, for which SQLite never calls its
+ * busy handler: of two first runs at once one would fail. */
+static int wal_change(struct journal *journal, struct error *err)
+{
+	CLEANUP_ERROR struct error busy = {0};
+	int r = store_run(journal, "PRAGMA journal_mode=WAL", &busy);
+
+	for (unsigned waited = 0; r == -EBUSY && waited < BUSY_TIMEOUT_MS;
+		waited += BUSY_PAUSE_MS) {
+		usleep(BUSY_PAUSE_MS * 1000);
+		r = store_run(journal, "PRAGMA journal_mode=WAL", &busy);
+	}
+	return r < 0 ? error_set(err, r, busy.next, "%s", error_what(&busy)) : r;
+}
+
 static int wal_enable(struct journal *journal, struct error *err)
 {
-	int r = store_run(journal,
-		"PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;PRAGMA temp_store=MEMORY", err);
+	int r = wal_change(journal, err);
 
+	if (r == 0)
+		r = store_run(journal, "PRAGMA synchronous=NORMAL;PRAGMA temp_store=MEMORY", err);
 	if (r == 0)
 		sqlite3_wal_hook(journal->db, wal_grown, journal);
 	return r;
