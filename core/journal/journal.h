@@ -64,6 +64,8 @@ void journal_add_run(struct journal *journal, const struct journal_run *run, con
 	size_t resolved_size);
 /* Changes state, end, exit code, warnings, cause and next of the current run. */
 void journal_end_run(struct journal *journal, const struct journal_run *run);
+/* The run is in another state, and has not ended. */
+void journal_set_state(struct journal *journal, enum run_state state);
 /* Makes an earlier run the current one, to which everything below belongs (resume,
  * rollback); after journal_add_run it is the new one. */
 int journal_use_run(struct journal *journal, const char *id, struct error *err);
@@ -118,6 +120,21 @@ uint64_t journal_add_undo(struct journal *journal, const struct journal_undo *un
 void journal_set_undo(struct journal *journal, uint64_t id, enum journal_undo_state state,
 	const char *fingerprint);
 
+/* One try to undo a task, as a whole: its start (state UNDO_UNDOING) and its end.  Keyed by
+ * run, task and number; later calls replace. */
+struct journal_undoing {
+	uint32_t task, number; /* from 1 */
+	enum undo_state state; /* UNDOING; UNDONE, FAILED or HELD at its end */
+	int64_t started_ms, ended_ms;
+	int exit_code;              /* signal: 256 + N; -1: none */
+	const char *message, *next; /* of a failure; NULL */
+	const char *log;            /* path below the state directory, NULL: no output */
+	uint64_t log_bytes;
+};
+void journal_put_undoing(struct journal *journal, const struct journal_undoing *undoing);
+void journal_undo_log_path(char path[], const char *id, uint32_t task, uint32_t number);
+/* runs/ID/TASK.undo.NUMBER.log */
+
 /* Writes everything queued.  A failure (disk full, I/O) leaves the queue as it
  * was.  Nothing queued and nothing unsynced: does nothing. */
 int journal_flush(struct journal *journal, enum journal_sync sync, struct error *err);
@@ -155,6 +172,18 @@ int journal_warnings(struct journal *journal, const char *id,
 /* The records of a run, newest first. */
 int journal_undos(struct journal *journal, const char *id,
 	int (*reader)(void *data, const struct journal_undo *undo), void *data, struct error *err);
+/* The tries to undo tasks of a run, by task and number. */
+int journal_undoings(struct journal *journal, const char *id,
+	int (*reader)(void *data, const struct journal_undoing *undoing), void *data,
+	struct error *err);
+/* Runs that are not settled (running, rolling back, rollback failed, interrupted, awaiting
+ * confirmation), alive or not, and that nobody has resolved; oldest first. */
+int journal_unsettled(
+	struct journal *journal, journal_run_reader *reader, void *data, struct error *err);
+/* A person says that a run that is not settled is: it becomes FAILED_PARTIAL, what it left is
+ * never undone.  Written and synced at once. */
+int journal_resolve(struct journal *journal, const char *id, uid_t uid, int64_t at_ms,
+	const char *why, struct error *err);
 /* The plan as journal_add_run was given it; the caller frees *ret_text. */
 int journal_read_plan(struct journal *journal, const char *id, char **ret_text, size_t *ret_size,
 	struct error *err);
