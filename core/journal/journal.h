@@ -135,6 +135,9 @@ void journal_put_undoing(struct journal *journal, const struct journal_undoing *
 void journal_undo_log_path(char path[], const char *id, uint32_t task, uint32_t number);
 /* runs/ID/TASK.undo.NUMBER.log */
 
+/* The undo track of a task: changed in the row of its last attempt. */
+void journal_set_task_undo(struct journal *journal, uint32_t task, enum undo_state undo);
+
 /* Writes everything queued.  A failure (disk full, I/O) leaves the queue as it
  * was.  Nothing queued and nothing unsynced: does nothing. */
 int journal_flush(struct journal *journal, enum journal_sync sync, struct error *err);

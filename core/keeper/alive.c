@@ -45,15 +45,39 @@ static int flock_exclusive(int fd)
 	return r;
 }
 
-int alive_lock(int run_dir, struct error *err)
+#define BOOT_SIZE 40
+static void boot_id(char id[static BOOT_SIZE])
 {
-	char text[64];
+	CLEANUP_FD int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? 0 : file_read(fd, id, BOOT_SIZE - 1);
+
+	id[n > 0 ? n : 0] = 0;
+	id[strcspn(id, "\n")] = 0;
+}
+
+static bool is_of_boot(int fd, const char *boot)
+{
+	char text[128], *rest;
+	ssize_t n = pread(fd, text, sizeof text - 1, 0);
+
+	text[n < 0 ? 0 : n] = 0;
+	rest = strrchr(text, ' ');
+	return rest && strncmp(rest + 1, boot, strlen(boot)) == 0;
+}
+
+int alive_lock(int run_dir, bool *ret_rebooted, struct error *err)
+{
+	char text[128], boot[BOOT_SIZE];
 	CLEANUP_FD int fd = openat(run_dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 
 	if (fd < 0 || flock_exclusive(fd) < 0)
 		return error_set(err, -errno, NULL, "cannot take the run's lock: %m");
-	int n = snprintf(text, sizeof text, "%d %llu\n", (int)getpid(), start_of(getpid()));
-	if (pwrite(fd, text, (size_t)n, 0) < 0)
+	boot_id(boot);
+	if (ret_rebooted)
+		*ret_rebooted = !is_of_boot(fd, boot);
+	int n = snprintf(
+		text, sizeof text, "%d %llu %s\n", (int)getpid(), start_of(getpid()), boot);
+	if (ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t)n, 0) < 0)
 		return error_set(err, -errno, NULL, "cannot write the run's lock: %m");
 	return TAKE_FD(fd);
 }

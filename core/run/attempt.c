@@ -28,6 +28,13 @@ static const char *action_name(struct attempt *attempt)
 	return name;
 }
 
+void attempt_bind(struct attempt *attempt, const struct plan_detail *detail)
+{
+	attempt->detail = detail;
+	attempt->options = detail->task->options;
+	attempt->action_name = action_name(attempt);
+}
+
 struct attempt *attempt_new(
 	struct engine *engine, uint32_t task, uint32_t number, struct slot *slot)
 {
@@ -38,10 +45,8 @@ struct attempt *attempt_new(
 	attempt->task = task;
 	attempt->number = number;
 	attempt->slot = slot;
-	attempt->detail = &engine->plan->details[planned->detail];
-	attempt->options = attempt->detail->task->options;
 	attempt->changes = engine->options->plan_only ? UPKEEP_CHANGES_NONE : planned->changes;
-	attempt->action_name = action_name(attempt);
+	attempt_bind(attempt, &engine->plan->details[planned->detail]);
 	attempt->started_ms = engine->now_ms;
 	attempt->started_wall_ms = clock_wall_ms();
 	attempt->timeout_at_ms = attempt->kill_at_ms = attempt->look_at_ms = INT64_MAX;
@@ -110,13 +115,13 @@ static int start_what_it_is(struct attempt *attempt, struct error *err)
 	const struct task *task = attempt->detail->task;
 
 	int r = attempt->engine->options->plan_only ? 0 : open_slot(attempt, err);
-	if (r == 0)
+	if (r == 0 && !attempt->record)
 		r = attempt_resolve(attempt, &task->args, &attempt->args, err);
 	if (r == 0)
 		r = resolve_cwd(attempt, err);
 	if (r < 0)
 		return r;
-	if (task->instance && !attempt->engine->options->plan_only)
+	if (task->instance && !attempt->engine->options->plan_only && !attempt->record)
 		attempt->changes = (uint8_t)action_changes(&task->action->decl, &attempt->args);
 	if (task->instance)
 		return action_start(attempt, err);
@@ -165,6 +170,8 @@ void attempt_output(struct attempt *attempt, const char *name, const char *value
 	struct task_memory *memory = &attempt->engine->memory[attempt->task];
 	struct output *output = memory->outputs;
 
+	if (attempt->kind != ATTEMPT_RUN)
+		return;
 	while (output && (list || strcmp(output->name, name) != 0))
 		output = output->next;
 	if (!output) {
@@ -388,11 +395,13 @@ static int64_t cpu_ms(const struct rusage *usage)
 		(usage->ru_utime.tv_usec + usage->ru_stime.tv_usec) / 1000;
 }
 
-/* Only the arguments, whole at the start, say so for sure (UPKEEP_NO_UNDO). */
+/* Without a rollback only records can be undone; arguments may be such that there are none
+ * (UPKEEP_NO_UNDO). */
 static bool cannot_be_undone(const struct attempt *attempt)
 {
-	return attempt->changes == UPKEEP_CHANGES_IRREVERSIBLE &&
-		attempt->options->rollback.kind == VALUE_NONE;
+	return attempt->changes == UPKEEP_CHANGES_IRREVERSIBLE
+		? attempt->options->rollback.kind == VALUE_NONE
+		: !undo_is_possible(attempt->engine, attempt->task);
 }
 
 static void put_result(struct attempt *attempt)
@@ -475,6 +484,27 @@ static void leave_slot(struct engine *engine, struct slot *slot)
 	}
 }
 
+/* Told first, since it knows whether there is something to undo now; nothing is decided on it
+ * before the result is in the journal. */
+static void run_ended(struct attempt *attempt)
+{
+	struct engine *engine = attempt->engine;
+	const struct action_description *action = attempt->detail->task->action;
+
+	engine_event(engine,
+		&(struct event){.kind = EVENT_ENDED,
+			.task = attempt->task,
+			.gang = engine->plan->tasks[attempt->task].gang,
+			.result = attempt->state,
+			.reason = attempt->reason,
+			.transient = attempt->transient,
+			.changed = attempt->changed,
+			.continues = action->decl.flags & UPKEEP_RETRY_CONTINUES,
+			.irreversible = attempt->changed && cannot_be_undone(attempt)});
+	put_result(attempt);
+	remember_cause(attempt);
+}
+
 static void attempt_over(struct attempt *attempt)
 {
 	struct engine *engine = attempt->engine;
@@ -489,19 +519,17 @@ static void attempt_over(struct attempt *attempt)
 			attempt->detail->name, (unsigned long long)log_dropped(&attempt->log));
 		engine_warn(engine, attempt->task, text_string(&text));
 	}
-	/* Told first, since it knows whether there is something to undo now; nothing is decided
-	 * on it before the result is in the journal. */
-	engine_event(engine,
-		&(struct event){.kind = EVENT_ENDED,
-			.task = attempt->task,
-			.gang = engine->plan->tasks[attempt->task].gang,
-			.result = attempt->state,
-			.reason = attempt->reason,
-			.transient = attempt->transient,
-			.changed = attempt->changed,
-			.irreversible = cannot_be_undone(attempt)});
-	put_result(attempt);
-	remember_cause(attempt);
+	switch (attempt->kind) {
+	case ATTEMPT_RUN:
+		run_ended(attempt);
+		break;
+	case ATTEMPT_UNDO:
+		undo_ended(attempt);
+		break;
+	case ATTEMPT_PROBE:
+		probe_ended(attempt);
+		break;
+	}
 	while (*link != attempt)
 		link = &(*link)->next;
 	*link = attempt->next;

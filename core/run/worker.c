@@ -15,6 +15,7 @@
 
 #define WORKER_SOCKET_FD 3
 #define MESSAGES_A_TURN 64
+#define FILES_MAX 256 /* of an undo record (upkeep/plugin.h) */
 
 /* ---- their output ---- */
 
@@ -316,6 +317,32 @@ static struct worker *new_worker(struct attempt *attempt, struct error *err)
 
 /* ---- actions ---- */
 
+static enum wire_mode mode_of(const struct attempt *attempt)
+{
+	if (attempt->kind == ATTEMPT_PROBE)
+		return WIRE_MODE_PROBE;
+	if (attempt->record)
+		return WIRE_MODE_UNDO;
+	return attempt->engine->options->plan_only ? WIRE_MODE_PLAN : WIRE_MODE_RUN;
+}
+
+static void put_record(struct wire_out *out, struct attempt *attempt)
+{
+	const struct journal_undo *row = &attempt->record->row;
+	char *files = row->files ? arena_string(&attempt->arena, row->files) : NULL, *name;
+	const char *names[FILES_MAX];
+	size_t count = 0;
+
+	while (files && count < FILES_MAX && (name = strsep(&files, "\n")))
+		names[count++] = name;
+	wire_text(out, WIRE_NAME, row->kind);
+	wire_number(out, WIRE_VERSION, row->version);
+	wire_bytes(out, WIRE_PAYLOAD, row->payload, strlen(row->payload));
+	wire_texts(out, WIRE_FILES, names, count);
+	wire_text(out, WIRE_ABOUT, row->about ? row->about : "");
+	wire_number(out, WIRE_ID, (int64_t)row->id);
+}
+
 static int send_start(struct worker *worker, struct attempt *attempt, struct error *err)
 {
 	struct engine *engine = worker->engine;
@@ -323,13 +350,16 @@ static int send_start(struct worker *worker, struct attempt *attempt, struct err
 
 	wire_begin(out, WIRE_START);
 	wire_number(out, WIRE_SERIAL, ++worker->serial);
-	wire_number(out, WIRE_MODE, engine->options->plan_only ? WIRE_MODE_PLAN : WIRE_MODE_RUN);
+	wire_number(out, WIRE_MODE, mode_of(attempt));
 	wire_text(out, WIRE_TASK, attempt->detail->name);
 	wire_text(out, WIRE_RUN_ID, engine->setup->id);
 	wire_number(out, WIRE_ATTEMPT, attempt->number);
 	wire_number(out, WIRE_TIME, engine->setup->started_ms / 1000);
 	wire_text(out, WIRE_ACTION, attempt->detail->task->action->decl.name);
-	wire_value(out, WIRE_ARGS, &attempt->args);
+	if (attempt->record)
+		put_record(out, attempt);
+	else
+		wire_value(out, WIRE_ARGS, &attempt->args);
 	if (attempt->options->timeout_ms)
 		wire_number(out, WIRE_TIMEOUT, attempt->options->timeout_ms);
 	int r = wire_send(worker->socket.fd, out, MSG_DONTWAIT);
@@ -345,7 +375,7 @@ static bool plan_says_nothing(struct attempt *attempt)
 	struct engine *engine = attempt->engine;
 	const struct action_description *action = attempt->detail->task->action;
 
-	if (!engine->options->plan_only)
+	if (!engine->options->plan_only || attempt->kind != ATTEMPT_RUN)
 		return false;
 	bool enough = foresee_arguments(attempt);
 	if (enough && (action->has & ACTION_HAS_PLAN))
@@ -359,6 +389,11 @@ static bool plan_says_nothing(struct attempt *attempt)
 				.text = action->decl.about});
 	}
 	return true;
+}
+
+int action_send(struct attempt *attempt, struct error *err)
+{
+	return send_start(attempt->action->worker, attempt, err);
 }
 
 int action_start(struct attempt *attempt, struct error *err)
