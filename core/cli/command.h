@@ -72,6 +72,7 @@ int command_log(struct cli *cli);
 int command_plugins(struct cli *cli);
 int command_doc(struct cli *cli);
 int command_cancel(struct cli *cli);
+int command_confirm(struct cli *cli);
 int command_recover(struct cli *cli);
 int command_rollback(struct cli *cli);
 int command_resume(struct cli *cli);

@@ -111,6 +111,9 @@ const struct cli_command cli_commands[] = {
 	{"cancel", "RUN", "cancel a run",
 		"The run is asked to stop; its verdict says what it left.", NULL, 0, 1, 1,
 		command_cancel},
+	{"confirm", "RUN", "keep what a task with confirm_within did",
+		"Without it the task is put back when its time is over.", NULL, 0, 1, 1,
+		command_confirm},
 	{"recover", "[RUN]", "put interrupted runs in order",
 		"Ends what is left of every run whose upkeep was killed, and does what its graph's "
 		"on_interrupt says: puts everything back, goes on, or holds it for a person. Runs "

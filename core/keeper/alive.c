@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "keeper/alive.h"
 
+#include "base/boot.h"
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/text.h"
@@ -9,6 +10,7 @@
 #include "run/run.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/file.h>
@@ -16,23 +18,6 @@
 #include <time.h>
 
 #define LOOKS 50
-
-/* Clock ticks since boot at which the process started, 0 where there is none. */
-static unsigned long long start_of(pid_t pid)
-{
-	char text[1024];
-	unsigned long long start = 0;
-
-	process_read(pid, "stat", text, sizeof text);
-	const char *rest = strrchr(text, ')');
-	if (!rest ||
-		sscanf(rest + 1,
-			" %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d "
-			"%*d %llu",
-			&start) != 1)
-		return 0;
-	return start;
-}
 
 /* A reader that asks whether we live holds it for a moment. */
 static int flock_exclusive(int fd)
@@ -43,16 +28,6 @@ static int flock_exclusive(int fd)
 		i++)
 		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
 	return r;
-}
-
-#define BOOT_SIZE 40
-static void boot_id(char id[static BOOT_SIZE])
-{
-	CLEANUP_FD int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? 0 : file_read(fd, id, BOOT_SIZE - 1);
-
-	id[n > 0 ? n : 0] = 0;
-	id[strcspn(id, "\n")] = 0;
 }
 
 static bool is_of_boot(int fd, const char *boot)
@@ -67,7 +42,7 @@ static bool is_of_boot(int fd, const char *boot)
 
 int alive_lock(int run_dir, bool *ret_rebooted, struct error *err)
 {
-	char text[128], boot[BOOT_SIZE];
+	char text[128], boot[BOOT_ID_SIZE];
 	CLEANUP_FD int fd = openat(run_dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 
 	if (fd < 0 || flock_exclusive(fd) < 0)
@@ -76,7 +51,7 @@ int alive_lock(int run_dir, bool *ret_rebooted, struct error *err)
 	if (ret_rebooted)
 		*ret_rebooted = !is_of_boot(fd, boot);
 	int n = snprintf(
-		text, sizeof text, "%d %llu %s\n", (int)getpid(), start_of(getpid()), boot);
+		text, sizeof text, "%d %" PRIu64 " %s\n", (int)getpid(), process_start_ticks(getpid()), boot);
 	if (ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t)n, 0) < 0)
 		return error_set(err, -errno, NULL, "cannot write the run's lock: %m");
 	return TAKE_FD(fd);
@@ -114,7 +89,7 @@ int run_cancel(const char *state_dir, const char *id, struct error *err)
 {
 	CLEANUP_TEXT struct text path = {0};
 	char text[64];
-	unsigned long long start;
+	uint64_t start;
 	int pid;
 
 	CLEANUP_FD int fd = lock_look(state_dir, id, &path);
@@ -125,11 +100,11 @@ int run_cancel(const char *state_dir, const char *id, struct error *err)
 			err, fd, NULL, "cannot open %s: %s", text_string(&path), strerror(-fd));
 	ssize_t n = file_read(fd, text, sizeof text - 1);
 	text[n < 0 ? 0 : n] = 0;
-	if (sscanf(text, "%d %llu", &pid, &start) != 2)
+	if (sscanf(text, "%d %" SCNu64, &pid, &start) != 2)
 		return not_alive(id, err);
 	/* By descriptor: between the look and the signal the number could change hands. */
 	CLEANUP_FD int process = (int)syscall(SYS_pidfd_open, pid, 0);
-	if (process < 0 || start_of(pid) != start)
+	if (process < 0 || process_start_ticks(pid) != start)
 		return not_alive(id, err);
 	if (syscall(SYS_pidfd_send_signal, process, SIGTERM, NULL, 0) < 0)
 		return error_set(err, -errno, NULL, "cannot signal the keeper of run %s: %m", id);

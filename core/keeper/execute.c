@@ -184,7 +184,7 @@ static enum exit_code part(struct run_setup *setup, struct error *err)
 		error_set(err, -errno, NULL, "cannot fork: %m");
 		return EXIT_INTERNAL;
 	}
-	int status = keeper_watch(engine, pair[0], setup->id, setup->cgroups);
+	int status = keeper_watch(engine, pair[0], setup);
 	read_words(listen, err);
 	return code_of(status, setup->id, err);
 }

@@ -3,6 +3,7 @@
 #include "run/engine.h"
 
 #include "base/cleanup.h"
+#include "undo/guard.h"
 
 #include <string.h>
 
@@ -136,6 +137,49 @@ static void doubt(struct engine *engine)
 	}
 }
 
+static void mark_undone(struct engine *engine, uint32_t task)
+{
+	struct undo_record *record = engine->memory[task].records;
+
+	for (; (record = undo_records_live(record)); record = record->older) {
+		undo_record_set(record, JOURNAL_UNDO_DONE, NULL);
+		journal_set_undo(engine->journal, record->row.id, JOURNAL_UNDO_DONE, NULL);
+	}
+	engine->memory[task].undo = UNDO_UNDONE;
+	journal_set_task_undo(engine->journal, task, UNDO_UNDONE);
+}
+
+/* Whoever won the guard's file owns the task's undo; run_again has waited for a guard that
+ * lives, and has taken the place of one that does not. */
+static void obey_guard(struct engine *engine, uint32_t task)
+{
+	struct task_memory *memory = &engine->memory[task];
+	const struct plan_detail *detail = &engine->plan->details[engine->plan->tasks[task].detail];
+	struct guard guard;
+
+	if (!detail->task->options->confirm_within_ms ||
+		guard_open(engine->setup->run_dir, task, &guard) < 0)
+		return;
+	switch (guard_state(&guard)) {
+	case GUARD_CONFIRMED:
+		if (memory->state == TASK_UNKNOWN)
+			memory->state = TASK_SUCCEEDED;
+		break;
+	case GUARD_UNDONE:
+		mark_undone(engine, task);
+		memory->state = TASK_FAILED;
+		break;
+	default: /* its undo is ours */
+		break;
+	}
+	guard_close(&guard);
+}
+
+int again_read_outputs(struct engine *engine, struct error *err)
+{
+	return journal_outputs(engine->journal, engine->setup->id, read_output, engine, err);
+}
+
 int again_load(struct engine *engine, struct error *err)
 {
 	const char *id = engine->setup->id;
@@ -146,7 +190,7 @@ int again_load(struct engine *engine, struct error *err)
 	if (r == 0)
 		r = journal_tasks(engine->journal, id, read_task, engine, err);
 	if (r == 0)
-		r = journal_outputs(engine->journal, id, read_output, engine, err);
+		r = again_read_outputs(engine, err);
 	if (r == 0)
 		r = journal_undos(engine->journal, id, read_undo, engine, err);
 	if (r == 0)
@@ -159,9 +203,11 @@ int again_load(struct engine *engine, struct error *err)
 	for (uint32_t i = 0; i < engine->plan->task_count; i++)
 		turn_round(&engine->memory[i].records);
 	doubt(engine);
-	for (uint32_t i = 0; i < engine->plan->task_count; i++)
+	for (uint32_t i = 0; i < engine->plan->task_count; i++) {
 		if (engine->memory[i].state == TASK_UNKNOWN)
 			engine->memory[i].undo = (uint8_t)undo_of_unknown(engine, i);
+		obey_guard(engine, i);
+	}
 	return 0;
 }
 

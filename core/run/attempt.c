@@ -135,10 +135,21 @@ static int start_what_it_is(struct attempt *attempt, struct error *err)
 		err, -ENOSYS, NULL, "core.%s cannot be run by itself", task->action->decl.name);
 }
 
+static bool needs_guard(const struct attempt *attempt)
+{
+	return attempt->options->confirm_within_ms && attempt->kind == ATTEMPT_RUN &&
+		!attempt->engine->options->plan_only && !attempt->guarded && !attempt->message &&
+		!attempt->cancelled;
+}
+
 void attempt_launch(struct attempt *attempt)
 {
 	CLEANUP_ERROR struct error err = {0};
 
+	if (needs_guard(attempt) && guarded_start(attempt, &err) == 0)
+		return;
+	if (err.what)
+		attempt_fail(attempt, REASON_START, err.next, "%s", error_what(&err));
 	attempt->phase = ATTEMPT_RUNNING;
 	if (attempt->options->timeout_ms)
 		attempt->timeout_at_ms = attempt->engine->now_ms + attempt->options->timeout_ms;
@@ -279,6 +290,14 @@ int64_t attempt_next_ms(const struct attempt *attempt)
 	return next_ms;
 }
 
+static void look_again(struct attempt *attempt)
+{
+	if (attempt->guarded && attempt->phase != ATTEMPT_LEFTOVERS)
+		guarded_look(attempt);
+	else
+		attempt_check(attempt);
+}
+
 void attempt_time(struct attempt *attempt)
 {
 	int64_t now_ms = attempt->engine->now_ms;
@@ -291,7 +310,7 @@ void attempt_time(struct attempt *attempt)
 		stop_it(attempt, true);
 	} else if (attempt->look_at_ms <= now_ms) {
 		attempt->look_at_ms = INT64_MAX;
-		attempt_check(attempt);
+		look_again(attempt);
 	}
 }
 
@@ -443,12 +462,15 @@ static void put_result(struct attempt *attempt)
 			.attempt = attempt->number,
 			.exit_code = attempt->exit_code,
 			.duration_ms = row.ended_ms - row.started_ms,
+			.undo = row.undo,
 			.text = attempt->message,
 			.next = attempt->next_step});
 }
 
 static void attempt_free(struct attempt *attempt)
 {
+	if (attempt->guarded)
+		guarded_end(attempt);
 	for (int i = 0; i < STREAM_KINDS; i++)
 		text_free(&attempt->streams[i].kept);
 	text_free(&attempt->starting.kept);
@@ -484,6 +506,12 @@ static void leave_slot(struct engine *engine, struct slot *slot)
 	}
 }
 
+void attempt_drop(struct attempt *attempt)
+{
+	leave_slot(attempt->engine, attempt->slot);
+	attempt_free(attempt);
+}
+
 /* Told first, since it knows whether there is something to undo now; nothing is decided on it
  * before the result is in the journal. */
 static void run_ended(struct attempt *attempt)
@@ -500,6 +528,8 @@ static void run_ended(struct attempt *attempt)
 			.transient = attempt->transient,
 			.changed = attempt->changed,
 			.continues = action->decl.flags & UPKEEP_RETRY_CONTINUES,
+			.unconfirmed = guarded_is_unconfirmed(attempt),
+			.undo = guarded_undo(attempt),
 			.irreversible = attempt->changed && cannot_be_undone(attempt)});
 	put_result(attempt);
 	remember_cause(attempt);
@@ -560,6 +590,11 @@ void attempt_check(struct attempt *attempt)
 
 	if (runs || attempt->phase == ATTEMPT_OVER)
 		return;
+	if (attempt->phase == ATTEMPT_CONFIRMING) {
+		if (!guarded_waits(attempt))
+			attempt_over(attempt);
+		return;
+	}
 	if (attempt->phase == ATTEMPT_RUNNING) {
 		attempt->phase = ATTEMPT_LEFTOVERS;
 		if (attempt->pid)
@@ -579,5 +614,6 @@ void attempt_check(struct attempt *attempt)
 	if (attempt->pid)
 		program_judge(attempt);
 	judge(attempt);
-	attempt_over(attempt);
+	if (!attempt->guarded || !guarded_waits(attempt))
+		attempt_over(attempt);
 }

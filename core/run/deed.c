@@ -304,6 +304,7 @@ static void deed_settle(struct engine *engine, const struct decision *decision)
 			.reason = decision->reason,
 			.attempt = decision->attempt,
 			.exit_code = -1,
+			.undo = row.undo,
 			.text = row.message});
 }
 

@@ -93,6 +93,8 @@ int engine_flush(struct engine *engine, enum journal_sync sync)
 {
 	CLEANUP_ERROR struct error err = {0};
 
+	if (engine->guardian) /* its word is in its file; a journal may hang */
+		return 0;
 	if (engine->broken)
 		return -EIO;
 	int r = journal_flush(engine->journal, sync, &err);
@@ -215,7 +217,7 @@ static void signals_ready(struct engine *engine, struct source *source, uint32_t
 		for (size_t i = 0; i < (size_t)n / sizeof infos[0]; i++)
 			if (infos[i].ssi_signo == SIGCHLD)
 				reap = true;
-			else
+			else if (!engine->setup->guard)
 				on_stop_signal(engine);
 		if ((size_t)n < sizeof infos)
 			break;
@@ -232,6 +234,7 @@ static void keeper_ready(struct engine *engine, struct source *source, uint32_t 
 	on_stop_signal(engine);
 }
 
+/* A guard takes no signal: only its file, or SIGKILL, ends it before its time. */
 static int open_signals(struct engine *engine, struct error *err)
 {
 	static const int wanted[] = {SIGCHLD, SIGINT, SIGTERM, SIGHUP};
@@ -263,10 +266,11 @@ static int wait_ms(struct engine *engine)
 	int64_t until_ms = decide_wake(engine->decide);
 	int64_t deed_ms = deed_next_ms(engine);
 
-	int64_t undo_ms = undo_next_ms(engine);
+	int64_t undo_ms = undo_next_ms(engine), guardian_ms = guardian_next_ms(engine);
 
 	until_ms = until_ms < deed_ms ? until_ms : deed_ms;
 	until_ms = until_ms < undo_ms ? until_ms : undo_ms;
+	until_ms = until_ms < guardian_ms ? until_ms : guardian_ms;
 	until_ms = until_ms < engine->flush_at_ms ? until_ms : engine->flush_at_ms;
 	for (struct attempt *a = engine->running; a; a = a->next) {
 		int64_t next_ms = attempt_next_ms(a);
@@ -287,6 +291,8 @@ static void on_time(struct engine *engine)
 		engine_event(engine, &(struct event){.kind = EVENT_TIME});
 	deed_tend_waiters(engine);
 	undo_time(engine);
+	if (engine->guardian)
+		guardian_turn(engine);
 	for (struct attempt *a = engine->running, *next; a; a = next) {
 		next = a->next;
 		if (attempt_next_ms(a) <= engine->now_ms)
@@ -516,6 +522,16 @@ static void engine_close(struct engine *engine)
 	if (engine->epoll >= 0)
 		close(engine->epoll);
 	arena_free(&engine->arena);
+}
+
+void guardian_main(const struct run_setup *setup, uint32_t task, int socket)
+{
+	CLEANUP_ERROR struct error err = {0};
+	struct engine engine;
+
+	if (engine_open(&engine, setup, &err) == 0 && guardian_open(&engine, task, socket, &err) == 0)
+		engine_loop(&engine);
+	engine_close(&engine);
 }
 
 enum exit_code engine_main(const struct run_setup *setup, struct error *err)

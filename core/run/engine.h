@@ -5,6 +5,7 @@
  *	deed.c     one decision → what is done about it
  *	undo.c     the undo of one task: its tries, its records
  *	again.c    an earlier run: from the journal to where the engine goes on
+ *	guarded.c  a task with confirm_within, as the engine sees it; guardian.c: its guard
  *	probe.c    what is asked before that: did unknown tasks happen, has anything drifted?
  *	attempt.c  one attempt of a task, from its start to its end, whatever it runs
  *	program.c  core.exec; worker.c and host.c: actions of plugins; confirm.c: core.confirm
@@ -33,6 +34,8 @@
 
 struct engine;
 struct attempt;
+struct guarded;
+struct guardian;
 struct worker;
 struct action;
 
@@ -71,7 +74,13 @@ struct exec {
 };
 
 enum attempt_kind { ATTEMPT_RUN, ATTEMPT_UNDO, ATTEMPT_PROBE };
-enum attempt_phase { ATTEMPT_NEW, ATTEMPT_RUNNING, ATTEMPT_LEFTOVERS, ATTEMPT_OVER };
+enum attempt_phase {
+	ATTEMPT_NEW, /* also while its guard is being armed */
+	ATTEMPT_RUNNING,
+	ATTEMPT_LEFTOVERS,
+	ATTEMPT_CONFIRMING, /* it is done, and waits for a person or its guard */
+	ATTEMPT_OVER,
+};
 
 /* One try of a task, of its undo, or a question to it. */
 struct attempt {
@@ -86,6 +95,7 @@ struct attempt {
 	enum attempt_kind kind;
 	struct undoing *undoing;    /* ATTEMPT_UNDO: what it is a try of */
 	struct undo_record *record; /* that the plugin is given; NULL: it gets arguments */
+	struct guarded *guarded;    /* has confirm_within; else NULL */
 	int probed;                 /* ATTEMPT_PROBE: UPKEEP_DONE, _NOT_DONE, _PARTLY */
 	enum attempt_phase phase;
 	struct arena arena;
@@ -188,6 +198,7 @@ struct engine {
 	VEC(struct held) held;
 	VEC(struct waiter) waiters;
 	VEC(struct undoing *) undoings;
+	struct guardian *guardian; /* this is no engine but the guard of a task; else NULL */
 	struct probing *probing; /* questions before an earlier run goes on; NULL: none are open */
 	VEC(struct worker *) workers;
 	uint32_t worker_serial;
@@ -229,6 +240,7 @@ struct run_setup {
 	const char *state_dir; /* the site's; with plan_only one for the time being */
 	int64_t started_ms;    /* wall */
 	int run_dir;           /* STATE_DIR/runs/ID */
+	bool guard;            /* this is the guard of a task */
 	int keeper_fd;         /* our end of the pair */
 	pid_t keeper;
 };
@@ -236,6 +248,9 @@ struct run_setup {
 /* The engine, whole: called in the child of the keeper.  Returns the exit code; a
  * message in err goes to standard error. */
 enum exit_code engine_main(const struct run_setup *setup, struct error *err);
+/* The guard of a task, whole: called in a child of the keeper that nothing else holds on to.
+ * `socket` is its end of a pair with the engine. */
+void guardian_main(const struct run_setup *setup, uint32_t task, int socket);
 
 /* engine.c */
 void engine_watch(struct engine *engine, struct source *source, uint32_t events);
@@ -261,6 +276,8 @@ struct slot *slot_take(struct engine *engine, uint32_t running);
 struct attempt *attempt_new(
 	struct engine *engine, uint32_t task, uint32_t number, struct slot *slot);
 void attempt_launch(struct attempt *attempt);
+/* Frees one that was never launched, with its slot. */
+void attempt_drop(struct attempt *attempt);
 /* Asks it to stop; `kill` at once. */
 void attempt_cancel(struct attempt *attempt, bool kill);
 void attempt_time(struct attempt *attempt);
@@ -283,7 +300,31 @@ void attempt_log(struct attempt *attempt, const char *bytes, size_t size, bool l
 /* Its plan_detail, and what follows from it. */
 void attempt_bind(struct attempt *attempt, const struct plan_detail *detail);
 
+/* guarded.c */
+/* Asks for a guard; the attempt is launched when it is armed. */
+int guarded_start(struct attempt *attempt, struct error *err);
+bool guarded_is_armed(const struct attempt *attempt);
+/* The guard has the record too; a negative errno: then it does not count as written. */
+int guarded_push(struct attempt *attempt, const struct journal_undo *row);
+/* The attempt's processes have ended: true where its end waits for somebody. */
+bool guarded_waits(struct attempt *attempt);
+/* Looks what has become of it. */
+void guarded_look(struct attempt *attempt);
+void guarded_end(struct attempt *attempt);
+/* What the guard has made of it: UNDO_NOTHING where the engine is to undo it. */
+enum undo_state guarded_undo(const struct attempt *attempt);
+bool guarded_is_unconfirmed(const struct attempt *attempt);
+
+/* guardian.c */
+int guardian_open(struct engine *engine, uint32_t task, int socket, struct error *err);
+/* Once a turn: fires where the time has come. */
+void guardian_turn(struct engine *engine);
+void guardian_undone(struct engine *engine, enum undo_state state);
+int64_t guardian_next_ms(const struct engine *engine);
+
 /* undo.c */
+/* Starts a worker for the undo of a task, so that it is there when it is needed. */
+int undo_prepare(struct engine *engine, uint32_t task, struct error *err);
 void undo_begin(struct engine *engine, uint32_t task);
 /* Kills the undo of the task, which is then held. */
 void undo_stop(struct engine *engine, uint32_t task);
@@ -300,6 +341,7 @@ bool undo_is_possible(const struct engine *engine, uint32_t task);
 
 /* again.c */
 int again_load(struct engine *engine, struct error *err);
+int again_read_outputs(struct engine *engine, struct error *err);
 /* All questions are answered: the engine goes on. */
 void again_begin(struct engine *engine);
 
@@ -359,8 +401,14 @@ int confirm_start(struct attempt *attempt, struct error *err);
 void confirm_end(struct attempt *attempt);
 
 /* worker.c */
+/* The fields of a record that START and RECORD share, its id too. */
+void wire_record(struct wire_out *out, const struct journal_undo *row);
 int action_start(struct attempt *attempt, struct error *err);
 /* The attempt is to stop: tells the action, or kills its worker. */
+/* Starts a worker that fits the attempt, and leaves it idle. */
+int action_prepare(struct attempt *attempt, struct error *err);
+/* True where that one has loaded its plugin. */
+bool action_is_prepared(const struct engine *engine);
 /* Sends the worker what the attempt is to do next. */
 int action_send(struct attempt *attempt, struct error *err);
 void action_cancel(struct attempt *attempt, bool kill);

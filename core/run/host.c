@@ -242,6 +242,10 @@ static int on_undo_push(struct worker *worker, struct wire_in *in)
 		journal_set_undo(worker->engine->journal, undo.id, JOURNAL_UNDO_DROPPED, NULL);
 		return answer_plain(worker, r);
 	}
+	if (attempt->guarded && (r = guarded_push(attempt, &undo)) < 0) {
+		journal_set_undo(worker->engine->journal, undo.id, JOURNAL_UNDO_DROPPED, NULL);
+		return answer_plain(worker, r);
+	}
 	undo_records_add(&worker->engine->memory[attempt->task].records, &undo);
 	attempt->action->undo_id = undo.id;
 	worker->engine->undo_waits = true;

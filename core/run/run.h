@@ -21,6 +21,7 @@ enum run_event_kind {
 	RUN_EVENT_ROW,
 	RUN_EVENT_WARNING,
 	RUN_EVENT_TURN,  /* the undo begins */
+	RUN_EVENT_CONFIRM, /* the task waits for a person, for duration_ms; next: what to type */
 	RUN_EVENT_UNDO,  /* the undo of the task: its state, attempt (try), text, next */
 	RUN_EVENT_WOULD, /* plan_only: one thing that a task would do */
 	RUN_EVENT_TICK,  /* nothing new; redraw (about ten a second on a terminal) */

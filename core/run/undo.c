@@ -115,6 +115,23 @@ void undo_hold(struct engine *engine, uint32_t task)
 	tell(engine, task, UNDO_HELD, NULL, NULL);
 }
 
+int undo_prepare(struct engine *engine, uint32_t task, struct error *err)
+{
+	const struct plan_detail *detail = undo_detail(engine, task);
+
+	if (!detail->task->action)
+		return error_set(err, -ENOENT, "install the plugin",
+			"there is no plugin that could undo \"%s\"", detail->name);
+	if (!detail->task->instance)
+		return 0; /* a program needs no worker */
+	struct attempt *attempt = attempt_new(engine, task, 0, slot_take(engine, 1));
+	attempt->kind = ATTEMPT_UNDO;
+	attempt_bind(attempt, detail);
+	int r = action_prepare(attempt, err);
+	attempt_drop(attempt);
+	return r;
+}
+
 /* It ends for good. */
 static void finish(struct engine *engine, struct undoing *undoing, enum undo_state state)
 {
@@ -122,6 +139,8 @@ static void finish(struct engine *engine, struct undoing *undoing, enum undo_sta
 
 	undoing_remove(engine, undoing);
 	settle(engine, task, state);
+	if (engine->guardian)
+		guardian_undone(engine, state);
 	engine_event(engine, &(struct event){.kind = EVENT_UNDONE, .task = task, .undo = state});
 }
 

@@ -326,14 +326,14 @@ static enum wire_mode mode_of(const struct attempt *attempt)
 	return attempt->engine->options->plan_only ? WIRE_MODE_PLAN : WIRE_MODE_RUN;
 }
 
-static void put_record(struct wire_out *out, struct attempt *attempt)
+void wire_record(struct wire_out *out, const struct journal_undo *row)
 {
-	const struct journal_undo *row = &attempt->record->row;
-	char *files = row->files ? arena_string(&attempt->arena, row->files) : NULL, *name;
+	CLEANUP_FREE char *files = base_string(row->files);
+	char *rest = files, *name;
 	const char *names[FILES_MAX];
 	size_t count = 0;
 
-	while (files && count < FILES_MAX && (name = strsep(&files, "\n")))
+	while (rest && count < FILES_MAX && (name = strsep(&rest, "\n")))
 		names[count++] = name;
 	wire_text(out, WIRE_NAME, row->kind);
 	wire_number(out, WIRE_VERSION, row->version);
@@ -357,7 +357,7 @@ static int send_start(struct worker *worker, struct attempt *attempt, struct err
 	wire_number(out, WIRE_TIME, engine->setup->started_ms / 1000);
 	wire_text(out, WIRE_ACTION, attempt->detail->task->action->decl.name);
 	if (attempt->record)
-		put_record(out, attempt);
+		wire_record(out, &attempt->record->row);
 	else
 		wire_value(out, WIRE_ARGS, &attempt->args);
 	if (attempt->options->timeout_ms)
@@ -391,6 +391,19 @@ static bool plan_says_nothing(struct attempt *attempt)
 	return true;
 }
 
+int action_prepare(struct attempt *attempt, struct error *err)
+{
+	return new_worker(attempt, err) ? 0 : -EIO;
+}
+
+bool action_is_prepared(const struct engine *engine)
+{
+	vec_each(&engine->workers, w)
+		if (!(*w)->loaded && !(*w)->dead)
+			return false;
+	return true;
+}
+
 int action_send(struct attempt *attempt, struct error *err)
 {
 	return send_start(attempt->action->worker, attempt, err);
@@ -400,7 +413,8 @@ int action_start(struct attempt *attempt, struct error *err)
 {
 	if (plan_says_nothing(attempt))
 		return 0;
-	struct worker *worker = idle_worker(attempt);
+	/* What a guard may have to kill is known by the worker's mark. */
+	struct worker *worker = attempt->guarded ? NULL : idle_worker(attempt);
 	if (!worker && !(worker = new_worker(attempt, err)))
 		return -EIO;
 	struct action *action = arena_new(&attempt->arena, struct action);
