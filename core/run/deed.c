@@ -319,7 +319,14 @@ void deed_carry_out(struct engine *engine, const struct decision *decision)
 	case DECISION_SETTLED:
 		deed_settle(engine, decision);
 		break;
-	case DECISION_UNDO: /* its answer will be EVENT_UNDONE */
+	case DECISION_UNDO:
+		engine_event(engine,
+			&(struct event){
+				.kind = EVENT_UNDONE, .task = decision->task, .undo = UNDO_HELD});
+		break;
+	case DECISION_STOP_UNDO:
+	case DECISION_HELD:
+	case DECISION_TURN:
 		break;
 	case DECISION_FINISH:
 		engine->finished = true;
