@@ -16,6 +16,9 @@ static const char *const kind_sql[STORE_KINDS] = {
 	[STORE_TASK] =
 		"INSERT OR REPLACE INTO tasks"
 		" VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19)",
+	[STORE_TASK_UNDO] =
+		"UPDATE tasks SET undo=?3 WHERE run=?1 AND task=?2 AND attempt="
+		"(SELECT max(attempt) FROM tasks WHERE run=?1 AND task=?2)",
 	[STORE_OUTPUT] = "INSERT INTO outputs VALUES(?1,?2,?3,?4,?5)",
 	[STORE_ROW] = "INSERT INTO rows VALUES(?1,?2,?3,?4,?5)",
 	[STORE_WARNING] = "INSERT INTO warnings VALUES(?1,?2,?3,?4)",
@@ -109,6 +112,14 @@ void journal_put_task(struct journal *journal, const struct journal_task *task)
 		queue_replace(&journal->queue, place, &row);
 	else
 		task_remember(journal, task->index, queue_add(&journal->queue, &row));
+}
+
+void journal_set_task_undo(struct journal *journal, uint32_t task, enum undo_state undo)
+{
+	const int64_t numbers[] = {task, undo};
+	struct queue_row row = {.kind = STORE_TASK_UNDO, .numbers = numbers, .number_count = 2};
+
+	queue_add(&journal->queue, &row);
 }
 
 void journal_add_output(struct journal *journal, uint32_t task, const char *name, const char *value)
