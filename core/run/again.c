@@ -95,7 +95,7 @@ static enum undo_state undo_of_unknown(const struct engine *engine, uint32_t tas
 
 	if (changes == UPKEEP_CHANGES_NONE)
 		return UNDO_NOTHING;
-	if (undo_is_possible(engine, task))
+	if (undoing_is_possible(engine, task))
 		return UNDO_TODO;
 	return changes == UPKEEP_CHANGES_RECORDED ? UNDO_NOTHING : UNDO_IRREVERSIBLE;
 }

@@ -420,7 +420,7 @@ static bool cannot_be_undone(const struct attempt *attempt)
 {
 	return attempt->changes == UPKEEP_CHANGES_IRREVERSIBLE
 		? attempt->options->rollback.kind == VALUE_NONE
-		: !undo_is_possible(attempt->engine, attempt->task);
+		: !undoing_is_possible(attempt->engine, attempt->task);
 }
 
 static void put_result(struct attempt *attempt)
@@ -554,7 +554,7 @@ static void attempt_over(struct attempt *attempt)
 		run_ended(attempt);
 		break;
 	case ATTEMPT_UNDO:
-		undo_ended(attempt);
+		undoing_ended(attempt);
 		break;
 	case ATTEMPT_PROBE:
 		probe_ended(attempt);

@@ -196,7 +196,7 @@ static struct slot *free_slot(struct engine *engine)
 	return slot;
 }
 
-struct slot *slot_take(struct engine *engine, uint32_t running)
+struct slot *engine_slot(struct engine *engine, uint32_t running)
 {
 	struct slot *slot = free_slot(engine);
 
@@ -230,7 +230,7 @@ static void put_intent(struct engine *engine, const struct attempt *attempt)
 static void deed_start(struct engine *engine, uint32_t gang, uint32_t number)
 {
 	const struct plan_gang *group = &engine->plan->gangs[gang];
-	struct slot *slot = slot_take(engine, group->member_count);
+	struct slot *slot = engine_slot(engine, group->member_count);
 
 	for (uint32_t i = 0; i < group->member_count; i++) {
 		uint32_t task = engine->plan->members[group->members + i];
@@ -341,13 +341,13 @@ void deed_carry_out(struct engine *engine, const struct decision *decision)
 		deed_turn(engine);
 		break;
 	case DECISION_UNDO:
-		undo_begin(engine, decision->task);
+		undoing_begin(engine, decision->task);
 		break;
 	case DECISION_STOP_UNDO:
-		undo_stop(engine, decision->task);
+		undoing_stop(engine, decision->task);
 		break;
 	case DECISION_HELD:
-		undo_hold(engine, decision->task);
+		undoing_hold(engine, decision->task);
 		break;
 	case DECISION_FINISH:
 		engine->finished = true;

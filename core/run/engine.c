@@ -266,7 +266,7 @@ static int wait_ms(struct engine *engine)
 	int64_t until_ms = decide_wake(engine->decide);
 	int64_t deed_ms = deed_next_ms(engine);
 
-	int64_t undo_ms = undo_next_ms(engine), guardian_ms = guardian_next_ms(engine);
+	int64_t undo_ms = undoing_next_ms(engine), guardian_ms = guardian_next_ms(engine);
 
 	until_ms = until_ms < deed_ms ? until_ms : deed_ms;
 	until_ms = until_ms < undo_ms ? until_ms : undo_ms;
@@ -290,7 +290,7 @@ static void on_time(struct engine *engine)
 	if (decide_wake(engine->decide) <= engine->now_ms)
 		engine_event(engine, &(struct event){.kind = EVENT_TIME});
 	deed_tend_waiters(engine);
-	undo_time(engine);
+	undoing_time(engine);
 	if (engine->guardian)
 		guardian_turn(engine);
 	for (struct attempt *a = engine->running, *next; a; a = next) {
@@ -488,7 +488,7 @@ static void free_memory(struct engine *engine)
 static void engine_close(struct engine *engine)
 {
 	workers_close(engine);
-	undo_free(engine);
+	undoing_free(engine);
 	vec_each(&engine->slots, s) {
 		cgroup_remove(engine->cgroups, &(*s)->cgroup);
 		free(*s);

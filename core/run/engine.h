@@ -3,7 +3,7 @@
  *
  *	engine.c   the loop: decisions, intents, starts, ends
  *	deed.c     one decision → what is done about it
- *	undo.c     the undo of one task: its tries, its records
+ *	undoing.c  the undo of one task: its tries, its records
  *	again.c    an earlier run: from the journal to where the engine goes on
  *	guarded.c  a task with confirm_within, as the engine sees it; guardian.c: its guard
  *	probe.c    what is asked before that: did unknown tasks happen, has anything drifted?
@@ -270,7 +270,7 @@ void deed_carry_out(struct engine *engine, const struct decision *decision);
 void deed_tend_waiters(struct engine *engine);
 int64_t deed_next_ms(const struct engine *engine);
 /* A free slot, or a new one, for so many attempts that start together. */
-struct slot *slot_take(struct engine *engine, uint32_t running);
+struct slot *engine_slot(struct engine *engine, uint32_t running);
 
 /* attempt.c */
 struct attempt *attempt_new(
@@ -322,22 +322,22 @@ void guardian_turn(struct engine *engine);
 void guardian_undone(struct engine *engine, enum undo_state state);
 int64_t guardian_next_ms(const struct engine *engine);
 
-/* undo.c */
+/* undoing.c */
 /* Starts a worker for the undo of a task, so that it is there when it is needed. */
-int undo_prepare(struct engine *engine, uint32_t task, struct error *err);
-void undo_begin(struct engine *engine, uint32_t task);
+int undoing_prepare(struct engine *engine, uint32_t task, struct error *err);
+void undoing_begin(struct engine *engine, uint32_t task);
 /* Kills the undo of the task, which is then held. */
-void undo_stop(struct engine *engine, uint32_t task);
-void undo_hold(struct engine *engine, uint32_t task);
+void undoing_stop(struct engine *engine, uint32_t task);
+void undoing_hold(struct engine *engine, uint32_t task);
 /* A try has ended. */
-void undo_ended(struct attempt *attempt);
+void undoing_ended(struct attempt *attempt);
 /* The plugin has put the attempt's record back: gives it the next one; false: there is none. */
-bool undo_next_record(struct attempt *attempt);
-void undo_time(struct engine *engine);
-int64_t undo_next_ms(const struct engine *engine);
-void undo_free(struct engine *engine);
+bool undoing_next_record(struct attempt *attempt);
+void undoing_time(struct engine *engine);
+int64_t undoing_next_ms(const struct engine *engine);
+void undoing_free(struct engine *engine);
 /* Is there anything that could put the task back? */
-bool undo_is_possible(const struct engine *engine, uint32_t task);
+bool undoing_is_possible(const struct engine *engine, uint32_t task);
 
 /* again.c */
 int again_load(struct engine *engine, struct error *err);

@@ -85,7 +85,7 @@ int guardian_open(struct engine *engine, uint32_t task, int socket, struct error
 	engine_watch(engine, &guardian->socket, EPOLLIN);
 	int r = again_read_outputs(engine, err);
 	if (r == 0)
-		r = undo_prepare(engine, task, err);
+		r = undoing_prepare(engine, task, err);
 	if (r < 0)
 		answer(engine, r, err);
 	return r;
@@ -159,7 +159,7 @@ void guardian_turn(struct engine *engine)
 			fire(engine);
 	} else if (task_has_ended(engine)) {
 		guardian->undoing = true;
-		undo_begin(engine, guardian->task);
+		undoing_begin(engine, guardian->task);
 	}
 }
 

@@ -524,7 +524,7 @@ static int take_success(struct attempt *attempt, int64_t result)
 	attempt->probed = (int)result;
 	if (attempt->kind == ATTEMPT_RUN)
 		attempt->engine->would |= result == UPKEEP_CHANGED;
-	if (attempt->kind != ATTEMPT_UNDO || !attempt->record || !undo_next_record(attempt))
+	if (attempt->kind != ATTEMPT_UNDO || !attempt->record || !undoing_next_record(attempt))
 		return 0;
 	attempt->state = TASK_RUNNING;
 	if (action_send(attempt, &err) == 0)

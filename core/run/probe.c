@@ -56,7 +56,7 @@ static void collect(struct engine *engine, struct probing *probing)
 static void ask(struct engine *engine)
 {
 	struct question *question = &engine->probing->list.items[engine->probing->at];
-	struct attempt *attempt = attempt_new(engine, question->task, 0, slot_take(engine, 1));
+	struct attempt *attempt = attempt_new(engine, question->task, 0, engine_slot(engine, 1));
 
 	attempt->kind = ATTEMPT_PROBE;
 	attempt->changes = UPKEEP_CHANGES_NONE;

@@ -27,7 +27,7 @@ static bool has_rollback(const struct plan_detail *detail)
 	return detail->task->options->rollback.kind != VALUE_NONE;
 }
 
-bool undo_is_possible(const struct engine *engine, uint32_t task)
+bool undoing_is_possible(const struct engine *engine, uint32_t task)
 {
 	return has_rollback(detail_of(engine, task)) ||
 		undo_records_live(engine->memory[task].records);
@@ -109,13 +109,13 @@ static void settle(struct engine *engine, uint32_t task, enum undo_state state)
 	engine->results_wait = true;
 }
 
-void undo_hold(struct engine *engine, uint32_t task)
+void undoing_hold(struct engine *engine, uint32_t task)
 {
 	settle(engine, task, UNDO_HELD);
 	tell(engine, task, UNDO_HELD, NULL, NULL);
 }
 
-int undo_prepare(struct engine *engine, uint32_t task, struct error *err)
+int undoing_prepare(struct engine *engine, uint32_t task, struct error *err)
 {
 	const struct plan_detail *detail = undo_detail(engine, task);
 
@@ -124,7 +124,7 @@ int undo_prepare(struct engine *engine, uint32_t task, struct error *err)
 			"there is no plugin that could undo \"%s\"", detail->name);
 	if (!detail->task->instance)
 		return 0; /* a program needs no worker */
-	struct attempt *attempt = attempt_new(engine, task, 0, slot_take(engine, 1));
+	struct attempt *attempt = attempt_new(engine, task, 0, engine_slot(engine, 1));
 	attempt->kind = ATTEMPT_UNDO;
 	attempt_bind(attempt, detail);
 	int r = action_prepare(attempt, err);
@@ -171,7 +171,7 @@ static void put_try(struct engine *engine, const struct attempt *attempt, enum u
 static void try_undo(struct engine *engine, struct undoing *undoing)
 {
 	struct task_memory *memory = &engine->memory[undoing->task];
-	struct slot *slot = slot_take(engine, 1);
+	struct slot *slot = engine_slot(engine, 1);
 	struct attempt *attempt =
 		attempt_new(engine, undoing->task, ++memory->undo_tries, slot);
 
@@ -211,14 +211,14 @@ static void refuse(struct engine *engine, struct undoing *undoing)
 	finish(engine, undoing, UNDO_HELD);
 }
 
-void undo_begin(struct engine *engine, uint32_t task)
+void undoing_begin(struct engine *engine, uint32_t task)
 {
 	struct undoing *undoing = base_alloc(sizeof *undoing);
 
 	*undoing = (struct undoing){
 		.task = task, .detail = undo_detail(engine, task), .again_at_ms = INT64_MAX};
 	vec_push(&engine->undoings, undoing);
-	if (!undo_is_possible(engine, task)) /* its records were dropped, or all put back before */
+	if (!undoing_is_possible(engine, task)) /* its records were dropped, or all put back before */
 		finish(engine, undoing, UNDO_UNDONE);
 	else if (!undoing->detail->task->action)
 		refuse(engine, undoing);
@@ -226,7 +226,7 @@ void undo_begin(struct engine *engine, uint32_t task)
 		try_undo(engine, undoing);
 }
 
-bool undo_next_record(struct attempt *attempt)
+bool undoing_next_record(struct attempt *attempt)
 {
 	struct engine *engine = attempt->engine;
 	struct undo_record *record = attempt->record;
@@ -250,7 +250,7 @@ static int64_t delay_ms(const struct retry *retry, uint32_t tries)
 									   : (int64_t)delay;
 }
 
-void undo_ended(struct attempt *attempt)
+void undoing_ended(struct attempt *attempt)
 {
 	struct engine *engine = attempt->engine;
 	struct undoing *undoing = attempt->undoing;
@@ -276,7 +276,7 @@ void undo_ended(struct attempt *attempt)
 		finish(engine, undoing, state);
 }
 
-void undo_stop(struct engine *engine, uint32_t task)
+void undoing_stop(struct engine *engine, uint32_t task)
 {
 	struct undoing *undoing = undoing_of(engine, task);
 
@@ -286,7 +286,7 @@ void undo_stop(struct engine *engine, uint32_t task)
 		finish(engine, undoing, UNDO_HELD);
 }
 
-void undo_time(struct engine *engine)
+void undoing_time(struct engine *engine)
 {
 	for (size_t i = 0; i < engine->undoings.count; i++) {
 		struct undoing *undoing = engine->undoings.items[i];
@@ -295,7 +295,7 @@ void undo_time(struct engine *engine)
 	}
 }
 
-int64_t undo_next_ms(const struct engine *engine)
+int64_t undoing_next_ms(const struct engine *engine)
 {
 	int64_t next_ms = INT64_MAX;
 
@@ -305,7 +305,7 @@ int64_t undo_next_ms(const struct engine *engine)
 	return next_ms;
 }
 
-void undo_free(struct engine *engine)
+void undoing_free(struct engine *engine)
 {
 	vec_each(&engine->undoings, u)
 		free(*u);
