@@ -49,8 +49,7 @@ static const struct action_description *find_action(
 	return plugin ? description_action(plugin, name) : NULL;
 }
 
-static void report_argument(
-	void *data, struct location at, const char *what, const char *next)
+static void report_argument(void *data, struct location at, const char *what, const char *next)
 {
 	(void)at;
 	(void)next;
@@ -91,8 +90,7 @@ static void read_rollback(struct restore *r, json_t *options, struct task_option
 	o->rollback_action = find_action(o->rollback_instance, action);
 	if (!o->rollback_instance)
 		check_core(r, o->rollback_action, &o->rollback);
-	const char *whole =
-		arena_printf(r->arena, "%s.%s", instance ? instance : "core", action);
+	const char *whole = arena_printf(r->arena, "%s.%s", instance ? instance : "core", action);
 	const struct value *given = value_get(&o->rollback, "action");
 	if (!given || given->kind != VALUE_STRING || strcmp(given->string, whole) != 0)
 		unpack_fault(r, "the rollback is not %s", whole);

@@ -192,8 +192,7 @@ static json_t *pack_detail(const struct plan_detail *detail)
 	if (*detail->prefix)
 		set_string(json, "prefix", detail->prefix);
 	set_string(json, "instance", task->instance ? task->instance->name : "core");
-	set_string(json, "action",
-		task->action ? task->action->decl.name : detail->missing_action);
+	set_string(json, "action", task->action ? task->action->decl.name : detail->missing_action);
 	set(json, "args", pack_value(&task->args));
 	if (task->options != &task_options_plain)
 		set(json, "options", pack_options(task->options));

@@ -63,8 +63,7 @@ static bool find_list(const char **at, const char *end, const char *opening, str
 static json_t *next_object(struct restore *r, struct list *list)
 {
 	const char *end = skip_value(list->at, list->end);
-	json_t *json =
-		json_loadb(list->at, (size_t)(end - list->at), JSON_REJECT_DUPLICATES, NULL);
+	json_t *json = json_loadb(list->at, (size_t)(end - list->at), JSON_REJECT_DUPLICATES, NULL);
 
 	list->at = end + 1;
 	if (json_is_object(json))
@@ -101,8 +100,7 @@ static void check_version(struct restore *r, json_t *rest)
 
 static void find_plugin(struct restore *r, struct instance *instance)
 {
-	const struct instance *now =
-		r->current ? site_instance(r->current, instance->name) : NULL;
+	const struct instance *now = r->current ? site_instance(r->current, instance->name) : NULL;
 	const char *path = NULL;
 	const struct plugin_description *description = NULL;
 
@@ -163,8 +161,7 @@ static void read_types(struct restore *r, json_t *json, struct graph *graph)
 	json_t *type;
 
 	graph->params = arena_news(r->arena, struct graph_param, json_object_size(json));
-	json_object_foreach(json, name, type)
-	{
+	json_object_foreach(json, name, type) {
 		struct graph_param *param = &graph->params[graph->param_count++];
 		const char *text = json_string_value(type);
 		param->name = arena_string(r->arena, name);
@@ -220,14 +217,12 @@ static void read_params(struct restore *r, json_t *all)
 	r->plan->params = unpack_group(r, all, "");
 	map_put(&r->param_index, "", 0);
 	vec_push(&r->params, &r->plan->params);
-	json_object_foreach(all, prefix, json)
-	{
+	json_object_foreach(all, prefix, json) {
 		if (!*prefix)
 			continue;
 		struct value *params = arena_new(r->arena, struct value);
 		*params = unpack_group(r, all, prefix);
-		map_put(&r->param_index, arena_string(r->arena, prefix),
-			(uint32_t)r->params.count);
+		map_put(&r->param_index, arena_string(r->arena, prefix), (uint32_t)r->params.count);
 		vec_push(&r->params, params);
 	}
 }
@@ -240,8 +235,7 @@ static void read_outers(struct restore *r, json_t *list)
 	r->where = "outer task";
 	r->outers = arena_news(r->arena, struct plan_detail, count);
 	for (r->index = 0; r->result == 0 && r->index < count; r->index++)
-		detail_restore(
-			r, json_array_get(list, r->index), r->index, &r->outers[r->index]);
+		detail_restore(r, json_array_get(list, r->index), r->index, &r->outers[r->index]);
 	r->outer_count = count;
 	r->where = NULL;
 }
@@ -281,8 +275,8 @@ static void read_gang(struct restore *r, json_t *json, struct plan_gang *gang)
 	for (uint32_t i = 1; i < gang->resource_count; i++)
 		if (r->taken.items[gang->resources + i - 1] >= r->taken.items[gang->resources + i])
 			unpack_fault(r, "\"resources\" are not in order");
-	gang->retry = (uint32_t)unpack_number(
-		r, json, "retry", 0, 0, (int64_t)plan->retry_count - 1);
+	gang->retry =
+		(uint32_t)unpack_number(r, json, "retry", 0, 0, (int64_t)plan->retry_count - 1);
 }
 
 static void read_gangs(struct restore *r, struct list list)
@@ -320,10 +314,9 @@ static void read_task(struct restore *r, json_t *json, uint32_t index)
 	task->duration_ms = (uint32_t)unpack_number(r, json, "duration_ms", 0, 0, UINT32_MAX);
 	task->flags = (uint8_t)unpack_number(r, json, "flags", 0, 0, all_flags);
 	task->run_if = (uint8_t)unpack_number(r, json, "run_if", 0, 0, RUN_IF_DONE);
-	task->gang = (uint32_t)unpack_number(
-		r, json, "gang", -1, 0, (int64_t)plan->gang_count - 1);
-	task->changes = (uint8_t)unpack_number(
-		r, json, "changes", 0, 0, UPKEEP_CHANGES_IRREVERSIBLE);
+	task->gang = (uint32_t)unpack_number(r, json, "gang", -1, 0, (int64_t)plan->gang_count - 1);
+	task->changes =
+		(uint8_t)unpack_number(r, json, "changes", 0, 0, UPKEEP_CHANGES_IRREVERSIBLE);
 	if (map_put(&plan->index, detail->name, index) != index)
 		unpack_fault(r, "\"%s\" is there twice", detail->name);
 }
@@ -387,8 +380,8 @@ static void read_all(struct restore *r, const char *text, size_t size)
 		shape_restore(r);
 }
 
-int plan_restore(const char *text, size_t size, struct catalog *catalog,
-	const struct site *current, struct plan **ret, struct error *err)
+int plan_restore(const char *text, size_t size, struct catalog *catalog, const struct site *current,
+	struct plan **ret, struct error *err)
 {
 	struct plan *plan = base_alloc(sizeof *plan);
 	struct restore r = {.plan = plan,

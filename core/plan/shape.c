@@ -59,7 +59,8 @@ static void check_task(struct restore *r, uint32_t t)
 {
 	const struct plan *plan = r->plan;
 	const struct plan_task *task = &plan->tasks[t];
-	const struct plan_task *first = &plan->tasks[plan->members[plan->gangs[task->gang].members]];
+	const struct plan_task *first =
+		&plan->tasks[plan->members[plan->gangs[task->gang].members]];
 
 	for (uint32_t k = 0; k < task->need_count; k++) {
 		const struct plan_task *need = &plan->tasks[plan->edges[task->needs + k]];

@@ -22,8 +22,8 @@ void unpack_fault(struct restore *r, const char *format, ...)
 	if (r->where)
 		text_addf(&what, "%s %u: ", r->where, r->index);
 	text_add_visible(&what, message, strlen(message));
-	r->result = error_set(r->err, -EBADMSG, NEXT_STEP, "the plan of this run cannot be read: %s",
-		text_string(&what));
+	r->result = error_set(r->err, -EBADMSG, NEXT_STEP,
+		"the plan of this run cannot be read: %s", text_string(&what));
 }
 
 static int digit_of(char c)
@@ -105,8 +105,8 @@ bool unpack_truth(struct restore *r, json_t *object, const char *key)
 	return json_is_true(json);
 }
 
-uint32_t unpack_numbers(struct restore *r, json_t *object, const char *key, uint32_t limit,
-	struct numbers *ret)
+uint32_t unpack_numbers(
+	struct restore *r, json_t *object, const char *key, uint32_t limit, struct numbers *ret)
 {
 	json_t *list = unpack_array(r, object, key);
 	uint32_t count = (uint32_t)json_array_size(list);
@@ -161,10 +161,8 @@ static struct value group_of(struct restore *r, json_t *json)
 	const char *name;
 	json_t *member;
 
-	value.group.members =
-		arena_news(r->arena, struct value_member, json_object_size(json));
-	json_object_foreach(json, name, member)
-	{
+	value.group.members = arena_news(r->arena, struct value_member, json_object_size(json));
+	json_object_foreach(json, name, member) {
 		struct value_member *ret = &value.group.members[value.group.count++];
 		ret->name = arena_string(r->arena, name);
 		ret->value = unpack_value(r, member);
@@ -230,9 +228,8 @@ struct name_list unpack_names(struct restore *r, json_t *object, const char *key
 			items[i] = "";
 		}
 	}
-	return (struct name_list){.items = items,
-		.at = arena_news(r->arena, struct location, count),
-		.count = count};
+	return (struct name_list){
+		.items = items, .at = arena_news(r->arena, struct location, count), .count = count};
 }
 
 struct retry unpack_retry(struct restore *r, json_t *json)
