@@ -55,11 +55,6 @@ static void open_gang(struct run *run, uint32_t gang)
 	}
 }
 
-static bool is_skipped(const struct run *run, uint32_t gang)
-{
-	return run->settled[members_of(run, gang)[0]] == TASK_SKIPPED;
-}
-
 static void carry_gang(struct run *run, uint32_t gang, const uint8_t *told)
 {
 	bool standing = stands(run, gang, told), forward = !is_final(run, gang);
@@ -79,8 +74,7 @@ static void carry_gang(struct run *run, uint32_t gang, const uint8_t *told)
 	}
 	if (forward && run->closed)
 		return;
-	if (standing && forward && is_skipped(run, gang) &&
-		!book_all_needs(run, gang, book_is_settled))
+	if (standing && forward && !book_all_needs(run, gang, book_is_settled))
 		standing = false;
 	if (!standing)
 		open_gang(run, gang);

@@ -119,7 +119,7 @@ static bool goes_on(const struct run *run, uint32_t gang)
 	book_survey(run, &survey);
 	for (uint32_t i = 0; i < member_count(run, gang); i++) {
 		uint32_t t = members_of(run, gang)[i];
-		if (is_todo(run->undo[t]) && !survey.kept[t] && !survey.doomed[t])
+		if (is_todo(run->undo[t]) && !(turning && (survey.kept[t] || survey.doomed[t])))
 			return true;
 	}
 	return false;
