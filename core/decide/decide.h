@@ -48,7 +48,8 @@
  * that is not plainly pending, then EVENT_BEGIN, with options.begin saying where.
  *  - A gang stands where it succeeded (and was not undone since), was skipped, or failed and
  *    was to be ignored: nothing more is decided about it.  In DECIDE_FORWARD all others run
- *    again, whole; so does what was skipped for want of them.
+ *    again, whole, and so does what needs them.  (A run that had turned back is better taken
+ *    all the way back: what its gangs left is undone before each starts, not all in order.)
  *  - An undo that was running, failed or held is tried again.
  *  - A run_if task that succeeded, failed or was skipped has had its turn.
  *  - A run that does not get the locks of its start, or is cancelled before, ends

@@ -70,40 +70,44 @@ static void restore_undo(struct decide *d, struct track *track)
 		track->undo = UNDO_TODO;
 }
 
-static void restore_gang(struct decide *d, uint32_t gang)
+static void open_gang(struct decide *d, uint32_t gang)
 {
 	struct unit *unit = &d->units[gang];
-	bool stands = gang_stands(d, gang);
 
-	if (!unit->final && d->options.begin != DECIDE_FORWARD) {
-		judge_gang(d, gang);
-		stands = true;
-	}
-	unit->place = stands ? PLACE_SETTLED : PLACE_PENDING;
-	unit->resumed = !stands && unit->attempt > 0;
+	unit->place = PLACE_PENDING;
+	unit->resumed = unit->attempt > 0;
 	for (uint32_t i = 0; i < d->plan->gangs[gang].member_count; i++) {
 		struct track *track = &d->tracks[gang_members(d, gang)[i]];
-		restore_undo(d, track);
-		if (stands)
-			continue;
 		track->state = TASK_PENDING;
 		unit->resumed |= track->undo == UNDO_TODO;
 	}
 }
 
-/* The gang runs again: so does what was skipped for want of it.  Returns the new head of the list
- * of such gangs. */
+static void restore_gang(struct decide *d, uint32_t gang)
+{
+	bool over = !d->units[gang].final && d->options.begin != DECIDE_FORWARD;
+	bool stands = over || gang_stands(d, gang);
+
+	if (over)
+		judge_gang(d, gang);
+	for (uint32_t i = 0; i < d->plan->gangs[gang].member_count; i++)
+		restore_undo(d, &d->tracks[gang_members(d, gang)[i]]);
+	if (stands)
+		d->units[gang].place = PLACE_SETTLED;
+	else
+		open_gang(d, gang);
+}
+
+/* The gang runs again: so does what needs it.  Returns the new head of the list of such gangs. */
 static uint32_t reopen_nexts(struct decide *d, uint32_t gang, uint32_t head)
 {
 	for (uint32_t i = 0; i < d->plan->gangs[gang].member_count; i++) {
 		const struct plan_task *task = &d->plan->tasks[gang_members(d, gang)[i]];
 		for (uint32_t k = 0; k < task->next_count; k++) {
-			uint32_t next = d->plan->edges[task->nexts + k];
-			uint32_t other = d->plan->tasks[next].gang;
-			if (d->units[other].final || d->units[other].place != PLACE_SETTLED ||
-				d->tracks[next].state != TASK_SKIPPED)
+			uint32_t other = d->plan->tasks[d->plan->edges[task->nexts + k]].gang;
+			if (d->units[other].final || d->units[other].place != PLACE_SETTLED)
 				continue;
-			d->units[other].place = PLACE_PENDING;
+			open_gang(d, other);
 			d->units[other].link = head;
 			head = other;
 		}
@@ -113,17 +117,11 @@ static uint32_t reopen_nexts(struct decide *d, uint32_t gang, uint32_t head)
 
 static void reopen(struct decide *d)
 {
-	uint32_t head = PLAN_NONE;
-
 	for (uint32_t g = 0; g < d->plan->gang_count; g++) {
 		if (d->units[g].final || d->units[g].place == PLACE_SETTLED)
 			continue;
-		for (head = reopen_nexts(d, g, head); head != PLAN_NONE;) {
-			uint32_t gang = head;
-			head = reopen_nexts(d, gang, d->units[gang].link);
-			for (uint32_t i = 0; i < d->plan->gangs[gang].member_count; i++)
-				d->tracks[gang_members(d, gang)[i]].state = TASK_PENDING;
-		}
+		for (uint32_t head = reopen_nexts(d, g, PLAN_NONE); head != PLAN_NONE;)
+			head = reopen_nexts(d, head, d->units[head].link);
 	}
 }
 

@@ -46,7 +46,7 @@ void stop_on_cancel(struct decide *d)
 		d->phase = PHASE_FORWARD;
 	}
 	if (d->phase == PHASE_FORWARD) {
-		if (d->verdict == RUN_SUCCEEDED && d->options.begin != DECIDE_FINAL)
+		if (d->verdict == RUN_SUCCEEDED && d->forward_left)
 			d->verdict = RUN_INTERRUPTED;
 		d->draining = true;
 		stop_slots(d, d->cancels == 2);
@@ -59,7 +59,7 @@ void stop_on_cancel(struct decide *d)
 void stop_refused(struct decide *d)
 {
 	d->refused = d->barred = true;
-	if (d->options.begin != DECIDE_FINAL)
+	if (d->forward_left)
 		d->verdict = RUN_FAILED_CLEAN;
 	d->cancels = 2;
 	d->draining = true;
