@@ -220,7 +220,6 @@ void undo_end_task(struct decide *d, const struct event *event)
 	if (track->undo != UNDO_UNDOING || d->units[gang].place != PLACE_UNDOING)
 		return;
 	track->undo = (uint8_t)event->undo;
-	track->marks |= MARK_THROUGH | (undo_is_stuck(event->undo) ? MARK_BARRED : 0);
 	if (d->phase != PHASE_UNDO && undo_is_stuck(event->undo) && !d->undo_held)
 		gang_go_on(d, gang);
 	else
