@@ -22,6 +22,10 @@ static int error_code(sqlite3 *db, int code)
 {
 	int from_system = db ? sqlite3_system_errno(db) : 0;
 
+	/* A crash left it such that only a writer can read it. */
+	if (code == SQLITE_READONLY_ROLLBACK || code == SQLITE_READONLY_RECOVERY ||
+		code == SQLITE_READONLY_CANTINIT)
+		return -ESTALE;
 	switch (code & 0xff) {
 	case SQLITE_FULL:
 		return -ENOSPC;

@@ -22,7 +22,8 @@ struct journal;
  * (-ENOTSUP) on a file system that is not local, (-EPROTO) a newer schema. */
 int journal_open(const char *state_dir, struct journal **ret, struct error *err);
 /* For readers: never makes or migrates; -ENOENT where there is no journal yet, -ESTALE
- * where it has an older schema (journal_open would migrate it). */
+ * where it has an older schema, or a crash left it half written (journal_open would migrate
+ * and mend it). */
 int journal_open_readonly(const char *state_dir, struct journal **ret, struct error *err);
 void journal_close(struct journal *journal);
 /* Reads the whole file and checks it: 0, or -EUCLEAN with what was found. */
