@@ -85,6 +85,23 @@ static bool wait_for_end(pid_t command, bool all, int *status)
 	return true;
 }
 
+/* What is killed holds its locks until it is gone. */
+static bool wait_for_victims(const struct inject_page *page)
+{
+	int64_t until_ms = clock_monotonic_ms() + PATIENCE_MS;
+	int status;
+
+	for (uint32_t i = 0; page->fired && i < page->process_count && i < INJECT_PROCESSES; i++)
+		while (page->victims & 1u << page->processes[i].role &&
+			kill(page->processes[i].pid, 0) == 0) {
+			if (clock_monotonic_ms() > until_ms)
+				return false;
+			lives(0, &status);
+			nanosleep(&(struct timespec){.tv_nsec = 300000}, NULL);
+		}
+	return true;
+}
+
 static void end_everything(void)
 {
 	char path[64], line[64];
@@ -113,9 +130,9 @@ int upkeep_command(
 	pid_t pid = fork();
 	if (pid == 0)
 		be_command(lane, words);
-	bool keeper_only = strike && strike->at && strike->how <= INJECT_HALF &&
-		!(strike->victims & 1u << INJECT_ENGINE);
-	if (!wait_for_end(pid, false, &status) || !wait_for_end(pid, keeper_only, &status))
+	bool survives = lane->page->victims && !(lane->page->victims & 1u << INJECT_ENGINE);
+	if (!wait_for_end(pid, false, &status) || !wait_for_end(pid, survives, &status) ||
+		!wait_for_victims(lane->page))
 		return -1;
 	snprintf(path, sizeof path, "%s/output", lane->dir);
 	if (file_load(path, OUTPUT_MOST, &bytes, &size, NULL) == 0)
@@ -152,6 +169,17 @@ static bool is_killed(int code)
 	return code == 256 + SIGKILL;
 }
 
+/* Lines of `now` that `other` has not, and the other way round. */
+static void add_lines(struct text *text, char sign, const char *now, const char *other)
+{
+	for (const char *line = now + 1, *end; *line; line = end + 1) {
+		end = strchr(line, '\n');
+		CLEANUP_FREE char *whole = strndup(line - 1, (size_t)(end - line) + 2);
+		if (!strstr(other, whole))
+			text_addf(text, "%c%s", sign, whole + 1);
+	}
+}
+
 /* The tree is that of the exit code. */
 static bool check_tree(struct trial *trial, int code, const char *when)
 {
@@ -161,8 +189,13 @@ static bool check_tree(struct trial *trial, int code, const char *when)
 
 	if (code == 0 ? after : code == 10 || code == 11 ? before : code == 12 && lane->scenario->pivots)
 		return true;
-	return wrong(trial, "%s ends with %d, and the tree is that %s: %s", when, code,
-		before ? "before" : after ? "after" : "of neither", now);
+	wrong(trial, "%s ends with %d, and the tree is that %s", when, code,
+		before ? "before" : after ? "after" : "of neither; against that before:");
+	if (!before && !after) {
+		add_lines(trial->why, '-', lane->before, now);
+		add_lines(trial->why, '+', now, lane->before);
+	}
+	return false;
 }
 
 /* What the command says of the site holds already; true also where it says nothing. */
