@@ -25,28 +25,29 @@ static const char graphs[] =
 	"  about = \"all of it\"; overlap = \"wait\"; wait_max = \"5m\"; timeout = \"2h\";\n"
 	"  on_failure = \"stop\"; running = \"finish\"; on_interrupt = \"hold\";\n"
 	"  params = { keep = { type = \"int\"; default = 3; }; share = { type = \"float\"; default "
-        "= "
+	"= "
 	"0.1; };\n"
 	"    big = { type = \"int\"; default = 9223372036854775807L; };\n"
 	"    names = { type = \"list of string\"; default = [ \"x\", \"y\" ]; }; };\n"
 	"  tasks = {\n"
 	"    a = { action = \"core.exec\"; argv = [ \"true\", \"$${plain}\" ]; capture = "
-        "\"text\";\n"
+	"\"text\";\n"
 	"      lock = [ \"two\", \"one\" ]; pool = \"cpu\"; about = \"first\"; umask = \"0027\"; "
-        "nice "
+	"nice "
 	"= -5;\n"
 	"      env = { A = \"1\"; B = \"secret:env:B\"; }; cwd = \"/tmp/${run.id}\"; kill_after = "
 	"0;\n"
 	"      limits = { memory = \"1GiB\"; processes = 7; files = 99; file_size = \"1MiB\";\n"
 	"        cpu_time = \"5s\"; };\n"
 	"      log_max = \"1MiB\"; timeout = \"10s\"; leaves_running = true; ignore_failure = "
-        "true;\n"
+	"true;\n"
 	"      run_as = \"root\"; run_as_group = \"root\";\n"
 	"      rollback = { action = \"demo.check\"; }; };\n"
 	"    b = { action = \"core.exec\"; argv = [ \"n${param.keep}$${x}\", \"${a.stdout}\", "
 	"\"${param.keep}\" ];\n"
 	"      pivot = true;\n"
-	"      rollback = { action = \"core.exec\"; argv = [ \"echo\", \"${a.stdout}\" ]; }; };\n"
+	"      rollback = { action = \"core.exec\"; argv = [ \"echo\", \"${a.stdout}\" ];\n"
+	"        timeout = \"5m\"; retry = { attempts = 5; delay = \"2s\"; }; }; };\n"
 	"    c = { action = \"core.exec\"; argv = [ \"echo\", \"${each}\" ]; each = "
 	"\"${param.names}\";\n"
 	"      after = \"b\"; };\n"
@@ -66,10 +67,10 @@ static const char graphs[] =
 	"    w = { action = \"core.exec\"; argv = [ \"cat\" ]; from = \"s\"; pool = \"io\"; lock = "
 	"\"one\"; };\n"
 	"    s = { action = \"core.exec\"; argv = [ \"cat\" ]; retry = { attempts = 3; delay = "
-        "\"1s\"; "
+	"\"1s\"; "
 	"}; };\n"
 	"    dump = { action = \"demo.dump\"; database = \"main\"; rate = 1.5; full = true; jobs = "
-        "4;\n"
+	"4;\n"
 	"      room = \"64KiB\"; tables = [ \"t\" ]; store = { name = \"n\"; path = \"/p\"; };\n"
 	"      password = \"env:DEMO_PASSWORD\"; };\n"
 	"    load = { action = \"other.load\"; database = \"${host.name}\"; from = \"dump\";\n"
@@ -78,7 +79,7 @@ static const char graphs[] =
 	"  }; };\n"
 	" shell = { params = { text = { type = \"string\"; }; }; tasks = {\n"
 	"    in = { action = \"core.graph\"; graph = \"inner\"; params = { text = "
-        "\"<${param.text}>\"; "
+	"\"<${param.text}>\"; "
 	"}; };\n"
 	"  }; };\n"
 	" inner = { params = { text = { type = \"string\"; }; }; tasks = {\n"
@@ -197,6 +198,17 @@ static bool has_number(const uint32_t *numbers, uint32_t count, uint32_t number)
 	return false;
 }
 
+static void assert_same_undo(const struct task_options *a, const struct task_options *b)
+{
+	const struct retry *x = &a->rollback_retry, *y = &b->rollback_retry;
+
+	assert_int_equal(a->rollback_timeout_ms, b->rollback_timeout_ms);
+	assert_int_equal(x->attempts, y->attempts);
+	assert_int_equal(x->delay_ms, y->delay_ms);
+	assert_int_equal(x->max_delay_ms, y->max_delay_ms);
+	assert_true(x->backoff == y->backoff);
+}
+
 /* Of what the text does not say itself. */
 static void assert_same_task(const struct fixture *f, uint32_t t)
 {
@@ -217,6 +229,7 @@ static void assert_same_task(const struct fixture *f, uint32_t t)
 	assert_int_equal(d->graph == b->graph, e->graph == a->graph);
 	assert_int_equal(d->outer != NULL, e->outer != NULL);
 	assert_null(d->missing_action);
+	assert_same_undo(d->task->options, e->task->options);
 }
 
 static void assert_same(const struct fixture *f)
@@ -255,6 +268,14 @@ static void test_same(void **state)
 	assert_string_equal(site->files[0], f->site->path);
 	assert_ptr_equal(site_graph(site, "main"), f->again->graph);
 	assert_int_equal(f->again->graph->on_interrupt, ON_INTERRUPT_HOLD);
+	const struct task_options *b = f->again->details[1].task->options;
+	assert_int_equal(b->rollback_timeout_ms, 300000);
+	assert_int_equal(b->rollback_retry.attempts, 5);
+	assert_int_equal(b->rollback_retry.delay_ms, 2000);
+	assert_int_equal(b->rollback_retry.max_delay_ms, 30000);
+	assert_true(b->rollback_retry.backoff == 4);
+	assert_null(value_get(&b->rollback, "timeout"));
+	assert_null(value_get(&b->rollback, "retry"));
 }
 
 /* The text of a plan that was restored outlives configuration and first plan. */
@@ -610,6 +631,8 @@ static const struct {
 	{"tasks.0.options.rollback.action", "\"dump\"", "task 0: the rollback is not demo.dump"},
 	{"tasks.1.options.rollback.args", "{\"group\":{}}",
 		"task 1: parameter \"argv\" is missing"},
+	{"tasks.1.options.rollback.retry.attempts", "0", "task 1: \"attempts\" must be a whole"},
+	{"tasks.1.options.rollback.timeout_ms", "-1", "task 1: \"timeout_ms\" must be a whole"},
 	{"tasks.0.options.when", "3", "task 0: \"when\" is not a text"},
 	{"tasks.0.outer", "99", "task 0: \"outer\" must be a whole number between 0 and "},
 };
@@ -648,7 +671,7 @@ static void test_stream(void **state)
 	assert_non_null(strstr(f->err.what, "its stream comes round in a circle"));
 }
 
-/* Before graphs and types were in it. */
+/* Before graphs, types and the attempts of an undo were in it. */
 static void test_oldest(void **state)
 {
 	struct fixture *f = *state;
@@ -657,12 +680,14 @@ static void test_oldest(void **state)
 	json_t *all = json_loadb(f->text.bytes, f->text.size, 0, NULL);
 	edit(all, "graphs", "-");
 	edit(all, "graph.types", "-");
+	edit(all, "tasks.1.options.rollback.retry", "-");
 	CLEANUP_FREE char *text = json_dumps(all, JSON_COMPACT);
 	json_decref(all);
 	if (restore(f, text, strlen(text)) < 0)
 		fail_msg("%s", error_what(&f->err));
 	assert_string_equal(detail(f, "sub/first")->graph->name, "inner");
 	assert_ptr_equal(detail(f, "sub/first")->graph, detail(f, "sub/last")->graph);
+	assert_int_equal(detail(f, "b")->task->options->rollback_retry.attempts, 3);
 }
 
 static void test_rubbish(void **state)
