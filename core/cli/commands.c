@@ -79,9 +79,8 @@ const struct cli_command cli_commands[] = {
 		"are printed as warnings.",
 		COUNTED(run_options), 1, 1, command_run},
 	{"plan", "GRAPH", "say what a run would do",
-		"Asks the actions what they would do and changes nothing. Ends with 0 where "
-		"nothing "
-		"would change, with 2 where something would.",
+		"Asks the actions what they would do and how that would be undone, and changes "
+		"nothing. Ends with 0 where nothing would change, with 2 where something would.",
 		COUNTED(plan_options), 1, 1, command_plan},
 	{"check", "", "report every error of the site",
 		"Reads the whole site and plans every graph. Loads no plugin and reads no journal.",
