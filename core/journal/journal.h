@@ -62,7 +62,8 @@ struct journal_run {
  * run can be made again (plan/restore). */
 void journal_add_run(struct journal *journal, const struct journal_run *run, const char *resolved,
 	size_t resolved_size);
-/* Changes state, end, exit code, warnings, cause and next of the current run. */
+/* Changes state, end, exit code, warnings, cause and next of the current run, and notes how much
+ * room its undo files take. */
 void journal_end_run(struct journal *journal, const struct journal_run *run);
 /* The run is in another state, and has not ended. */
 void journal_set_state(struct journal *journal, enum run_state state);
@@ -195,5 +196,14 @@ int journal_durations(struct journal *journal, const char *graph,
  * `keep_runs` of their graph, with their files; never one that is not settled. */
 int journal_retain(struct journal *journal, int64_t now_ms, int64_t keep_ms, uint32_t keep_runs,
 	uint32_t *ret_removed, struct error *err);
+/* Gives up undo files of settled runs: of those that ended more than `keep_ms` ago, and of the
+ * oldest where those of all runs take more than `space_bytes`.  What is not settled keeps them.
+ * The records stay, to be read; the run cannot be undone any more. */
+int journal_retain_undo(struct journal *journal, int64_t now_ms, int64_t keep_ms,
+	uint64_t space_bytes, uint32_t *ret_forgotten, struct error *err);
+/* 1 where the undo files of a run were given up, and why, to be freed: "its undo files are
+ * gone: undo_space (2 GiB) was needed by newer runs"; else 0 and NULL.  Whoever undoes a settled
+ * run asks after its journal_set_state was flushed: from then on they are not given up. */
+int journal_forgotten(struct journal *journal, const char *id, char **ret_why, struct error *err);
 
 #endif

@@ -27,6 +27,8 @@ static const char *const kind_sql[STORE_KINDS] = {
 	[STORE_RUN_STATE] = "UPDATE runs SET state=?2, ended_ms=0, exit_code=-1 WHERE run=?1",
 	[STORE_UNDOING] =
 		"INSERT OR REPLACE INTO undoings VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)",
+	[STORE_UNDO_FILES] = "INSERT INTO undo_files VALUES(?1,?2,0,NULL)"
+			     " ON CONFLICT(run) DO UPDATE SET bytes=?2",
 };
 
 #define ROW(row_kind, row_numbers, row_texts)                          \
@@ -62,6 +64,7 @@ void journal_end_run(struct journal *journal, const struct journal_run *run)
 	struct queue_row row = ROW(STORE_RUN_END, numbers, texts);
 
 	queue_add(&journal->queue, &row);
+	undo_files_note(journal, run->id);
 }
 
 void journal_set_state(struct journal *journal, enum run_state state)

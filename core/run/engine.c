@@ -346,16 +346,23 @@ static void begin_run(struct engine *engine)
 	engine_event(engine, &(struct event){.kind = EVENT_BEGIN});
 }
 
-/* Earlier runs that nobody can undo any more, and nobody is likely to ask for. */
+/* Earlier runs that nobody can undo any more, and nobody is likely to ask for; undo files beyond
+ * the room for them. */
 static void retain_runs(struct engine *engine)
 {
 	CLEANUP_ERROR struct error err = {0};
+	const struct site *site = engine->plan->site;
+	int64_t now_ms = clock_wall_ms();
 	uint32_t removed;
 
 	if (engine->broken || engine->options->plan_only)
 		return;
-	if (journal_retain(engine->journal, clock_wall_ms(), engine->plan->site->undo_keep_ms,
-		    KEEP_RUNS, &removed, &err) < 0)
+	int r = journal_retain(
+		engine->journal, now_ms, site->undo_keep_ms, KEEP_RUNS, &removed, &err);
+	if (r == 0)
+		r = journal_retain_undo(engine->journal, now_ms, site->undo_keep_ms,
+			site->undo_space_bytes, &removed, &err);
+	if (r < 0)
 		engine_warn(engine, PLAN_NONE, error_what(&err));
 }
 
