@@ -136,9 +136,14 @@ void journal_put_undoing(struct journal *journal, const struct journal_undoing *
 void journal_undo_log_path(char path[], const char *id, uint32_t task, uint32_t number);
 /* runs/ID/TASK.undo.NUMBER.log */
 
+/* Keeps room for a full disk (ballast.h) in the state directory. */
+int journal_keep_ballast(struct journal *journal, struct error *err);
 /* Writes everything queued.  A failure (disk full, I/O) leaves the queue as it
- * was.  Nothing queued and nothing unsynced: does nothing. */
+ * was.  Nothing queued and nothing unsynced: does nothing.  On a full disk the ballast is given
+ * up, and it is tried once more. */
 int journal_flush(struct journal *journal, enum journal_sync sync, struct error *err);
+/* The disk was full: what is written now needs the room of the ballast.  Time to stop. */
+bool journal_is_full(const struct journal *journal);
 bool journal_has_queued(const struct journal *journal);
 /* Folds the WAL back while nothing else is to do. */
 void journal_checkpoint(struct journal *journal);

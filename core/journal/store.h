@@ -40,6 +40,7 @@ struct journal {
 	uint64_t number, undo_number; /* the last ones given out in this run */
 	struct journal_counts counts;
 	bool unsynced; /* something was committed and not yet synced */
+	bool full;     /* the ballast was given up */
 	int wal_pages;
 };
 

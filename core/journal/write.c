@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "journal/ballast.h"
 
 /* ?1 is the run's number; then the entry's numbers, then its texts. */
 static const char *const kind_sql[STORE_KINDS] = {
@@ -272,7 +273,7 @@ static int wal_sync(struct journal *journal, struct error *err)
 	return 0;
 }
 
-int journal_flush(struct journal *journal, enum journal_sync sync, struct error *err)
+static int flush_once(struct journal *journal, enum journal_sync sync, struct error *err)
 {
 	int r = 0;
 
@@ -287,6 +288,30 @@ int journal_flush(struct journal *journal, enum journal_sync sync, struct error 
 	if (sync == JOURNAL_SYNC && journal->unsynced)
 		r = wal_sync(journal, err);
 	return r;
+}
+
+/* Tried again also where there was no ballast: another run may have given it up just now. */
+int journal_flush(struct journal *journal, enum journal_sync sync, struct error *err)
+{
+	CLEANUP_ERROR struct error full = {0};
+	int r = flush_once(journal, sync, &full);
+
+	if ((r == -ENOSPC || r == -EDQUOT) && !journal->full) {
+		journal->full = true;
+		ballast_give(journal->dir_fd);
+		r = flush_once(journal, sync, &full);
+	}
+	return r < 0 ? error_set(err, r, full.next, "%s", error_what(&full)) : r;
+}
+
+bool journal_is_full(const struct journal *journal)
+{
+	return journal->full;
+}
+
+int journal_keep_ballast(struct journal *journal, struct error *err)
+{
+	return ballast_keep(journal->dir_fd, err);
 }
 
 bool journal_has_queued(const struct journal *journal)
