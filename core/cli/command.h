@@ -16,8 +16,8 @@
 typedef VEC(const char *) cli_words;
 
 struct cli_options {
-	const char *site, *state_dir, *color, *jobs, *start_at, *limit;
-	bool json, quiet, help, version, yes, strict, follow, calls;
+	const char *site, *state_dir, *color, *jobs, *start_at, *limit, *settings, *why;
+	bool json, quiet, help, version, yes, strict, follow, calls, force;
 	cli_words params, only, skip;
 };
 
@@ -72,6 +72,11 @@ int command_log(struct cli *cli);
 int command_plugins(struct cli *cli);
 int command_doc(struct cli *cli);
 int command_cancel(struct cli *cli);
+int command_confirm(struct cli *cli);
+int command_recover(struct cli *cli);
+int command_rollback(struct cli *cli);
+int command_resume(struct cli *cli);
+int command_resolve(struct cli *cli);
 int command_locks(struct cli *cli);
 int command_new(struct cli *cli);
 int command_lint(struct cli *cli);

@@ -49,6 +49,24 @@ static const struct cli_option log_options[] = {
 	{"--follow", 'f', OPTION_FLAG, NULL, "go on while the run lives", AT(follow)},
 };
 
+#define SETTINGS_OPTION                                                                        \
+	{                                                                                      \
+		"--settings", 0, OPTION_TEXT, "WHICH",                                         \
+			"settings of the plugins: journaled (with the run), or current", AT(settings) \
+	}
+static const struct cli_option recover_options[] = {SETTINGS_OPTION};
+static const struct cli_option rollback_options[] = {
+	{"--force", 0, OPTION_FLAG, NULL, "put back also what has been changed since", AT(force)},
+	SETTINGS_OPTION,
+};
+static const struct cli_option resume_options[] = {
+	{"--yes", 'y', OPTION_FLAG, NULL, "answer every confirmation with yes", AT(yes)},
+	SETTINGS_OPTION,
+};
+static const struct cli_option resolve_options[] = {
+	{"--why", 0, OPTION_TEXT, "TEXT", "what was done by hand, for the journal", AT(why)},
+};
+
 static const struct cli_option lint_options[] = {
 	{"--run", 0, OPTION_FLAG, NULL, "call the actions too, each in a process of its own",
 		AT(calls)},
@@ -92,6 +110,25 @@ const struct cli_command cli_commands[] = {
 	{"cancel", "RUN", "cancel a run",
 		"The run is asked to stop; its verdict says what it left.", NULL, 0, 1, 1,
 		command_cancel},
+	{"confirm", "RUN", "keep what a task with confirm_within did",
+		"Without it the task is put back when its time is over.", NULL, 0, 1, 1,
+		command_confirm},
+	{"recover", "[RUN]", "put interrupted runs in order",
+		"Ends what is left of every run whose upkeep was killed, and does what its graph's "
+		"on_interrupt says: puts everything back, goes on, or holds it for a person. Runs "
+		"that are alive are left alone. For boot time; run does it first, too.",
+		COUNTED(recover_options), 0, 1, command_recover},
+	{"rollback", "RUN", "put back what a run changed",
+		"Undoes its tasks in reverse order, also hours after it succeeded. Refuses where what "
+		"it left has been changed since. Ends with 0 where everything is back.",
+		COUNTED(rollback_options), 1, 1, command_rollback},
+	{"resume", "RUN", "go on with an interrupted run",
+		"With the same id and the graph as it was; what had succeeded is not done again.",
+		COUNTED(resume_options), 1, 1, command_resume},
+	{"resolve", "RUN", "say that a run is settled",
+		"After a person has put right what it left: nothing of it will be undone, and its "
+		"graph can run again.",
+		COUNTED(resolve_options), 1, 1, command_resolve},
 	{"locks", "", "list the locks that are held", "Who holds each, since when and for what.",
 		NULL, 0, 0, 0, command_locks},
 	{"new plugin", "NAME", "begin a plugin",

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "cli/again.h"
 #include "cli/build.h"
 #include "cli/watch.h"
 
@@ -31,6 +32,7 @@ int command_run(struct cli *cli)
 		code = cli_build(cli, &loaded, &plan);
 	if (code)
 		return code;
+	again_recover_all(cli, loaded.site->state_dir);
 	cgroups_warn(cli);
 	watch_begin(&watch, cli, plan);
 	options.watcher = &watch.watcher;

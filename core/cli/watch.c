@@ -13,6 +13,7 @@ static void task_told(struct report *report, const struct run_event *event)
 		.reason = event->reason,
 		.exit_code = event->exit_code,
 		.duration_ms = event->duration_ms,
+		.undo = event->undo,
 		.message = event->text,
 		.next = event->next};
 
@@ -50,6 +51,16 @@ static void event_told(void *data, const struct plan *plan, const struct run_eve
 		break;
 	case RUN_EVENT_END:
 		report_end(report, event->run_state, event->code, event->duration_ms);
+		break;
+	case RUN_EVENT_CONFIRM:
+		report_confirm(report, event->task, event->duration_ms, event->next);
+		break;
+	case RUN_EVENT_TURN:
+		report_turn(report);
+		break;
+	case RUN_EVENT_UNDO:
+		report_undo(report, event->task, event->undo, event->attempt, event->text,
+			event->next);
 		break;
 	case RUN_EVENT_WOULD:
 		break;

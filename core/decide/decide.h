@@ -37,10 +37,23 @@
  *  - Between two attempts, and before a gang that was interrupted runs again, what its
  *    members left to undo is undone first; if that fails, the gang has failed for good.
  *  - EVENT_HOLD_UNDO stops the undo as well: what runs is killed, what has not ended is held.
+ *    What that concerns is told as held when its turn comes: at once, or when the undos that
+ *    were told to stop have answered.  A cancel is ignored while the undo goes on.
  *  - The run_if tasks have their turn after it.
+ *  - What could be neither finished nor undone is no failure to ignore.
+ *  - What failed attempts changed and had undone is nothing once an attempt has succeeded;
+ *    what cannot be undone stays, whatever other attempts do.
  *
  * EARLIER RUNS are gone on with (resume, recover, rollback): decide_restore for every task
  * that is not plainly pending, then EVENT_BEGIN, with options.begin saying where.
+ *  - A gang stands where it succeeded (and was not undone since), was skipped, or failed and
+ *    was to be ignored: nothing more is decided about it.  In DECIDE_FORWARD all others run
+ *    again, whole, and so does what needs them.  (A run that had turned back is better taken
+ *    all the way back: what its gangs left is undone before each starts, not all in order.)
+ *  - An undo that was running, failed or held is tried again.
+ *  - A run_if task that succeeded, failed or was skipped has had its turn.
+ *  - A run that does not get the locks of its start, or is cancelled before, ends
+ *    INTERRUPTED where an earlier one has changed something: it is as it was.
  */
 #ifndef UPKEEP_DECIDE_DECIDE_H
 #define UPKEEP_DECIDE_DECIDE_H
@@ -88,32 +101,32 @@ struct event {
 	bool transient;    /* EVENT_ENDED, failed: worth a retry */
 	bool changed;      /* EVENT_ENDED: the site may be other than before (unknown or said so) */
 	bool irreversible; /* EVENT_ENDED: its arguments were such that this cannot be undone */
-	bool continues;    /* EVENT_ENDED, failed: a retry goes on from its records: no undo before */
-	bool unconfirmed;  /* EVENT_ENDED, failed: it was not confirmed in time */
+	bool continues; /* EVENT_ENDED, failed: a retry goes on from its records: no undo before */
+	bool unconfirmed; /* EVENT_ENDED, failed: it was not confirmed in time */
 	/* EVENT_UNDONE; EVENT_ENDED: UNDO_UNDONE, _FAILED or _HELD where a guard has undone it
 	 * (or could not), else UNDO_NOTHING */
 	enum undo_state undo;
 };
 
 enum decision_kind {
-	DECISION_EVALUATE, /* task: is its `when` true?  Answer by EVENT_CONDITION */
-	DECISION_ACQUIRE,  /* gang: take its locks and pool places from the other runs, in the
-	                    * order of plan.resources; answer when you have them all, best
-	                    * before the next decide_next: then nothing overtakes it.
-	                    * PLAN_NONE (plan.locks_at_start): all locks of the plan; then
-	                    * those of gangs concern their pools alone. */
-	DECISION_RELEASE,  /* gang, or PLAN_NONE; where it still waits, it waits no more */
-	DECISION_START,    /* gang, attempt: start all its members now; each answers by
-	                    * EVENT_ENDED */
-	DECISION_CANCEL,   /* gang: ask its running members to stop; with `kill` at once; reason:
-	                    * REASON_TIMEOUT where the time limit of the run is why */
-	DECISION_SETTLED,  /* task, state, reason: its forward track has ended for good */
-	DECISION_UNDO,     /* task: undo all of it that is not undone; answer by EVENT_UNDONE */
+	DECISION_EVALUATE,  /* task: is its `when` true?  Answer by EVENT_CONDITION */
+	DECISION_ACQUIRE,   /* gang: take its locks and pool places from the other runs, in the
+	                     * order of plan.resources; answer when you have them all, best
+	                     * before the next decide_next: then nothing overtakes it.
+	                     * PLAN_NONE (plan.locks_at_start): all locks of the plan; then
+	                     * those of gangs concern their pools alone. */
+	DECISION_RELEASE,   /* gang, or PLAN_NONE; where it still waits, it waits no more */
+	DECISION_START,     /* gang, attempt: start all its members now; each answers by
+	                     * EVENT_ENDED */
+	DECISION_CANCEL,    /* gang: ask its running members to stop; with `kill` at once; reason:
+	                     * REASON_TIMEOUT where the time limit of the run is why */
+	DECISION_SETTLED,   /* task, state, reason: its forward track has ended for good */
+	DECISION_UNDO,      /* task: undo all of it that is not undone; answer by EVENT_UNDONE */
 	DECISION_STOP_UNDO, /* task: kill its undo, which then answers UNDO_HELD */
-	DECISION_HELD,     /* task: its undo is held; nothing is to be answered */
-	DECISION_TURN,     /* the undo begins: run_state is RUN_ROLLING_BACK; to be on the disk
-	                    * before anything is undone */
-	DECISION_FINISH,   /* the run is over: run_state and exit_code; nothing follows */
+	DECISION_HELD,      /* task: its undo is held; nothing is to be answered */
+	DECISION_TURN,      /* the undo begins: run_state is RUN_ROLLING_BACK; to be on the disk
+	                     * before anything is undone */
+	DECISION_FINISH,    /* the run is over: run_state and exit_code; nothing follows */
 };
 
 struct decision {
@@ -142,8 +155,9 @@ int64_t decide_wake(const struct decide *decide);
 enum task_state decide_state(const struct decide *decide, uint32_t task);
 /* The other track: UNDO_TODO or UNDO_IRREVERSIBLE once the task has changed something. */
 enum undo_state decide_undo_state(const struct decide *decide, uint32_t task);
-/* Failure or success of the forward work so far, for ${run.verdict}: "succeeded",
- * "failed" or "cancelled". */
+/* Failure or success so far, for ${run.verdict}: "succeeded", "failed" or "cancelled"; from
+ * the end of the undo on "rolled back" where it put everything back, "rollback failed" where
+ * something is held or could not be undone. */
 const char *decide_verdict(const struct decide *decide);
 void decide_free(struct decide *decide);
 

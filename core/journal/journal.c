@@ -22,6 +22,10 @@ static int error_code(sqlite3 *db, int code)
 {
 	int from_system = db ? sqlite3_system_errno(db) : 0;
 
+	/* A crash left it such that only a writer can read it. */
+	if (code == SQLITE_READONLY_ROLLBACK || code == SQLITE_READONLY_RECOVERY ||
+		code == SQLITE_READONLY_CANTINIT)
+		return -ESTALE;
 	switch (code & 0xff) {
 	case SQLITE_FULL:
 		return -ENOSPC;
@@ -73,6 +77,11 @@ int store_error(struct journal *journal, int code, struct error *err, const char
 		journal->path, why);
 }
 
+int store_unknown(const char *id, struct error *err)
+{
+	return error_set(err, -ENOENT, "upkeep history", "there is no run \"%s\"", id);
+}
+
 int store_prepare(struct journal *journal, const char *sql, sqlite3_stmt **ret, struct error *err)
 {
 	int code = sqlite3_prepare_v3(journal->db, sql, -1, SQLITE_PREPARE_PERSISTENT, ret, NULL);
@@ -85,6 +94,20 @@ int store_run(struct journal *journal, const char *sql, struct error *err)
 	int code = sqlite3_exec(journal->db, sql, NULL, NULL, NULL);
 
 	return code == SQLITE_OK ? 0 : store_error(journal, code, err, "write");
+}
+
+int store_begin(struct journal *journal, struct error *err)
+{
+	return store_run(journal, "BEGIN IMMEDIATE", err);
+}
+
+int store_end(struct journal *journal, int r, struct error *err)
+{
+	if (r == 0)
+		r = store_run(journal, "COMMIT", err);
+	if (r < 0 && !sqlite3_get_autocommit(journal->db))
+		sqlite3_exec(journal->db, "ROLLBACK", NULL, NULL, NULL);
+	return r;
 }
 
 void store_finalize(sqlite3_stmt **statement)
@@ -157,18 +180,14 @@ static int schema_step(struct journal *journal, int64_t version, struct error *e
 static int schema_migrate(struct journal *journal, struct error *err)
 {
 	int64_t version = 0;
-	int r = store_run(journal, "BEGIN IMMEDIATE", err);
+	int r = store_begin(journal, err);
 
 	if (r < 0)
 		return r;
 	r = schema_check(journal, &version, err);
 	while (r == 0 && version < (int64_t)journal_step_count)
 		r = schema_step(journal, version++, err);
-	if (r == 0)
-		r = store_run(journal, "COMMIT", err);
-	if (r < 0 && !sqlite3_get_autocommit(journal->db))
-		sqlite3_exec(journal->db, "ROLLBACK", NULL, NULL, NULL);
-	return r;
+	return store_end(journal, r, err);
 }
 
 /* SQLite gives WAL and index the mode of the main file. Closing a descriptor of a
@@ -360,4 +379,9 @@ void journal_run_dir(char path[], const char *id)
 void journal_log_path(char path[], const char *id, uint32_t task, uint32_t attempt)
 {
 	snprintf(path, JOURNAL_PATH_SIZE, "runs/%s/%u.%u.log", id, task, attempt);
+}
+
+void journal_undo_log_path(char path[], const char *id, uint32_t task, uint32_t number)
+{
+	snprintf(path, JOURNAL_PATH_SIZE, "runs/%s/%u.undo.%u.log", id, task, number);
 }

@@ -22,7 +22,8 @@ struct journal;
  * (-ENOTSUP) on a file system that is not local, (-EPROTO) a newer schema. */
 int journal_open(const char *state_dir, struct journal **ret, struct error *err);
 /* For readers: never makes or migrates; -ENOENT where there is no journal yet, -ESTALE
- * where it has an older schema (journal_open would migrate it). */
+ * where it has an older schema, or a crash left it half written (journal_open would migrate
+ * and mend it). */
 int journal_open_readonly(const char *state_dir, struct journal **ret, struct error *err);
 void journal_close(struct journal *journal);
 /* Reads the whole file and checks it: 0, or -EUCLEAN with what was found. */
@@ -134,6 +135,9 @@ struct journal_undoing {
 void journal_put_undoing(struct journal *journal, const struct journal_undoing *undoing);
 void journal_undo_log_path(char path[], const char *id, uint32_t task, uint32_t number);
 /* runs/ID/TASK.undo.NUMBER.log */
+
+/* The undo track of a task: changed in the row of its last attempt. */
+void journal_set_task_undo(struct journal *journal, uint32_t task, enum undo_state undo);
 
 /* Writes everything queued.  A failure (disk full, I/O) leaves the queue as it
  * was.  Nothing queued and nothing unsynced: does nothing. */

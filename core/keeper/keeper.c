@@ -6,6 +6,7 @@
 #include "base/vec.h"
 #include "run/children.h"
 #include "run/keep.h"
+#include "run/secret.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -47,12 +48,59 @@ struct hold {
 };
 struct keeper {
 	const char *run_id;
+	const struct run_setup *setup;
 	VEC(uint32_t) spared; /* tasks */
+	VEC(pid_t) guards;
 	pid_t engine;
 	int socket;
 	struct cgroups *cgroups;
 	VEC(struct hold) holds;
 };
+
+/* Nothing else of ours may stay open in it: locks, most of all. */
+static void __attribute__((noreturn)) be_guard(
+	const struct keeper *keeper, uint32_t task, int socket)
+{
+	enum { SOCKET = 3, RUN_DIR, FIRST };
+	struct cgroups none = {.dir = -1};
+	struct secrets secrets = {0};
+	struct run_setup setup = *keeper->setup;
+	struct run_options options = *setup.options;
+	int run_dir = fcntl(setup.run_dir, F_DUPFD, FIRST + 1);
+
+	setsid();
+	prctl(PR_SET_NAME, "upkeep-guard");
+	socket = fcntl(socket, F_DUPFD, FIRST + 1);
+	dup2(socket, SOCKET);
+	dup2(run_dir, RUN_DIR);
+	close_range(FIRST, ~0U, 0);
+	for (int fd = 0; fd < SOCKET; fd++)
+		close(fd);
+	for (int fd = 0; fd < SOCKET; fd++)
+		if (open("/dev/null", O_RDWR) != fd)
+			_exit(EXIT_INTERNAL);
+	fcntl(SOCKET, F_SETFD, FD_CLOEXEC);
+	fcntl(RUN_DIR, F_SETFD, FD_CLOEXEC);
+	options.watcher = NULL;
+	setup.options = &options;
+	setup.guard = true;
+	setup.run_dir = RUN_DIR;
+	setup.keeper_fd = -1;
+	setup.cgroups = &none;
+	setup.secrets = &secrets;
+	guardian_main(&setup, task, SOCKET);
+	_exit(EXIT_OK);
+}
+
+static void start_guard(struct keeper *keeper, uint32_t task, int socket)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		be_guard(keeper, task, socket);
+	if (pid > 0)
+		vec_push(&keeper->guards, pid);
+}
 
 static void listen_once(struct keeper *keeper)
 {
@@ -60,6 +108,11 @@ static void listen_once(struct keeper *keeper)
 	int fd, r;
 
 	while ((r = keep_receive(keeper->socket, &message, &fd)) > 0) {
+		if (message.kind == KEEP_GUARD && fd >= 0) {
+			start_guard(keeper, (uint32_t)message.key, fd);
+			close(fd);
+			continue;
+		}
 		if (message.kind == KEEP_SPARE) {
 			vec_push(&keeper->spared, (uint32_t)message.key);
 			continue;
@@ -155,6 +208,14 @@ static bool is_spared(const struct keeper *keeper, pid_t pid)
 	return false;
 }
 
+static bool is_guard(const struct keeper *keeper, pid_t pid)
+{
+	vec_each(&keeper->guards, guard)
+		if (*guard == pid)
+			return true;
+	return false;
+}
+
 struct killing {
 	const struct keeper *keeper;
 	unsigned count;
@@ -164,7 +225,7 @@ static void kill_child(void *data, pid_t pid)
 {
 	struct killing *killing = data;
 
-	if (is_spared(killing->keeper, pid))
+	if (is_guard(killing->keeper, pid) || is_spared(killing->keeper, pid))
 		return;
 	kill(pid, SIGKILL);
 	killing->count++;
@@ -196,10 +257,13 @@ static void kill_left(const struct keeper *keeper)
 	}
 }
 
-int keeper_watch(pid_t engine, int socket, const char *run_id, struct cgroups *cgroups)
+int keeper_watch(pid_t engine, int socket, const struct run_setup *setup)
 {
-	struct keeper keeper = {
-		.run_id = run_id, .engine = engine, .socket = socket, .cgroups = cgroups};
+	struct keeper keeper = {.run_id = setup->id,
+		.setup = setup,
+		.engine = engine,
+		.socket = socket,
+		.cgroups = setup->cgroups};
 
 	int status = wait_for_engine(&keeper);
 	if (keeper.socket >= 0)
@@ -211,5 +275,6 @@ int keeper_watch(pid_t engine, int socket, const char *run_id, struct cgroups *c
 		close(hold->fd);
 	vec_free(&keeper.holds);
 	vec_free(&keeper.spared);
+	vec_free(&keeper.guards);
 	return status;
 }

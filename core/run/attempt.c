@@ -28,6 +28,13 @@ static const char *action_name(struct attempt *attempt)
 	return name;
 }
 
+void attempt_bind(struct attempt *attempt, const struct plan_detail *detail)
+{
+	attempt->detail = detail;
+	attempt->options = detail->task->options;
+	attempt->action_name = action_name(attempt);
+}
+
 struct attempt *attempt_new(
 	struct engine *engine, uint32_t task, uint32_t number, struct slot *slot)
 {
@@ -38,10 +45,8 @@ struct attempt *attempt_new(
 	attempt->task = task;
 	attempt->number = number;
 	attempt->slot = slot;
-	attempt->detail = &engine->plan->details[planned->detail];
-	attempt->options = attempt->detail->task->options;
 	attempt->changes = engine->options->plan_only ? UPKEEP_CHANGES_NONE : planned->changes;
-	attempt->action_name = action_name(attempt);
+	attempt_bind(attempt, &engine->plan->details[planned->detail]);
 	attempt->started_ms = engine->now_ms;
 	attempt->started_wall_ms = clock_wall_ms();
 	attempt->timeout_at_ms = attempt->kill_at_ms = attempt->look_at_ms = INT64_MAX;
@@ -110,13 +115,13 @@ static int start_what_it_is(struct attempt *attempt, struct error *err)
 	const struct task *task = attempt->detail->task;
 
 	int r = attempt->engine->options->plan_only ? 0 : open_slot(attempt, err);
-	if (r == 0)
+	if (r == 0 && !attempt->record)
 		r = attempt_resolve(attempt, &task->args, &attempt->args, err);
 	if (r == 0)
 		r = resolve_cwd(attempt, err);
 	if (r < 0)
 		return r;
-	if (task->instance && !attempt->engine->options->plan_only)
+	if (task->instance && !attempt->engine->options->plan_only && !attempt->record)
 		attempt->changes = (uint8_t)action_changes(&task->action->decl, &attempt->args);
 	if (task->instance)
 		return action_start(attempt, err);
@@ -130,10 +135,21 @@ static int start_what_it_is(struct attempt *attempt, struct error *err)
 		err, -ENOSYS, NULL, "core.%s cannot be run by itself", task->action->decl.name);
 }
 
+static bool needs_guard(const struct attempt *attempt)
+{
+	return attempt->options->confirm_within_ms && attempt->kind == ATTEMPT_RUN &&
+		!attempt->engine->options->plan_only && !attempt->guarded && !attempt->message &&
+		!attempt->cancelled;
+}
+
 void attempt_launch(struct attempt *attempt)
 {
 	CLEANUP_ERROR struct error err = {0};
 
+	if (needs_guard(attempt) && guarded_start(attempt, &err) == 0)
+		return;
+	if (err.what)
+		attempt_fail(attempt, REASON_START, err.next, "%s", error_what(&err));
 	attempt->phase = ATTEMPT_RUNNING;
 	if (attempt->options->timeout_ms)
 		attempt->timeout_at_ms = attempt->engine->now_ms + attempt->options->timeout_ms;
@@ -165,6 +181,8 @@ void attempt_output(struct attempt *attempt, const char *name, const char *value
 	struct task_memory *memory = &attempt->engine->memory[attempt->task];
 	struct output *output = memory->outputs;
 
+	if (attempt->kind != ATTEMPT_RUN)
+		return;
 	while (output && (list || strcmp(output->name, name) != 0))
 		output = output->next;
 	if (!output) {
@@ -272,6 +290,14 @@ int64_t attempt_next_ms(const struct attempt *attempt)
 	return next_ms;
 }
 
+static void look_again(struct attempt *attempt)
+{
+	if (attempt->guarded && attempt->phase != ATTEMPT_LEFTOVERS)
+		guarded_look(attempt);
+	else
+		attempt_check(attempt);
+}
+
 void attempt_time(struct attempt *attempt)
 {
 	int64_t now_ms = attempt->engine->now_ms;
@@ -284,7 +310,7 @@ void attempt_time(struct attempt *attempt)
 		stop_it(attempt, true);
 	} else if (attempt->look_at_ms <= now_ms) {
 		attempt->look_at_ms = INT64_MAX;
-		attempt_check(attempt);
+		look_again(attempt);
 	}
 }
 
@@ -388,11 +414,13 @@ static int64_t cpu_ms(const struct rusage *usage)
 		(usage->ru_utime.tv_usec + usage->ru_stime.tv_usec) / 1000;
 }
 
-/* Only the arguments, whole at the start, say so for sure (UPKEEP_NO_UNDO). */
+/* Without a rollback only records can be undone; arguments may be such that there are none
+ * (UPKEEP_NO_UNDO). */
 static bool cannot_be_undone(const struct attempt *attempt)
 {
-	return attempt->changes == UPKEEP_CHANGES_IRREVERSIBLE &&
-		attempt->options->rollback.kind == VALUE_NONE;
+	return attempt->changes == UPKEEP_CHANGES_IRREVERSIBLE
+		? attempt->options->rollback.kind == VALUE_NONE
+		: !undoing_is_possible(attempt->engine, attempt->task);
 }
 
 static void put_result(struct attempt *attempt)
@@ -434,12 +462,15 @@ static void put_result(struct attempt *attempt)
 			.attempt = attempt->number,
 			.exit_code = attempt->exit_code,
 			.duration_ms = row.ended_ms - row.started_ms,
+			.undo = row.undo,
 			.text = attempt->message,
 			.next = attempt->next_step});
 }
 
 static void attempt_free(struct attempt *attempt)
 {
+	if (attempt->guarded)
+		guarded_end(attempt);
 	for (int i = 0; i < STREAM_KINDS; i++)
 		text_free(&attempt->streams[i].kept);
 	text_free(&attempt->starting.kept);
@@ -475,6 +506,35 @@ static void leave_slot(struct engine *engine, struct slot *slot)
 	}
 }
 
+void attempt_drop(struct attempt *attempt)
+{
+	leave_slot(attempt->engine, attempt->slot);
+	attempt_free(attempt);
+}
+
+/* Told first, since it knows whether there is something to undo now; nothing is decided on it
+ * before the result is in the journal. */
+static void run_ended(struct attempt *attempt)
+{
+	struct engine *engine = attempt->engine;
+	const struct action_description *action = attempt->detail->task->action;
+
+	engine_event(engine,
+		&(struct event){.kind = EVENT_ENDED,
+			.task = attempt->task,
+			.gang = engine->plan->tasks[attempt->task].gang,
+			.result = attempt->state,
+			.reason = attempt->reason,
+			.transient = attempt->transient,
+			.changed = attempt->changed,
+			.continues = action->decl.flags & UPKEEP_RETRY_CONTINUES,
+			.unconfirmed = guarded_is_unconfirmed(attempt),
+			.undo = guarded_undo(attempt),
+			.irreversible = attempt->changed && cannot_be_undone(attempt)});
+	put_result(attempt);
+	remember_cause(attempt);
+}
+
 static void attempt_over(struct attempt *attempt)
 {
 	struct engine *engine = attempt->engine;
@@ -489,19 +549,17 @@ static void attempt_over(struct attempt *attempt)
 			attempt->detail->name, (unsigned long long)log_dropped(&attempt->log));
 		engine_warn(engine, attempt->task, text_string(&text));
 	}
-	/* Told first, since it knows whether there is something to undo now; nothing is decided
-	 * on it before the result is in the journal. */
-	engine_event(engine,
-		&(struct event){.kind = EVENT_ENDED,
-			.task = attempt->task,
-			.gang = engine->plan->tasks[attempt->task].gang,
-			.result = attempt->state,
-			.reason = attempt->reason,
-			.transient = attempt->transient,
-			.changed = attempt->changed,
-			.irreversible = cannot_be_undone(attempt)});
-	put_result(attempt);
-	remember_cause(attempt);
+	switch (attempt->kind) {
+	case ATTEMPT_RUN:
+		run_ended(attempt);
+		break;
+	case ATTEMPT_UNDO:
+		undoing_ended(attempt);
+		break;
+	case ATTEMPT_PROBE:
+		probe_ended(attempt);
+		break;
+	}
 	while (*link != attempt)
 		link = &(*link)->next;
 	*link = attempt->next;
@@ -532,6 +590,11 @@ void attempt_check(struct attempt *attempt)
 
 	if (runs || attempt->phase == ATTEMPT_OVER)
 		return;
+	if (attempt->phase == ATTEMPT_CONFIRMING) {
+		if (!guarded_waits(attempt))
+			attempt_over(attempt);
+		return;
+	}
 	if (attempt->phase == ATTEMPT_RUNNING) {
 		attempt->phase = ATTEMPT_LEFTOVERS;
 		if (attempt->pid)
@@ -551,5 +614,6 @@ void attempt_check(struct attempt *attempt)
 	if (attempt->pid)
 		program_judge(attempt);
 	judge(attempt);
-	attempt_over(attempt);
+	if (!attempt->guarded || !guarded_waits(attempt))
+		attempt_over(attempt);
 }

@@ -27,25 +27,54 @@ static pid_t parent_of(pid_t pid)
 	return rest && sscanf(rest + 1, " %*c %d", &parent) == 1 ? parent : 0;
 }
 
-void children_each(pid_t parent, void (*found)(void *data, pid_t pid), void *data)
+void processes_each(void (*found)(void *data, pid_t pid), void *data)
 {
 	CLEANUP_DIR DIR *proc = opendir("/proc");
 	struct dirent *entry;
 
 	while (proc && (entry = readdir(proc))) {
 		pid_t pid = atoi(entry->d_name);
-		if (pid > 0 && parent_of(pid) == parent)
+		if (pid > 0)
 			found(data, pid);
 	}
 }
 
+struct child_call {
+	pid_t parent;
+	void (*found)(void *data, pid_t pid);
+	void *data;
+};
+
+static void found_child(void *data, pid_t pid)
+{
+	const struct child_call *call = data;
+
+	if (parent_of(pid) == call->parent)
+		call->found(call->data, pid);
+}
+
+void children_each(pid_t parent, void (*found)(void *data, pid_t pid), void *data)
+{
+	processes_each(found_child, &(struct child_call){parent, found, data});
+}
+
+bool process_find_variable(pid_t pid, const char *prefix, char *text, size_t size)
+{
+	char all[16384];
+	ssize_t n = process_read(pid, "environ", all, sizeof all);
+
+	for (const char *at = all; at < all + n; at += strlen(at) + 1)
+		if (strncmp(at, prefix, strlen(prefix)) == 0) {
+			snprintf(text, size, "%s", at);
+			return true;
+		}
+	return false;
+}
+
 bool child_has_variable(pid_t pid, const char *variable)
 {
-	char text[16384];
-	ssize_t n = process_read(pid, "environ", text, sizeof text);
+	char found[256];
 
-	for (const char *at = text; at < text + n; at += strlen(at) + 1)
-		if (strcmp(at, variable) == 0)
-			return true;
-	return false;
+	return process_find_variable(pid, variable, found, sizeof found) &&
+		strcmp(found, variable) == 0;
 }

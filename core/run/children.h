@@ -13,5 +13,9 @@ ssize_t process_read(pid_t pid, const char *name, char *text, size_t size);
 void children_each(pid_t parent, void (*found)(void *data, pid_t pid), void *data);
 /* Is "NAME=VALUE" in its environment, as it was at its exec? */
 bool child_has_variable(pid_t pid, const char *variable);
+/* The variable that begins with `prefix` ("NAME=VAL"), copied into text[size]. */
+bool process_find_variable(pid_t pid, const char *prefix, char *text, size_t size);
+/* `found` for each process that /proc shows. */
+void processes_each(void (*found)(void *data, pid_t pid), void *data);
 
 #endif

@@ -17,6 +17,7 @@
 #define KEEP_RUNS 100 /* of each graph, and all that can still be undone */
 #define LAZY_MS 100   /* results of tasks that change nothing may lag so long */
 #define SIGNALS_ARE_ONE_MS 200
+#define SIGNALS_HOLD_MS 5000 /* three within it stop the undo */
 #define TICK_MS 100
 #define LARGE_BYTES (256 << 10)
 
@@ -92,6 +93,8 @@ int engine_flush(struct engine *engine, enum journal_sync sync)
 {
 	CLEANUP_ERROR struct error err = {0};
 
+	if (engine->guardian) /* its word is in its file; a journal may hang */
+		return 0;
 	if (engine->broken)
 		return -EIO;
 	int r = journal_flush(engine->journal, sync, &err);
@@ -189,16 +192,18 @@ static void reap_all(struct engine *engine)
 	}
 }
 
-/* The third within 5 s will stop the undo, once there is one. */
 static void on_stop_signal(struct engine *engine)
 {
-	int64_t now_ms = engine->now_ms;
+	int64_t now_ms = engine->now_ms, *last_ms = engine->signal_ms;
 
-	if (engine->cancels && now_ms - engine->signal_ms[0] < SIGNALS_ARE_ONE_MS)
+	if (engine->cancels && now_ms - last_ms[0] < SIGNALS_ARE_ONE_MS)
 		return;
-	engine->signal_ms[0] = now_ms;
+	last_ms[2] = last_ms[1];
+	last_ms[1] = last_ms[0];
+	last_ms[0] = now_ms;
 	engine->cancels++;
-	engine_event(engine, &(struct event){.kind = EVENT_CANCEL});
+	bool third = engine->cancels >= 3 && now_ms - last_ms[2] <= SIGNALS_HOLD_MS;
+	engine_event(engine, &(struct event){.kind = third ? EVENT_HOLD_UNDO : EVENT_CANCEL});
 }
 
 static void signals_ready(struct engine *engine, struct source *source, uint32_t events)
@@ -212,7 +217,7 @@ static void signals_ready(struct engine *engine, struct source *source, uint32_t
 		for (size_t i = 0; i < (size_t)n / sizeof infos[0]; i++)
 			if (infos[i].ssi_signo == SIGCHLD)
 				reap = true;
-			else
+			else if (!engine->setup->guard)
 				on_stop_signal(engine);
 		if ((size_t)n < sizeof infos)
 			break;
@@ -229,6 +234,7 @@ static void keeper_ready(struct engine *engine, struct source *source, uint32_t 
 	on_stop_signal(engine);
 }
 
+/* A guard takes no signal: only its file, or SIGKILL, ends it before its time. */
 static int open_signals(struct engine *engine, struct error *err)
 {
 	static const int wanted[] = {SIGCHLD, SIGINT, SIGTERM, SIGHUP};
@@ -260,7 +266,11 @@ static int wait_ms(struct engine *engine)
 	int64_t until_ms = decide_wake(engine->decide);
 	int64_t deed_ms = deed_next_ms(engine);
 
+	int64_t undo_ms = undoing_next_ms(engine), guardian_ms = guardian_next_ms(engine);
+
 	until_ms = until_ms < deed_ms ? until_ms : deed_ms;
+	until_ms = until_ms < undo_ms ? until_ms : undo_ms;
+	until_ms = until_ms < guardian_ms ? until_ms : guardian_ms;
 	until_ms = until_ms < engine->flush_at_ms ? until_ms : engine->flush_at_ms;
 	for (struct attempt *a = engine->running; a; a = a->next) {
 		int64_t next_ms = attempt_next_ms(a);
@@ -280,6 +290,9 @@ static void on_time(struct engine *engine)
 	if (decide_wake(engine->decide) <= engine->now_ms)
 		engine_event(engine, &(struct event){.kind = EVENT_TIME});
 	deed_tend_waiters(engine);
+	undoing_time(engine);
+	if (engine->guardian)
+		guardian_turn(engine);
 	for (struct attempt *a = engine->running, *next; a; a = next) {
 		next = a->next;
 		if (attempt_next_ms(a) <= engine->now_ms)
@@ -296,7 +309,7 @@ static void engine_loop(struct engine *engine)
 	for (;;) {
 		engine->now_ms = clock_monotonic_ms();
 		carry_out_decisions(engine);
-		if (engine->finished && !engine->running)
+		if (engine->finished && !engine->running && !engine->undoings.count)
 			return;
 		int room = (int)(sizeof engine->batch / sizeof engine->batch[0]);
 		int n = epoll_wait(engine->epoll, engine->batch, room, wait_ms(engine));
@@ -344,6 +357,19 @@ static void begin_run(struct engine *engine)
 	engine->graph_synced = engine->options->plan_only;
 	engine_tell(engine, &(struct run_event){.kind = RUN_EVENT_BEGIN, .task = PLAN_NONE});
 	engine_event(engine, &(struct event){.kind = EVENT_BEGIN});
+}
+
+/* An earlier run: its graph is in the journal; what is not known of it is asked first. */
+static int begin_again(struct engine *engine, struct error *err)
+{
+	int r = again_load(engine, err);
+
+	if (r < 0)
+		return r;
+	engine->graph_synced = true;
+	engine_tell(engine, &(struct run_event){.kind = RUN_EVENT_BEGIN, .task = PLAN_NONE});
+	probe_begin(engine);
+	return 0;
 }
 
 /* Earlier runs that nobody can undo any more, and nobody is likely to ask for. */
@@ -403,6 +429,21 @@ static enum exit_code end_run(struct engine *engine)
 	return engine->exit_code;
 }
 
+void engine_decide(struct engine *engine, enum decide_begin begin)
+{
+	const struct plan *plan = engine->plan;
+	uint32_t jobs = engine->options->jobs ? engine->options->jobs : plan->site->jobs;
+	uint64_t seed = (uint64_t)clock_monotonic_ns() ^ (uint64_t)getpid() << 32;
+
+	if (engine->decide)
+		decide_free(engine->decide);
+	engine->decide = decide_new(plan,
+		&(struct decide_options){.jobs = jobs,
+			.seed = seed,
+			.timeout_ms = plan->graph->timeout_ms,
+			.begin = begin});
+}
+
 static int engine_open(struct engine *engine, const struct run_setup *setup, struct error *err)
 {
 	const struct plan *plan = setup->plan;
@@ -423,11 +464,7 @@ static int engine_open(struct engine *engine, const struct run_setup *setup, str
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
 		return error_set(err, -errno, NULL, "cannot become a subreaper: %m");
 	lookup_init(engine);
-	uint32_t jobs = setup->options->jobs ? setup->options->jobs : plan->site->jobs;
-	uint64_t seed = (uint64_t)clock_monotonic_ns() ^ (uint64_t)getpid() << 32;
-	engine->decide = decide_new(plan,
-		&(struct decide_options){
-			.jobs = jobs, .seed = seed, .timeout_ms = plan->graph->timeout_ms});
+	engine_decide(engine, DECIDE_FORWARD);
 	int r = open_signals(engine, err);
 	if (r < 0)
 		return r;
@@ -451,6 +488,7 @@ static void free_memory(struct engine *engine)
 static void engine_close(struct engine *engine)
 {
 	workers_close(engine);
+	undoing_free(engine);
 	vec_each(&engine->slots, s) {
 		cgroup_remove(engine->cgroups, &(*s)->cgroup);
 		free(*s);
@@ -486,6 +524,16 @@ static void engine_close(struct engine *engine)
 	arena_free(&engine->arena);
 }
 
+void guardian_main(const struct run_setup *setup, uint32_t task, int socket)
+{
+	CLEANUP_ERROR struct error err = {0};
+	struct engine engine;
+
+	if (engine_open(&engine, setup, &err) == 0 && guardian_open(&engine, task, socket, &err) == 0)
+		engine_loop(&engine);
+	engine_close(&engine);
+}
+
 enum exit_code engine_main(const struct run_setup *setup, struct error *err)
 {
 	struct engine engine;
@@ -494,8 +542,11 @@ enum exit_code engine_main(const struct run_setup *setup, struct error *err)
 	mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
 	int r = engine_open(&engine, setup, err);
 	enum exit_code code = r == -EACCES || r == -EPERM ? EXIT_NOT_PERMITTED : EXIT_JOURNAL;
-	if (r == 0) {
+	if (r == 0 && setup->again)
+		r = begin_again(&engine, err);
+	else if (r == 0)
 		begin_run(&engine);
+	if (r == 0) {
 		engine_loop(&engine);
 		code = end_run(&engine);
 	}

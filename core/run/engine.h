@@ -3,6 +3,10 @@
  *
  *	engine.c   the loop: decisions, intents, starts, ends
  *	deed.c     one decision → what is done about it
+ *	undoing.c  the undo of one task: its tries, its records
+ *	again.c    an earlier run: from the journal to where the engine goes on
+ *	guarded.c  a task with confirm_within, as the engine sees it; guardian.c: its guard
+ *	probe.c    what is asked before that: did unknown tasks happen, has anything drifted?
  *	attempt.c  one attempt of a task, from its start to its end, whatever it runs
  *	program.c  core.exec; worker.c and host.c: actions of plugins; confirm.c: core.confirm
  *	stream.c   pipes from processes to logs, captures and outputs
@@ -22,6 +26,7 @@
 #include "run/log.h"
 #include "run/run.h"
 #include "run/secret.h"
+#include "undo/record.h"
 #include "wire/wire.h"
 
 #include <sys/epoll.h>
@@ -29,6 +34,8 @@
 
 struct engine;
 struct attempt;
+struct guarded;
+struct guardian;
 struct worker;
 struct action;
 
@@ -66,9 +73,16 @@ struct exec {
 	const struct value *outputs, *ok, *transient;
 };
 
-enum attempt_phase { ATTEMPT_NEW, ATTEMPT_RUNNING, ATTEMPT_LEFTOVERS, ATTEMPT_OVER };
+enum attempt_kind { ATTEMPT_RUN, ATTEMPT_UNDO, ATTEMPT_PROBE };
+enum attempt_phase {
+	ATTEMPT_NEW, /* also while its guard is being armed */
+	ATTEMPT_RUNNING,
+	ATTEMPT_LEFTOVERS,
+	ATTEMPT_CONFIRMING, /* it is done, and waits for a person or its guard */
+	ATTEMPT_OVER,
+};
 
-/* One try of a task. */
+/* One try of a task, of its undo, or a question to it. */
 struct attempt {
 	struct attempt *next;
 	struct engine *engine;
@@ -78,6 +92,11 @@ struct attempt {
 	uint8_t changes;         /* UPKEEP_CHANGES_*: its class */
 	const char *action_name; /* "instance.action" */
 	struct slot *slot;
+	enum attempt_kind kind;
+	struct undoing *undoing;    /* ATTEMPT_UNDO: what it is a try of */
+	struct undo_record *record; /* that the plugin is given; NULL: it gets arguments */
+	struct guarded *guarded;    /* has confirm_within; else NULL */
+	int probed;                 /* ATTEMPT_PROBE: UPKEEP_DONE, _NOT_DONE, _PARTLY */
 	enum attempt_phase phase;
 	struct arena arena;
 	struct value args;         /* resolved */
@@ -122,8 +141,11 @@ struct output {
 struct task_memory {
 	struct output *outputs, *last_output;
 	const char *refused; /* why its locks could not be taken; the arena's */
+	struct undo_record *records;
+	uint32_t attempts, undo_tries; /* so far, those of an earlier process included */
 	int16_t exit_code;
-	uint8_t state; /* of the last row in the journal */
+	uint8_t state, reason; /* of the last row in the journal */
+	uint8_t undo;          /* enum undo_state, as the journal has it */
 };
 
 /* A lock or place that we hold. */
@@ -175,6 +197,9 @@ struct engine {
 	VEC(struct user *) users;
 	VEC(struct held) held;
 	VEC(struct waiter) waiters;
+	VEC(struct undoing *) undoings;
+	struct guardian *guardian; /* this is no engine but the guard of a task; else NULL */
+	struct probing *probing; /* questions before an earlier run goes on; NULL: none are open */
 	VEC(struct worker *) workers;
 	uint32_t worker_serial;
 	VEC(char *) env; /* what every task gets */
@@ -189,8 +214,11 @@ struct engine {
 	bool results_wait; /* results of tasks that may change something are queued */
 	bool broken;       /* the journal cannot be written */
 	int64_t flush_at_ms;
-	int64_t signal_ms[3]; /* when the last signals came */
+	int64_t signal_ms[3]; /* when the last signals came, the newest first */
 	uint32_t cancels;
+	bool turned;        /* it rolls back */
+	enum run_state was; /* of an earlier run, before this */
+	const char *undo_cause; /* "undo of task X: why", the arena's; NULL: none failed */
 	uint32_t warnings;
 	bool lock_refused; /* wait_max ran out */
 	bool finished;
@@ -206,9 +234,13 @@ struct run_setup {
 	struct cgroups *cgroups;
 	struct secrets *secrets; /* that were fetched already: the engine's */
 	char id[RUN_ID_SIZE];
+	bool again; /* an earlier run */
+	enum run_again how;
+	bool rebooted; /* since it began: what was not synced may be lost */
 	const char *state_dir; /* the site's; with plan_only one for the time being */
 	int64_t started_ms;    /* wall */
 	int run_dir;           /* STATE_DIR/runs/ID */
+	bool guard;            /* this is the guard of a task */
 	int keeper_fd;         /* our end of the pair */
 	pid_t keeper;
 };
@@ -216,6 +248,9 @@ struct run_setup {
 /* The engine, whole: called in the child of the keeper.  Returns the exit code; a
  * message in err goes to standard error. */
 enum exit_code engine_main(const struct run_setup *setup, struct error *err);
+/* The guard of a task, whole: called in a child of the keeper that nothing else holds on to.
+ * `socket` is its end of a pair with the engine. */
+void guardian_main(const struct run_setup *setup, uint32_t task, int socket);
 
 /* engine.c */
 void engine_watch(struct engine *engine, struct source *source, uint32_t events);
@@ -225,6 +260,8 @@ int engine_flush(struct engine *engine, enum journal_sync sync);
 void engine_warn(struct engine *engine, uint32_t task, const char *text);
 /* "time limit of ... reached", which becomes the run's cause where it has none. */
 const char *engine_time_limit(struct engine *engine);
+/* Makes the decider (anew) for a run that begins there. */
+void engine_decide(struct engine *engine, enum decide_begin begin);
 /* Tells decide, with the time of this turn. */
 void engine_event(struct engine *engine, const struct event *event);
 
@@ -232,11 +269,15 @@ void engine_event(struct engine *engine, const struct event *event);
 void deed_carry_out(struct engine *engine, const struct decision *decision);
 void deed_tend_waiters(struct engine *engine);
 int64_t deed_next_ms(const struct engine *engine);
+/* A free slot, or a new one, for so many attempts that start together. */
+struct slot *engine_slot(struct engine *engine, uint32_t running);
 
 /* attempt.c */
 struct attempt *attempt_new(
 	struct engine *engine, uint32_t task, uint32_t number, struct slot *slot);
 void attempt_launch(struct attempt *attempt);
+/* Frees one that was never launched, with its slot. */
+void attempt_drop(struct attempt *attempt);
 /* Asks it to stop; `kill` at once. */
 void attempt_cancel(struct attempt *attempt, bool kill);
 void attempt_time(struct attempt *attempt);
@@ -255,6 +296,58 @@ int attempt_resolve(
 	struct attempt *attempt, const struct value *value, struct value *ret, struct error *err);
 /* Bytes for its log: blanked, told line by line. */
 void attempt_log(struct attempt *attempt, const char *bytes, size_t size, bool last);
+
+/* Its plan_detail, and what follows from it. */
+void attempt_bind(struct attempt *attempt, const struct plan_detail *detail);
+
+/* guarded.c */
+/* Asks for a guard; the attempt is launched when it is armed. */
+int guarded_start(struct attempt *attempt, struct error *err);
+bool guarded_is_armed(const struct attempt *attempt);
+/* The guard has the record too; a negative errno: then it does not count as written. */
+int guarded_push(struct attempt *attempt, const struct journal_undo *row);
+/* The attempt's processes have ended: true where its end waits for somebody. */
+bool guarded_waits(struct attempt *attempt);
+/* Looks what has become of it. */
+void guarded_look(struct attempt *attempt);
+void guarded_end(struct attempt *attempt);
+/* What the guard has made of it: UNDO_NOTHING where the engine is to undo it. */
+enum undo_state guarded_undo(const struct attempt *attempt);
+bool guarded_is_unconfirmed(const struct attempt *attempt);
+
+/* guardian.c */
+int guardian_open(struct engine *engine, uint32_t task, int socket, struct error *err);
+/* Once a turn: fires where the time has come. */
+void guardian_turn(struct engine *engine);
+void guardian_undone(struct engine *engine, enum undo_state state);
+int64_t guardian_next_ms(const struct engine *engine);
+
+/* undoing.c */
+/* Starts a worker for the undo of a task, so that it is there when it is needed. */
+int undoing_prepare(struct engine *engine, uint32_t task, struct error *err);
+void undoing_begin(struct engine *engine, uint32_t task);
+/* Kills the undo of the task, which is then held. */
+void undoing_stop(struct engine *engine, uint32_t task);
+void undoing_hold(struct engine *engine, uint32_t task);
+/* A try has ended. */
+void undoing_ended(struct attempt *attempt);
+/* The plugin has put the attempt's record back: gives it the next one; false: there is none. */
+bool undoing_next_record(struct attempt *attempt);
+void undoing_time(struct engine *engine);
+int64_t undoing_next_ms(const struct engine *engine);
+void undoing_free(struct engine *engine);
+/* Is there anything that could put the task back? */
+bool undoing_is_possible(const struct engine *engine, uint32_t task);
+
+/* again.c */
+int again_load(struct engine *engine, struct error *err);
+int again_read_outputs(struct engine *engine, struct error *err);
+/* All questions are answered: the engine goes on. */
+void again_begin(struct engine *engine);
+
+/* probe.c */
+void probe_begin(struct engine *engine);
+void probe_ended(struct attempt *attempt);
 
 /* user.c: looked up once a run. */
 const struct user *engine_user(
@@ -308,8 +401,16 @@ int confirm_start(struct attempt *attempt, struct error *err);
 void confirm_end(struct attempt *attempt);
 
 /* worker.c */
+/* The fields of a record that START and RECORD share, its id too. */
+void wire_record(struct wire_out *out, const struct journal_undo *row);
 int action_start(struct attempt *attempt, struct error *err);
 /* The attempt is to stop: tells the action, or kills its worker. */
+/* Starts a worker that fits the attempt, and leaves it idle. */
+int action_prepare(struct attempt *attempt, struct error *err);
+/* True where that one has loaded its plugin. */
+bool action_is_prepared(const struct engine *engine);
+/* Sends the worker what the attempt is to do next. */
+int action_send(struct attempt *attempt, struct error *err);
 void action_cancel(struct attempt *attempt, bool kill);
 bool action_is_over(const struct attempt *attempt);
 void action_end(struct attempt *attempt);

@@ -61,6 +61,9 @@ static void on_log(struct attempt *attempt, struct wire_in *in)
 
 static int on_output(struct attempt *attempt, struct wire_in *in)
 {
+	if (attempt->record || attempt->kind == ATTEMPT_PROBE)
+		return -EBADMSG; /* neither undo nor probe has any */
+
 	const char *name = wire_get_text(in, WIRE_NAME), *value = wire_get_text(in, WIRE_TEXT);
 	const struct upkeep_output *declared = action_output(attempt->detail->task->action, name);
 	union scalar scalar;
@@ -212,8 +215,10 @@ static int on_undo_push(struct worker *worker, struct wire_in *in)
 	struct attempt *attempt = worker->attempt;
 	const struct wire_field *bytes = &in->fields[WIRE_PAYLOAD];
 
-	if (worker->engine->options->plan_only)
+	if (worker->engine->options->plan_only || attempt->kind == ATTEMPT_PROBE)
 		return answer_plain(worker, -EROFS);
+	if (attempt->record)
+		return -EBADMSG;
 	CLEANUP_FREE char *files = join_files(attempt, in);
 	if (!files || bytes->size > UPKEEP_PAYLOAD_MAX || memchr(bytes->bytes, 0, bytes->size))
 		return answer_plain(worker, -EINVAL);
@@ -229,14 +234,20 @@ static int on_undo_push(struct worker *worker, struct wire_in *in)
 		.files = *files ? files : NULL,
 		.state = JOURNAL_UNDO_PUSHED,
 	};
-	uint64_t id = journal_add_undo(worker->engine->journal, &undo);
-	int r = write_copy(attempt, &undo, id);
+	if (attempt->kind == ATTEMPT_UNDO) /* what a rollback changes is not undone */
+		undo.state = JOURNAL_UNDO_DROPPED;
+	undo.id = journal_add_undo(worker->engine->journal, &undo);
+	int r = write_copy(attempt, &undo, undo.id);
 	if (r < 0) {
-		journal_set_undo(worker->engine->journal, id, JOURNAL_UNDO_DROPPED, NULL);
+		journal_set_undo(worker->engine->journal, undo.id, JOURNAL_UNDO_DROPPED, NULL);
 		return answer_plain(worker, r);
 	}
-	attempt->action->undo_id = id;
-	attempt->action->undos++;
+	if (attempt->guarded && (r = guarded_push(attempt, &undo)) < 0) {
+		journal_set_undo(worker->engine->journal, undo.id, JOURNAL_UNDO_DROPPED, NULL);
+		return answer_plain(worker, r);
+	}
+	undo_records_add(&worker->engine->memory[attempt->task].records, &undo);
+	attempt->action->undo_id = undo.id;
 	worker->engine->undo_waits = true;
 	return 0;
 }
@@ -259,16 +270,31 @@ void host_answer_undo(struct engine *engine)
 	}
 }
 
-static void on_undo_state(
+/* A worker speaks of what it wrote in this attempt, or of the record that it was given. */
+static struct undo_record *own_record(const struct attempt *attempt, uint64_t id)
+{
+	struct undo_record *record =
+		undo_records_find(attempt->engine->memory[attempt->task].records, id);
+
+	if (attempt->record)
+		return record == attempt->record ? record : NULL;
+	return record && record->row.attempt == attempt->number ? record : NULL;
+}
+
+static int on_undo_state(
 	struct attempt *attempt, struct wire_in *in, enum journal_undo_state state)
 {
-	uint64_t id = (uint64_t)wire_get_number(in, WIRE_ID);
+	struct undo_record *record = own_record(attempt, (uint64_t)wire_get_number(in, WIRE_ID));
 	CLEANUP_FREE char *fingerprint = blank_text(&attempt->blank, wire_get_text(in, WIRE_TEXT));
 
-	journal_set_undo(attempt->engine->journal, id, state, fingerprint);
+	if (!record || (attempt->record && state != JOURNAL_UNDO_DONE))
+		return -EBADMSG;
+	if (attempt->kind != ATTEMPT_RUN)
+		return 0; /* whether it was put back is what its answer says */
+	undo_record_set(record, state, fingerprint);
+	journal_set_undo(attempt->engine->journal, record->row.id, state, fingerprint);
 	attempt->engine->results_wait = true;
-	if (state == JOURNAL_UNDO_DROPPED && attempt->action->undos)
-		attempt->action->undos--;
+	return 0;
 }
 
 static int own_dir(struct attempt *attempt, int dir, const char *path)
@@ -290,7 +316,8 @@ static int on_undo_dir(struct worker *worker)
 	int dir = worker->engine->setup->run_dir;
 	char path[48];
 
-	snprintf(path, sizeof path, "undo/%u.%u", attempt->task, attempt->number);
+	snprintf(path, sizeof path, "undo/%u.%u", attempt->task,
+		attempt->record ? attempt->record->row.attempt : attempt->number);
 	if ((mkdirat(dir, "undo", 0700) < 0 && errno != EEXIST) ||
 		(mkdirat(dir, path, 0700) < 0 && errno != EEXIST))
 		return answer_plain(worker, -errno);
@@ -468,6 +495,11 @@ static int on_cancel_fd(struct worker *worker)
 
 /* ---- the end of an action ---- */
 
+static bool has_records(const struct attempt *attempt)
+{
+	return undo_records_live(attempt->engine->memory[attempt->task].records) != NULL;
+}
+
 static void judge_failure(struct attempt *attempt, struct wire_in *in, int64_t result)
 {
 	const char *what = wire_get_text(in, WIRE_TEXT), *why = wire_get_text(in, WIRE_WHY);
@@ -475,30 +507,45 @@ static void judge_failure(struct attempt *attempt, struct wire_in *in, int64_t r
 	uint8_t changes = attempt->changes;
 
 	attempt->changed = changes == UPKEEP_CHANGES_UNKNOWN ||
-		changes == UPKEEP_CHANGES_IRREVERSIBLE || attempt->action->undos > 0;
+		changes == UPKEEP_CHANGES_IRREVERSIBLE || has_records(attempt);
 	attempt->transient = result == UPKEEP_FAILED_FOR_NOW;
 	attempt_fail(attempt, result == UPKEEP_NEEDS_PERSON ? REASON_PERSON : REASON_EXIT, next,
 		"%s%s%s", what ? what : "failed, and did not say why", why ? ": " : "",
 		why ? why : "");
 }
 
+/* 0; or 1: the worker is at the next record. */
+static int take_success(struct attempt *attempt, int64_t result)
+{
+	CLEANUP_ERROR struct error err = {0};
+
+	attempt->state = TASK_SUCCEEDED;
+	attempt->changed = result == UPKEEP_CHANGED && attempt->changes != UPKEEP_CHANGES_NONE;
+	attempt->probed = (int)result;
+	if (attempt->kind == ATTEMPT_RUN)
+		attempt->engine->would |= result == UPKEEP_CHANGED;
+	if (attempt->kind != ATTEMPT_UNDO || !attempt->record || !undoing_next_record(attempt))
+		return 0;
+	attempt->state = TASK_RUNNING;
+	if (action_send(attempt, &err) == 0)
+		return 1;
+	attempt_fail(attempt, REASON_START, NULL, "%s", error_what(&err));
+	return 0;
+}
+
 static int on_done(struct worker *worker, struct wire_in *in)
 {
 	struct attempt *attempt = worker->attempt;
 	int64_t result = wire_get_number(in, WIRE_RESULT);
+	int64_t most = attempt->kind == ATTEMPT_PROBE ? UPKEEP_PARTLY : UPKEEP_CHANGED;
 
-	if (wire_get_number(in, WIRE_SERIAL) != worker->serial)
+	if (wire_get_number(in, WIRE_SERIAL) != worker->serial || result > most ||
+		result < UPKEEP_NEEDS_PERSON)
 		return -EBADMSG;
-	if (result == UPKEEP_UNCHANGED || result == UPKEEP_CHANGED) {
-		attempt->state = TASK_SUCCEEDED;
-		attempt->changed =
-			result == UPKEEP_CHANGED && attempt->changes != UPKEEP_CHANGES_NONE;
-		attempt->engine->would |= result == UPKEEP_CHANGED;
-	} else if (result < 0 && result >= UPKEEP_NEEDS_PERSON) {
+	if (result < 0)
 		judge_failure(attempt, in, result);
-	} else {
-		return -EBADMSG;
-	}
+	else if (take_success(attempt, result))
+		return 0;
 	attempt->action->done = true;
 	attempt_check(attempt);
 	return 0;
@@ -530,14 +577,11 @@ static int tell(struct worker *worker, struct wire_in *in)
 		on_would(attempt, in);
 		return 0;
 	case WIRE_UNDO_APPLIED:
-		on_undo_state(attempt, in, JOURNAL_UNDO_APPLIED);
-		return 0;
+		return on_undo_state(attempt, in, JOURNAL_UNDO_APPLIED);
 	case WIRE_UNDO_DROP:
-		on_undo_state(attempt, in, JOURNAL_UNDO_DROPPED);
-		return 0;
+		return on_undo_state(attempt, in, JOURNAL_UNDO_DROPPED);
 	case WIRE_UNDO_DONE:
-		on_undo_state(attempt, in, JOURNAL_UNDO_DONE);
-		return 0;
+		return on_undo_state(attempt, in, JOURNAL_UNDO_DONE);
 	case WIRE_KILL:
 		on_kill(attempt, in);
 		return 0;

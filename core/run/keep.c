@@ -48,6 +48,11 @@ void keep_spare(int socket, uint32_t task)
 	keep_send(socket, &(struct keep_message){KEEP_SPARE, (int32_t)task}, -1);
 }
 
+void keep_guard(int socket, uint32_t task, int fd)
+{
+	keep_send(socket, &(struct keep_message){KEEP_GUARD, (int32_t)task}, fd);
+}
+
 void keep_mark(char mark[static KEEP_MARK_SIZE], const char *run_id, uint32_t task)
 {
 	snprintf(mark, KEEP_MARK_SIZE, "UPKEEP_MARK=%s:%u", run_id, task);

@@ -80,7 +80,7 @@ char **program_environment(struct attempt *attempt, const char *const *more, str
 	char **list = base_alloc((engine->env.count + own + extra + 6) * sizeof list[0]);
 	vec_each(&engine->env, e)
 		list[count++] = *e;
-	keep_mark(attempt->mark, engine->setup->id, attempt->task);
+	keep_mark(attempt->mark, engine->guardian ? "guard" : engine->setup->id, attempt->task);
 	list[count++] = attempt->mark;
 	list[count++] = user->home_variable;
 	list[count++] = user->user_variable;

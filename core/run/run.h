@@ -21,6 +21,7 @@ enum run_event_kind {
 	RUN_EVENT_ROW,
 	RUN_EVENT_WARNING,
 	RUN_EVENT_TURN,  /* the undo begins */
+	RUN_EVENT_CONFIRM, /* the task waits for a person, for duration_ms; next: what to type */
 	RUN_EVENT_UNDO,  /* the undo of the task: its state, attempt (try), text, next */
 	RUN_EVENT_WOULD, /* plan_only: one thing that a task would do */
 	RUN_EVENT_TICK,  /* nothing new; redraw (about ten a second on a terminal) */
@@ -56,6 +57,7 @@ struct run_options {
 	bool plan_only;      /* call `plan` of the actions, change nothing, journal nothing */
 	bool no_cgroups;     /* as where none is writable: leftovers are told by their marks */
 	bool force;          /* run_again: undo also what has drifted */
+	const char *state_dir; /* run_again: where the journal lies; NULL: as the plan says */
 	const char *cause;   /* "cron", "terminal": who asked */
 	const char *program; /* upkeep itself, for workers and helpers; NULL: process_self() */
 	const struct run_watcher *watcher;
@@ -71,7 +73,8 @@ enum run_again {
 	RUN_AGAIN_RECOVER, /* what its graph's on_interrupt says; a finished undo, or run_if tasks
 	                    * that are owed, are completed */
 	RUN_AGAIN_RESUME,  /* go on where it stood */
-	RUN_AGAIN_UNDO,    /* put everything back, also after success */
+	RUN_AGAIN_UNDO,    /* put everything back, also after success; of a run that succeeded
+	                    * only where its probes see no drift, or by options.force */
 };
 /* Goes on with run `id` under its own id, with the plan that plan_restore made of it: kills
  * what is left of it, asks probes whether unknown tasks happened, and does what `how` says,

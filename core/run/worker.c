@@ -15,6 +15,7 @@
 
 #define WORKER_SOCKET_FD 3
 #define MESSAGES_A_TURN 64
+#define FILES_MAX 256 /* of an undo record (upkeep/plugin.h) */
 
 /* ---- their output ---- */
 
@@ -316,6 +317,32 @@ static struct worker *new_worker(struct attempt *attempt, struct error *err)
 
 /* ---- actions ---- */
 
+static enum wire_mode mode_of(const struct attempt *attempt)
+{
+	if (attempt->kind == ATTEMPT_PROBE)
+		return WIRE_MODE_PROBE;
+	if (attempt->record)
+		return WIRE_MODE_UNDO;
+	return attempt->engine->options->plan_only ? WIRE_MODE_PLAN : WIRE_MODE_RUN;
+}
+
+void wire_record(struct wire_out *out, const struct journal_undo *row)
+{
+	CLEANUP_FREE char *files = base_string(row->files);
+	char *rest = files, *name;
+	const char *names[FILES_MAX];
+	size_t count = 0;
+
+	while (rest && count < FILES_MAX && (name = strsep(&rest, "\n")))
+		names[count++] = name;
+	wire_text(out, WIRE_NAME, row->kind);
+	wire_number(out, WIRE_VERSION, row->version);
+	wire_bytes(out, WIRE_PAYLOAD, row->payload, strlen(row->payload));
+	wire_texts(out, WIRE_FILES, names, count);
+	wire_text(out, WIRE_ABOUT, row->about ? row->about : "");
+	wire_number(out, WIRE_ID, (int64_t)row->id);
+}
+
 static int send_start(struct worker *worker, struct attempt *attempt, struct error *err)
 {
 	struct engine *engine = worker->engine;
@@ -323,13 +350,18 @@ static int send_start(struct worker *worker, struct attempt *attempt, struct err
 
 	wire_begin(out, WIRE_START);
 	wire_number(out, WIRE_SERIAL, ++worker->serial);
-	wire_number(out, WIRE_MODE, engine->options->plan_only ? WIRE_MODE_PLAN : WIRE_MODE_RUN);
+	wire_number(out, WIRE_MODE, mode_of(attempt));
 	wire_text(out, WIRE_TASK, attempt->detail->name);
 	wire_text(out, WIRE_RUN_ID, engine->setup->id);
 	wire_number(out, WIRE_ATTEMPT, attempt->number);
 	wire_number(out, WIRE_TIME, engine->setup->started_ms / 1000);
 	wire_text(out, WIRE_ACTION, attempt->detail->task->action->decl.name);
-	wire_value(out, WIRE_ARGS, &attempt->args);
+	if (attempt->record) {
+		wire_record(out, &attempt->record->row);
+		wire_text(out, WIRE_TEXT, attempt->record->row.fingerprint);
+	} else {
+		wire_value(out, WIRE_ARGS, &attempt->args);
+	}
 	if (attempt->options->timeout_ms)
 		wire_number(out, WIRE_TIMEOUT, attempt->options->timeout_ms);
 	int r = wire_send(worker->socket.fd, out, MSG_DONTWAIT);
@@ -345,7 +377,7 @@ static bool plan_says_nothing(struct attempt *attempt)
 	struct engine *engine = attempt->engine;
 	const struct action_description *action = attempt->detail->task->action;
 
-	if (!engine->options->plan_only)
+	if (!engine->options->plan_only || attempt->kind != ATTEMPT_RUN)
 		return false;
 	bool enough = foresee_arguments(attempt);
 	if (enough && (action->has & ACTION_HAS_PLAN))
@@ -361,11 +393,30 @@ static bool plan_says_nothing(struct attempt *attempt)
 	return true;
 }
 
+int action_prepare(struct attempt *attempt, struct error *err)
+{
+	return new_worker(attempt, err) ? 0 : -EIO;
+}
+
+bool action_is_prepared(const struct engine *engine)
+{
+	vec_each(&engine->workers, w)
+		if (!(*w)->loaded && !(*w)->dead)
+			return false;
+	return true;
+}
+
+int action_send(struct attempt *attempt, struct error *err)
+{
+	return send_start(attempt->action->worker, attempt, err);
+}
+
 int action_start(struct attempt *attempt, struct error *err)
 {
 	if (plan_says_nothing(attempt))
 		return 0;
-	struct worker *worker = idle_worker(attempt);
+	/* What a guard may have to kill is known by the worker's mark. */
+	struct worker *worker = attempt->guarded ? NULL : idle_worker(attempt);
 	if (!worker && !(worker = new_worker(attempt, err)))
 		return -EIO;
 	struct action *action = arena_new(&attempt->arena, struct action);

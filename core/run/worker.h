@@ -40,7 +40,6 @@ struct action {
 	int log_end; /* write end of the log for its programs, -1: none yet */
 	VEC(struct child) children;
 	uint64_t undo_id; /* to be answered when it is synced; 0: none */
-	uint32_t undos;   /* records that were not dropped */
 	uint64_t output_bytes;
 };
 

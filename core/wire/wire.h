@@ -32,6 +32,8 @@
  *   handle (WIRE_RESULT > 0) and the read end of a pipe, into which it writes one int32
  *   when the program has ended (0 to 255 exit code, 256 + N killed by signal N) and
  *   which it then closes.
+ * - The engine tells a guard every record that the guarded task writes (RECORD); the guard says
+ *   WRITTEN when it is armed, and for each record that it has.
  * - Numbers in ANSWER: WIRE_RESULT is the host function's result, or a negative errno.
  */
 #ifndef UPKEEP_WIRE_WIRE_H
@@ -57,7 +59,7 @@ enum wire_kind {
 	WIRE_LOAD,   /* NAME (of the plugin) PATH (for messages) INSTANCE [SETTINGS] + plugin */
 	WIRE_START,  /* SERIAL MODE TASK RUN_ID ATTEMPT TIME (started_s) [ACTION] [ARGS]
 	              * [TIMEOUT (ms left at its begin)] [DATA (plan token)]
-	              * [record: NAME VERSION PAYLOAD FILES ABOUT ID] [FDS_SENT]
+	              * [record: NAME VERSION PAYLOAD FILES ABOUT ID TEXT (fingerprint)] [FDS_SENT]
 	              * + those that FDS_SENT names */
 	WIRE_CANCEL, /* SERIAL */
 	WIRE_ANSWER, /* RESULT [ID] [DATA] [PATH] [+ one] */
@@ -84,6 +86,10 @@ enum wire_kind {
 	WIRE_WHOLE,        /* ANSWER: RESULT 1 or 0 */
 	WIRE_CANCEL_FD,    /* ANSWER: RESULT + eventfd */
 	WIRE_DONE,         /* SERIAL RESULT [TEXT (what failed)] [WHY] [NEXT] */
+	/* engine → guard, which takes the worker's side */
+	WIRE_RECORD, /* NAME (kind) VERSION PAYLOAD FILES ABOUT ID ATTEMPT */
+	/* guard → engine */
+	WIRE_WRITTEN, /* RESULT [TEXT (what failed)] [NEXT] */
 	WIRE_KINDS
 };
 
