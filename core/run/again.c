@@ -3,6 +3,7 @@
 #include "run/engine.h"
 
 #include "base/cleanup.h"
+#include "undo/copy.h"
 #include "undo/guard.h"
 
 #include <string.h>
@@ -144,6 +145,7 @@ static void mark_undone(struct engine *engine, uint32_t task)
 	for (; (record = undo_records_live(record)); record = record->older) {
 		undo_record_set(record, JOURNAL_UNDO_DONE, NULL);
 		journal_set_undo(engine->journal, record->row.id, JOURNAL_UNDO_DONE, NULL);
+		undo_copy_close(engine->setup->run_dir, record->row.id);
 	}
 	engine->memory[task].undo = UNDO_UNDONE;
 	journal_set_task_undo(engine->journal, task, UNDO_UNDONE);

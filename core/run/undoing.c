@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "undo/copy.h"
 
 #include <string.h>
 
@@ -233,6 +234,7 @@ bool undoing_next_record(struct attempt *attempt)
 
 	undo_record_set(record, JOURNAL_UNDO_DONE, NULL);
 	journal_set_undo(engine->journal, record->row.id, JOURNAL_UNDO_DONE, NULL);
+	undo_copy_close(engine->setup->run_dir, record->row.id);
 	engine->results_wait = true;
 	attempt->record = undo_records_live(record);
 	return attempt->record != NULL;
