@@ -45,7 +45,8 @@ void foreseen_event(const struct told *told, const struct run_event *event)
 /* True for the last line, the end. */
 static bool line_take(json_t *tasks, json_t *line)
 {
-	json_t *task = json_array_get(tasks, (size_t)json_integer_value(json_object_get(line, "task")));
+	json_t *task =
+		json_array_get(tasks, (size_t)json_integer_value(json_object_get(line, "task")));
 	json_t *would = json_object_get(line, "would");
 
 	if (json_object_get(line, "end"))

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/build.h"
+#include "cli/saved.h"
 #include "report/human.h"
 #include "run/run.h"
 
@@ -78,6 +79,7 @@ struct printing {
 	struct planned planned;
 	bool json, quiet;
 	struct forecast forecast;
+	struct saving saving;
 };
 
 static void forecast_print(const struct forecast *forecast, struct text *out)
@@ -116,6 +118,7 @@ static void event_all(void *data, const struct plan *plan, const struct run_even
 {
 	struct printing *printing = data;
 
+	saving_event(&printing->saving, event);
 	if (event->kind == RUN_EVENT_END)
 		end_print(printing, plan, event->code);
 	else
@@ -135,8 +138,11 @@ static int plan_execute(const struct cli *cli, const struct plan *plan)
 		json_array_append_new(printing.planned.tasks,
 			json_pack("{s:s, s:[]}", "task", task_name(plan, i), "would"));
 	fflush(stdout);
-	int code = run_execute(
-		plan, &(struct run_options){.plan_only = true, .watcher = &watcher}, &err);
+	int code = saving_begin(cli, &printing.saving);
+	struct run_options options = {
+		.plan_only = true, .id = printing.saving.id, .watcher = &watcher};
+	if (!code)
+		code = saving_end(&printing.saving, cli, plan, run_execute(plan, &options, &err));
 	if (err.what)
 		cli_fail(cli, code, &err);
 	json_decref(printing.planned.tasks);

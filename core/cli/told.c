@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "model/state.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -27,8 +28,9 @@ void told_put(const struct told *told, json_t *line)
 	CLEANUP_FREE char *text = json_dumps(line, JSON_COMPACT);
 
 	json_decref(line);
-	if (!text || file_write(told->fd, text, strlen(text)) < 0 || file_write(told->fd, "\n", 1) < 0)
-		_exit(70); /* what is not whole is worth nothing */
+	if (!text || file_write(told->fd, text, strlen(text)) < 0 ||
+		file_write(told->fd, "\n", 1) < 0)
+		_exit(EXIT_INTERNAL); /* what is not whole is worth nothing */
 }
 
 static bool lines_read(char *text, json_t *lines)
@@ -44,18 +46,30 @@ static bool lines_read(char *text, json_t *lines)
 	return true;
 }
 
-int told_take(const struct told *told, json_t **ret_lines, struct error *err)
+char *told_take_text(const struct told *told, struct error *err)
 {
 	off_t size = lseek(told->fd, 0, SEEK_END);
 	CLEANUP_FREE char *text = base_alloc((size_t)size + 1);
 
+	if (pread(told->fd, text, (size_t)size, 0) == size && ftruncate(told->fd, 0) == 0 &&
+		lseek(told->fd, 0, SEEK_SET) == 0)
+		return TAKE_PTR(text);
+	error_set(err, -EIO, NULL, "what the run said could not be read: %m");
+	return NULL;
+}
+
+int told_take(const struct told *told, json_t **ret_lines, struct error *err)
+{
+	CLEANUP_FREE char *text = told_take_text(told, err);
+
+	if (!text)
+		return -EIO;
 	*ret_lines = json_array();
-	if (pread(told->fd, text, (size_t)size, 0) == size && lines_read(text, *ret_lines) &&
-		ftruncate(told->fd, 0) == 0 && lseek(told->fd, 0, SEEK_SET) == 0)
+	if (lines_read(text, *ret_lines))
 		return 0;
 	json_decref(*ret_lines);
 	*ret_lines = NULL;
-	return error_set(err, -EIO, NULL, "what the tasks said could not be read whole");
+	return error_set(err, -EIO, NULL, "what the tasks said is not whole");
 }
 
 /* ---- texts and bytes ---- */

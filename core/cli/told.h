@@ -12,7 +12,10 @@
 struct told {
 	int fd; /* -1: closed */
 };
-#define TOLD_CLOSED {.fd = -1}
+#define TOLD_CLOSED      \
+	{                \
+		.fd = -1 \
+	}
 
 int told_open(struct told *told, struct error *err);
 /* Adds a line and frees it; in the engine. */
@@ -20,6 +23,8 @@ void told_put(const struct told *told, json_t *line);
 /* All lines, in their order, and takes them out; in the command, when the run is over.
  * -EIO: they are not whole, as where the engine was killed. */
 int told_take(const struct told *told, json_t **ret_lines, struct error *err);
+/* The same where other text than lines was written to the file; on the heap, NULL: an error. */
+char *told_take_text(const struct told *told, struct error *err);
 void told_close(struct told *told);
 #define CLEANUP_TOLD __attribute__((cleanup(told_close)))
 
