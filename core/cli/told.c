@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/told.h"
 
+#include "base/arena.h"
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/text.h"
