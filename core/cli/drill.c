@@ -53,11 +53,15 @@ static const char *why_not(const struct plan *plan, uint32_t index)
 
 static void refusal_print(const struct cli *cli, const struct plan *plan, json_t *tasks)
 {
+	CLEANUP_TEXT struct text next = {0};
+
 	if (cli->options.json)
 		cli_print_json(json_pack("{s:s, s:s, s:i, s:O}", "graph", plan->graph->name,
 			"state", "refused", "exit_code", EXIT_USAGE, "irreversible", tasks));
-	cli_usage(cli, "upkeep drill GRAPH --skip TASK, or with --force to run them all the same",
-		"nothing was run: %s has tasks that cannot be undone", plan->graph->name);
+	text_addf(&next, "upkeep drill %s --skip TASK, or --force to run them all the same",
+		plan->graph->name);
+	cli_usage(cli, text_string(&next), "nothing was run: %s has tasks that cannot be undone",
+		plan->graph->name);
 }
 
 static int refuse_irreversible(const struct cli *cli, const struct plan *plan)

@@ -300,24 +300,52 @@ static int ask_again(const struct cli *cli, const struct saved *saved, const str
 							       : 0;
 }
 
-/* What it would do beside what it said: the first thing that is not the same. */
+/* The first of `list` that `others` does not have. */
+static const json_t *first_without(const json_t *list, const json_t *others)
+{
+	json_t *known = json_object(), *item;
+	size_t i;
+
+	json_array_foreach(others, i, item) {
+		CLEANUP_FREE char *key = json_dumps(item, JSON_SORT_KEYS);
+		json_object_set_new(known, key, json_true());
+	}
+	json_array_foreach(list, i, item) {
+		CLEANUP_FREE char *key = json_dumps(item, JSON_SORT_KEYS);
+		if (!json_object_get(known, key))
+			break;
+	}
+	json_decref(known);
+	return json_array_get(list, i);
+}
+
+/* What it does that the other did not; else why it did nothing. */
+static char *first_visible(const json_t *task, const json_t *other)
+{
+	const json_t *first =
+		first_without(json_object_get(task, "would"), json_object_get(other, "would"));
+	char *text = told_visible(json_object_get(first ? first : task, first ? "do" : "message"));
+
+	if (*text)
+		return text;
+	free(text);
+	return base_string(
+		first_without(json_object_get(other, "would"), json_object_get(task, "would"))
+			? "nothing more"
+			: "the same in another order");
+}
+
 static void would_differ(const json_t *then, const json_t *now, struct error *err)
 {
-	const json_t *was = json_object_get(then, "would"), *is = json_object_get(now, "would");
-	size_t i = 0;
+	CLEANUP_FREE char *name = told_visible(json_object_get(now, "task"));
+	CLEANUP_FREE char *says = first_visible(now, then);
+	CLEANUP_FREE char *said = first_visible(then, now);
 
-	while (i < json_array_size(was) &&
-		json_equal(json_array_get(was, i), json_array_get(is, i)))
-		i++;
-	const json_t *a = json_array_get(was, i), *b = json_array_get(is, i);
-	CLEANUP_FREE char *name = told_visible(json_object_get(then, "task"));
-	CLEANUP_FREE char *said = told_visible(json_object_get(a ? a : then, a ? "do" : "message"));
-	CLEANUP_FREE char *says = told_visible(json_object_get(b ? b : now, b ? "do" : "message"));
 	error_set(err, -ESTALE, NULL,
 		"the state has changed since the plan was saved: task %s would now do: %s; the "
 	        "plan "
 		"says: %s",
-		name, *says ? says : "nothing more", *said ? said : "nothing more");
+		name, says, said);
 }
 
 static bool task_is_the_same(const json_t *then, const json_t *now)

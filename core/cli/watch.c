@@ -59,8 +59,8 @@ static void event_told(void *data, const struct plan *plan, const struct run_eve
 		report_turn(report);
 		break;
 	case RUN_EVENT_UNDO:
-		report_undo(report, event->task, event->undo, event->attempt, event->text,
-			event->next);
+		report_undo(
+			report, event->task, event->undo, event->attempt, event->text, event->next);
 		break;
 	case RUN_EVENT_WOULD:
 	case RUN_EVENT_TOKEN:

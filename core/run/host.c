@@ -297,8 +297,7 @@ static struct undo_record *own_record(const struct attempt *attempt, uint64_t id
 	return record && record->row.attempt == attempt->number ? record : NULL;
 }
 
-static int on_undo_state(
-	struct attempt *attempt, struct wire_in *in, enum journal_undo_state state)
+static int on_undo_state(struct attempt *attempt, struct wire_in *in, enum journal_undo_state state)
 {
 	struct undo_record *record = own_record(attempt, (uint64_t)wire_get_number(in, WIRE_ID));
 	CLEANUP_FREE char *fingerprint = blank_text(&attempt->blank, wire_get_text(in, WIRE_TEXT));
