@@ -490,14 +490,20 @@ static bool has_records(const struct attempt *attempt)
 	return undo_records_live(attempt->engine->memory[attempt->task].records) != NULL;
 }
 
+bool action_may_have_changed(const struct attempt *attempt)
+{
+	uint8_t changes = attempt->changes;
+
+	return changes == UPKEEP_CHANGES_UNKNOWN || changes == UPKEEP_CHANGES_IRREVERSIBLE ||
+		has_records(attempt);
+}
+
 static void judge_failure(struct attempt *attempt, struct wire_in *in, int64_t result)
 {
 	const char *what = wire_get_text(in, WIRE_TEXT), *why = wire_get_text(in, WIRE_WHY);
 	const char *next = wire_get_text(in, WIRE_NEXT);
-	uint8_t changes = attempt->changes;
 
-	attempt->changed = changes == UPKEEP_CHANGES_UNKNOWN ||
-		changes == UPKEEP_CHANGES_IRREVERSIBLE || has_records(attempt);
+	attempt->changed = action_may_have_changed(attempt);
 	attempt->transient = result == UPKEEP_FAILED_FOR_NOW;
 	attempt_fail(attempt, result == UPKEEP_NEEDS_PERSON ? REASON_PERSON : REASON_EXIT, next,
 		"%s%s%s", what ? what : "failed, and did not say why", why ? ": " : "",

@@ -101,6 +101,7 @@ static void worker_over(struct worker *worker)
 		return;
 	}
 	blame(worker);
+	attempt->changed = worker->loaded && action_may_have_changed(attempt);
 	attempt->action->done = true;
 	attempt_check(attempt);
 }

@@ -45,5 +45,7 @@ struct action {
 
 /* host.c: one message of the worker.  A negative errno: it is not to be believed. */
 int host_message(struct worker *worker, struct wire_in *in);
+/* host.c: of an action that did not succeed, and perhaps said nothing at its end. */
+bool action_may_have_changed(const struct attempt *attempt);
 
 #endif
