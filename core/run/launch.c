@@ -80,7 +80,10 @@ char **program_environment(struct attempt *attempt, const char *const *more, str
 	char **list = base_alloc((engine->env.count + own + extra + 6) * sizeof list[0]);
 	vec_each(&engine->env, e)
 		list[count++] = *e;
-	keep_mark(attempt->mark, engine->guardian ? "guard" : engine->setup->id, attempt->task);
+	if (engine->guardian)
+		keep_guard_mark(attempt->mark, engine->setup->id, attempt->task);
+	else
+		keep_mark(attempt->mark, engine->setup->id, attempt->task);
 	list[count++] = attempt->mark;
 	list[count++] = user->home_variable;
 	list[count++] = user->user_variable;
@@ -280,7 +283,10 @@ int program_launch(const struct launch_request *request, struct process *ret, st
 	for (unsigned i = 0; i < attempt->limit.count; i++)
 		cgroup_fds[spec.cgroup_count++] = attempt->limit.procs[i];
 	spec.cgroup_fds = cgroup_fds;
-	if (user->other || (request->cwd && !is_local_dir(engine, request->cwd)))
-		return launch_by_helper(request, user, &spec, ret, err);
-	return process_spawn(&spec, ret, err);
+	bool helped = user->other || (request->cwd && !is_local_dir(engine, request->cwd));
+	r = helped ? launch_by_helper(request, user, &spec, ret, err)
+		   : process_spawn(&spec, ret, err);
+	if (r == 0 && engine->guardian)
+		guardian_spawned(engine, ret->pid);
+	return r;
 }
