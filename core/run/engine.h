@@ -393,7 +393,7 @@ int program_launch(const struct launch_request *request, struct process *ret, st
 size_t launch_limits(const struct attempt *attempt, struct process_limit *limits);
 int launch_open_limit(struct attempt *attempt, struct cgroup *cgroup, struct error *err);
 /* The task's environment with `more` (NAME=VALUE, NULL-terminated, may be NULL); an
- * array to be freed, its strings live as long as the attempt. */
+ * array to be freed, its strings live as long as the attempt, those of `more` as they do. */
 char **program_environment(struct attempt *attempt, const char *const *more, struct error *err);
 
 /* stream.c */
