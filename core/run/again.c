@@ -3,6 +3,7 @@
 #include "run/engine.h"
 
 #include "base/cleanup.h"
+#include "undo/copy.h"
 #include "undo/guard.h"
 
 #include <string.h>

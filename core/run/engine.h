@@ -213,6 +213,7 @@ struct engine {
 	bool graph_synced; /* the resolved graph is on the disk */
 	bool results_wait; /* results of tasks that may change something are queued */
 	bool broken;       /* the journal cannot be written */
+	bool full;         /* the disk: nothing goes forward any more */
 	int64_t flush_at_ms;
 	int64_t signal_ms[3]; /* when the last signals came, the newest first */
 	uint32_t cancels;
@@ -225,7 +226,8 @@ struct engine {
 	bool finished;
 	enum run_state run_state;
 	enum exit_code exit_code;
-	char *cause; /* "failed task X: why" */
+	char *cause;      /* "failed task X: why" */
+	const char *next; /* what to do about it; NULL; the arena's */
 };
 
 /* What the caller of run_execute prepared before it parted into keeper and engine. */

@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "run/named.h"
+#include "undo/copy.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -150,32 +151,16 @@ static void on_would(struct attempt *attempt, struct wire_in *in)
 
 /* ---- undo records ---- */
 
-static uint64_t checksum(const char *bytes, size_t size)
-{
-	uint64_t sum = 14695981039346656037u; /* FNV-1a */
-
-	for (size_t i = 0; i < size; i++)
-		sum = (sum ^ (unsigned char)bytes[i]) * 1099511628211u;
-	return sum;
-}
-
 /* For a person whose journal cannot be read. */
 static int write_copy(struct attempt *attempt, const struct journal_undo *undo, uint64_t id)
 {
-	CLEANUP_TEXT struct text text = {0};
-	CLEANUP_TEXT struct text path = {0};
+	struct undo_copy copy = {.run_id = attempt->engine->setup->id,
+		.task = attempt->detail->name,
+		.action = attempt->action_name,
+		.id = id,
+		.undo = undo};
 
-	text_addf(&text,
-		"task %s\nattempt %" PRIu32 "\naction %s\nkind %s\nversion %" PRIu32 "\nabout %s\n",
-		attempt->detail->name, undo->attempt, attempt->action_name, undo->kind,
-		undo->version, undo->about ? undo->about : "");
-	text_addf(&text, "files %s\npayload\n%s", undo->files ? undo->files : "", undo->payload);
-	text_addf(&text, "checksum %016" PRIx64 "\n", checksum(text_string(&text), text.size));
-	int dir = attempt->engine->setup->run_dir;
-	if (mkdirat(dir, "undo", 0700) < 0 && errno != EEXIST)
-		return -errno;
-	text_addf(&path, "/proc/self/fd/%d/undo/%" PRIu64 ".txt", dir, id);
-	return file_store(text_string(&path), text.bytes, text.size, 0600, true, NULL);
+	return undo_copy_write(attempt->engine->setup->run_dir, &copy);
 }
 
 static char *join_files(struct attempt *attempt, struct wire_in *in)
@@ -240,6 +225,7 @@ static int on_undo_push(struct worker *worker, struct wire_in *in)
 	int r = write_copy(attempt, &undo, undo.id);
 	if (r < 0) {
 		journal_set_undo(worker->engine->journal, undo.id, JOURNAL_UNDO_DROPPED, NULL);
+		undo_copy_close(worker->engine->setup->run_dir, undo.id);
 		return answer_plain(worker, r);
 	}
 	if (attempt->guarded && (r = guarded_push(attempt, &undo)) < 0) {
@@ -292,6 +278,8 @@ static int on_undo_state(struct attempt *attempt, struct wire_in *in, enum journ
 		return 0; /* whether it was put back is what its answer says */
 	undo_record_set(record, state, fingerprint);
 	journal_set_undo(attempt->engine->journal, record->row.id, state, fingerprint);
+	if (state != JOURNAL_UNDO_APPLIED)
+		undo_copy_close(attempt->engine->setup->run_dir, record->row.id);
 	attempt->engine->results_wait = true;
 	return 0;
 }
@@ -317,9 +305,11 @@ static int on_undo_dir(struct worker *worker)
 
 	snprintf(path, sizeof path, "undo/%u.%u", attempt->task,
 		attempt->record ? attempt->record->row.attempt : attempt->number);
-	if ((mkdirat(dir, "undo", 0700) < 0 && errno != EEXIST) ||
-		(mkdirat(dir, path, 0700) < 0 && errno != EEXIST))
-		return answer_plain(worker, -errno);
+	int r = undo_dir_make(dir);
+	if (r == 0 && mkdirat(dir, path, 0700) < 0 && errno != EEXIST)
+		r = -errno;
+	if (r < 0)
+		return answer_plain(worker, r);
 	CLEANUP_FD int fd = own_dir(attempt, dir, path);
 	return fd < 0 ? answer_plain(worker, fd) : answer(worker, 0, fd, NULL, NULL);
 }

@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "run/named.h"
+#include "undo/copy.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -209,6 +210,7 @@ void undoing_by_guard(struct engine *engine, uint32_t task, enum undo_state stat
 		record = record->older) {
 		undo_record_set(record, JOURNAL_UNDO_DONE, NULL);
 		journal_set_undo(engine->journal, record->row.id, JOURNAL_UNDO_DONE, NULL);
+		undo_copy_close(engine->setup->run_dir, record->row.id);
 	}
 	settle(engine, task, state);
 	if (engine->running) /* else an earlier run, of which nothing has been told yet */
@@ -279,6 +281,7 @@ bool undoing_next_record(struct attempt *attempt)
 
 	undo_record_set(record, JOURNAL_UNDO_DONE, NULL);
 	journal_set_undo(engine->journal, record->row.id, JOURNAL_UNDO_DONE, NULL);
+	undo_copy_close(engine->setup->run_dir, record->row.id);
 	engine->results_wait = true;
 	attempt->record = undo_records_live(record);
 	return attempt->record != NULL;
