@@ -484,7 +484,8 @@ void engine_decide(struct engine *engine, enum decide_begin begin)
 		&(struct decide_options){.jobs = jobs,
 			.seed = seed,
 			.timeout_ms = plan->graph->timeout_ms,
-			.begin = begin});
+			.begin = begin,
+			.unconfirmed = engine->unconfirmed && begin == DECIDE_UNDO});
 }
 
 static int engine_open(struct engine *engine, const struct run_setup *setup, struct error *err)
@@ -513,7 +514,8 @@ static int engine_open(struct engine *engine, const struct run_setup *setup, str
 		return r;
 	if (engine->keeper.fd >= 0)
 		engine_watch(engine, &engine->keeper, EPOLLIN | EPOLLHUP);
-	return journal_open(setup->state_dir, &engine->journal, err);
+	return setup->guard ? journal_open_readonly(setup->state_dir, &engine->journal, err)
+			    : journal_open(setup->state_dir, &engine->journal, err);
 }
 
 static void free_memory(struct engine *engine)

@@ -267,8 +267,7 @@ static struct undo_record *own_record(const struct attempt *attempt, uint64_t id
 	return record && record->row.attempt == attempt->number ? record : NULL;
 }
 
-static int on_undo_state(
-	struct attempt *attempt, struct wire_in *in, enum journal_undo_state state)
+static int on_undo_state(struct attempt *attempt, struct wire_in *in, enum journal_undo_state state)
 {
 	struct undo_record *record = own_record(attempt, (uint64_t)wire_get_number(in, WIRE_ID));
 	CLEANUP_FREE char *fingerprint = blank_text(&attempt->blank, wire_get_text(in, WIRE_TEXT));
@@ -337,11 +336,13 @@ static int on_secret(struct worker *worker, struct wire_in *in)
 	struct attempt *attempt = worker->attempt;
 	const struct upkeep_action *action = &attempt->detail->task->action->decl;
 	const struct plugin_description *plugin = worker->instance->description;
+	/* An undo has no arguments; the names of secrets are never made of references. */
+	const struct value *args = attempt->record ? &attempt->detail->task->args : &attempt->args;
 	const char *name = wire_get_text(in, WIRE_NAME);
 	CLEANUP_ERROR struct error err = {0};
 	const struct secret *secret;
 
-	if (!named_has(action->params, action->param_count, &attempt->args, name) &&
+	if (!named_has(action->params, action->param_count, args, name) &&
 		!named_has(
 			plugin->settings, plugin->setting_count, &worker->instance->settings, name))
 		return answer_plain(worker, -EPERM);
@@ -552,6 +553,9 @@ static void on_refused(struct worker *worker, struct wire_in *in)
 	if (worker->attempt)
 		attempt_fail(worker->attempt, REASON_START, wire_get_text(in, WIRE_NEXT), "%s",
 			wire_get_text(in, WIRE_TEXT));
+	else if (worker->engine->guardian)
+		guardian_refused(
+			worker->engine, wire_get_text(in, WIRE_TEXT), wire_get_text(in, WIRE_NEXT));
 }
 
 static int tell(struct worker *worker, struct wire_in *in)

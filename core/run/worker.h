@@ -16,6 +16,7 @@ struct worker {
 	pid_t pid;
 	char mark[KEEP_MARK_SIZE]; /* of what its plugin forks */
 	bool loaded;               /* it has its plugin: what the start helper said is over */
+	bool guarded;              /* carries the mark of a task that a guard may kill */
 	bool reaped, dead;         /* dead: its socket has ended or is not read any more */
 	int status;
 	struct cgroup cgroup;
