@@ -85,3 +85,15 @@ int cli_build(const struct cli *cli, struct loaded *loaded, struct plan **ret)
 		return code;
 	return cli_fail(cli, r == -ENOENT || r == -ERANGE ? EXIT_USAGE : EXIT_CONFIGURATION, &err);
 }
+
+int jobs_parse(const struct cli *cli, uint32_t *ret)
+{
+	const char *text = cli->options.jobs;
+	char *end;
+	unsigned long jobs = text ? strtoul(text, &end, 10) : 0;
+
+	*ret = (uint32_t)jobs;
+	if (!text || (*text >= '0' && *text <= '9' && !*end && jobs <= 4096))
+		return 0;
+	return cli_usage(cli, NULL, "--jobs is a number from 0 to 4096, not \"%s\"", text);
+}

@@ -40,8 +40,21 @@ static const struct cli_option run_options[] = {
 	{"--yes", 'y', OPTION_FLAG, NULL, "answer every confirmation with yes", AT(yes)},
 	SELECT_OPTIONS,
 	{"--strict", 0, OPTION_FLAG, NULL, "end with 12 where there are warnings", AT(strict)},
+	{"--plan", 0, OPTION_TEXT, "FILE", "do what plan --save wrote, or refuse; instead of GRAPH",
+		AT(plan)},
 };
-static const struct cli_option plan_options[] = {PARAM_OPTION, SELECT_OPTIONS};
+static const struct cli_option plan_options[] = {
+	PARAM_OPTION,
+	SELECT_OPTIONS,
+	{"--save", 0, OPTION_TEXT, "FILE", "write the plan down, for run --plan", AT(save)},
+};
+static const struct cli_option drill_options[] = {
+	{"--jobs", 'j', OPTION_TEXT, "N", "job slots; 0: as the site file says", AT(jobs)},
+	PARAM_OPTION,
+	{"--yes", 'y', OPTION_FLAG, NULL, "answer every confirmation with yes", AT(yes)},
+	SELECT_OPTIONS,
+	{"--force", 0, OPTION_FLAG, NULL, "run also what cannot be undone", AT(force)},
+};
 static const struct cli_option history_options[] = {
 	{"--limit", 'n', OPTION_TEXT, "N", "at most so many runs; 20 unless told", AT(limit)},
 };
@@ -76,12 +89,20 @@ const struct cli_command cli_commands[] = {
 	{"run", "GRAPH", "run a graph",
 		"Checks the configuration, plans the graph and runs it. Errors elsewhere in the "
 		"site "
-		"are printed as warnings.",
-		COUNTED(run_options), 1, 1, command_run},
+		"are printed as warnings. With --plan FILE and no GRAPH it does what that file of "
+		"plan --save says, and refuses where the site, the graph or what its tasks would do "
+		"have changed since, or the file is not the caller's own.",
+		COUNTED(run_options), 0, 1, command_run},
 	{"plan", "GRAPH", "say what a run would do",
 		"Asks the actions what they would do and how that would be undone, and changes "
-		"nothing. Ends with 0 where nothing would change, with 2 where something would.",
+		"nothing. Ends with 0 where nothing would change, with 2 where something would. "
+		"With --save FILE, run --plan FILE does just that later.",
 		COUNTED(plan_options), 1, 1, command_plan},
+	{"drill", "GRAPH", "run a graph, undo it and compare",
+		"Asks the actions' probes, runs the graph, puts everything back as rollback does, and "
+		"asks them again. Ends with 0 where all is as it was before. Refuses a graph with "
+		"tasks that cannot be undone.",
+		COUNTED(drill_options), 1, 1, command_drill},
 	{"check", "", "report every error of the site",
 		"Reads the whole site and plans every graph. Loads no plugin and reads no journal.",
 		NULL, 0, 0, 0, command_check},

@@ -63,6 +63,8 @@ static void event_told(void *data, const struct plan *plan, const struct run_eve
 			event->next);
 		break;
 	case RUN_EVENT_WOULD:
+	case RUN_EVENT_TOKEN:
+	case RUN_EVENT_PROBED:
 		break;
 	}
 }
@@ -70,16 +72,17 @@ static void event_told(void *data, const struct plan *plan, const struct run_eve
 void watch_begin(struct watch *watch, const struct cli *cli, const struct plan *plan)
 {
 	bool silent = cli->options.json || cli->options.quiet;
-	bool terminal = !silent && isatty(STDOUT_FILENO);
+	int fd = cli->report_fd ? cli->report_fd : STDOUT_FILENO;
+	bool terminal = !silent && isatty(fd);
 
 	fflush(stdout);
 	watch->names = base_alloc((plan->task_count + 1) * sizeof *watch->names);
 	for (uint32_t i = 0; i < plan->task_count; i++)
 		watch->names[i] = plan->details[plan->tasks[i].detail].name;
 	watch->given = cli_given(cli);
-	watch->report = report_new(&(struct report_options){.fd = STDOUT_FILENO,
+	watch->report = report_new(&(struct report_options){.fd = fd,
 		.terminal = terminal,
-		.color = cli_colors(cli, STDOUT_FILENO),
+		.color = cli_colors(cli, fd),
 		.json = cli->options.json,
 		.quiet = cli->options.quiet,
 		.graph = plan->graph->name,
@@ -96,4 +99,21 @@ void watch_end(struct watch *watch)
 	report_free(watch->report);
 	free(watch->names);
 	free(watch->given);
+}
+
+int watch_execute(const struct cli *cli, const struct plan *plan, struct run_options *options)
+{
+	CLEANUP_ERROR struct error err = {0};
+	struct watch watch;
+
+	watch_begin(&watch, cli, plan);
+	options->watcher = &watch.watcher;
+	int code = run_execute(plan, options, &err);
+	/* Skipped, since it runs already, is a success: cron hears nothing of it. */
+	if (err.what && (code || !cli->options.quiet))
+		cli_fail(cli, code, &err);
+	if (err.what)
+		report_refused(watch.report, (enum exit_code)code, err.what, err.next);
+	watch_end(&watch);
+	return code;
 }

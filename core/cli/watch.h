@@ -14,5 +14,7 @@ struct watch {
 };
 void watch_begin(struct watch *watch, const struct cli *cli, const struct plan *plan);
 void watch_end(struct watch *watch);
+/* run_execute, reported; an exit code. */
+int watch_execute(const struct cli *cli, const struct plan *plan, struct run_options *options);
 
 #endif

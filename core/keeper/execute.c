@@ -282,7 +282,10 @@ enum exit_code run_execute(
 		.keeper_fd = -1};
 	CLEANUP_FD int graph_lock = -1;
 
-	journal_make_id(setup.id);
+	if (options->id)
+		snprintf(setup.id, sizeof setup.id, "%s", options->id);
+	else
+		journal_make_id(setup.id);
 	if (options->plan_only)
 		return execute_plan(&setup, err);
 	enum exit_code code = execute_check(plan, err);

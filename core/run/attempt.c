@@ -123,6 +123,8 @@ static int start_what_it_is(struct attempt *attempt, struct error *err)
 		return r;
 	if (task->instance && !attempt->engine->options->plan_only && !attempt->record)
 		attempt->changes = (uint8_t)action_changes(&task->action->decl, &attempt->args);
+	if (attempt->engine->options->probe_only && !compare_can_ask(attempt))
+		return 0;
 	if (task->instance)
 		return action_start(attempt, err);
 	if (attempt->engine->options->plan_only)
@@ -312,6 +314,11 @@ void attempt_time(struct attempt *attempt)
 		attempt->look_at_ms = INT64_MAX;
 		look_again(attempt);
 	}
+}
+
+bool attempt_probes(const struct attempt *attempt)
+{
+	return attempt->kind == ATTEMPT_PROBE || attempt->engine->options->probe_only;
 }
 
 /* ---- its end ---- */
@@ -519,6 +526,8 @@ static void run_ended(struct attempt *attempt)
 	struct engine *engine = attempt->engine;
 	const struct action_description *action = attempt->detail->task->action;
 
+	if (engine->options->probe_only)
+		compare_ended(attempt);
 	engine_event(engine,
 		&(struct event){.kind = EVENT_ENDED,
 			.task = attempt->task,

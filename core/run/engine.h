@@ -6,6 +6,7 @@
  *	undoing.c  the undo of one task: its tries, its records
  *	again.c    an earlier run: from the journal to where the engine goes on
  *	guarded.c  a task with confirm_within, as the engine sees it; guardian.c: its guard
+ *	foresee.c  plan_only; compare.c: probe_only
  *	probe.c    what is asked before that: did unknown tasks happen, has anything drifted?
  *	attempt.c  one attempt of a task, from its start to its end, whatever it runs
  *	program.c  core.exec; worker.c and host.c: actions of plugins; confirm.c: core.confirm
@@ -364,7 +365,18 @@ void probe_ended(struct attempt *attempt);
 const struct user *engine_user(
 	struct engine *engine, const struct task_options *options, struct error *err);
 
-/* foresee.c, plan_only: says which arguments are not known yet; false where they are too few
+/* Is it a question to `probe`, whoever asks? */
+bool attempt_probes(const struct attempt *attempt);
+
+/* compare.c, probe_only */
+/* False where the action cannot be asked: the attempt is over, its message says why. */
+bool compare_can_ask(struct attempt *attempt);
+/* Tells what came out of it, which is no failure. */
+void compare_ended(struct attempt *attempt);
+
+/* foresee.c: the task after which the value is known; NULL: it is. */
+const char *foresee_unknown(const struct value *value);
+/* plan_only: says which arguments are not known yet; false where they are too few
  * to ask the action. */
 bool foresee_arguments(struct attempt *attempt);
 /* Says which program would run, and succeeds. */

@@ -62,7 +62,7 @@ static void on_log(struct attempt *attempt, struct wire_in *in)
 
 static int on_output(struct attempt *attempt, struct wire_in *in)
 {
-	if (attempt->record || attempt->kind == ATTEMPT_PROBE)
+	if (attempt->record || attempt_probes(attempt))
 		return -EBADMSG; /* neither undo nor probe has any */
 
 	const char *name = wire_get_text(in, WIRE_NAME), *value = wire_get_text(in, WIRE_TEXT);
@@ -147,6 +147,22 @@ static void on_would(struct attempt *attempt, struct wire_in *in)
 			.task = attempt->task,
 			.text = doing,
 			.next = undoing});
+}
+
+/* The worker refuses what holds a secret of its call. */
+static int on_token(struct attempt *attempt, struct wire_in *in)
+{
+	const struct wire_field *data = &in->fields[WIRE_DATA];
+
+	if (data->size > UPKEEP_PAYLOAD_MAX ||
+		blank_finds(&attempt->blank, (const char *)data->bytes, data->size))
+		return -EBADMSG;
+	engine_tell(attempt->engine,
+		&(struct run_event){.kind = RUN_EVENT_TOKEN,
+			.task = attempt->task,
+			.bytes = data->bytes,
+			.size = data->size});
+	return 0;
 }
 
 /* ---- undo records ---- */
@@ -519,7 +535,7 @@ static int take_success(struct attempt *attempt, int64_t result)
 	attempt->state = TASK_SUCCEEDED;
 	attempt->changed = result == UPKEEP_CHANGED && attempt->changes != UPKEEP_CHANGES_NONE;
 	attempt->probed = (int)result;
-	if (attempt->kind == ATTEMPT_RUN)
+	if (attempt->kind == ATTEMPT_RUN && !attempt_probes(attempt))
 		attempt->engine->would |= result == UPKEEP_CHANGED;
 	if (attempt->kind != ATTEMPT_UNDO || !attempt->record || !undoing_next_record(attempt))
 		return 0;
@@ -534,7 +550,7 @@ static int on_done(struct worker *worker, struct wire_in *in)
 {
 	struct attempt *attempt = worker->attempt;
 	int64_t result = wire_get_number(in, WIRE_RESULT);
-	int64_t most = attempt->kind == ATTEMPT_PROBE ? UPKEEP_PARTLY : UPKEEP_CHANGED;
+	int64_t most = attempt_probes(attempt) ? UPKEEP_PARTLY : UPKEEP_CHANGED;
 
 	if (wire_get_number(in, WIRE_SERIAL) != worker->serial || result > most ||
 		result < UPKEEP_NEEDS_PERSON)
@@ -585,7 +601,9 @@ static int tell(struct worker *worker, struct wire_in *in)
 	case WIRE_KILL:
 		on_kill(attempt, in);
 		return 0;
-	default: /* WIRE_TOKEN: kept once plans are saved */
+	case WIRE_TOKEN:
+		return on_token(attempt, in);
+	default:
 		return 0;
 	}
 }

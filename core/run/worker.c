@@ -320,7 +320,7 @@ static struct worker *new_worker(struct attempt *attempt, struct error *err)
 
 static enum wire_mode mode_of(const struct attempt *attempt)
 {
-	if (attempt->kind == ATTEMPT_PROBE)
+	if (attempt_probes(attempt))
 		return WIRE_MODE_PROBE;
 	if (attempt->record)
 		return WIRE_MODE_UNDO;
@@ -344,6 +344,15 @@ void wire_record(struct wire_out *out, const struct journal_undo *row)
 	wire_number(out, WIRE_ID, (int64_t)row->id);
 }
 
+/* Of a saved plan. */
+static void put_token(struct wire_out *out, const struct attempt *attempt)
+{
+	const struct run_token *tokens = attempt->engine->options->tokens;
+
+	if (tokens && tokens[attempt->task].bytes && attempt->kind == ATTEMPT_RUN)
+		wire_bytes(out, WIRE_DATA, tokens[attempt->task].bytes, tokens[attempt->task].size);
+}
+
 static int send_start(struct worker *worker, struct attempt *attempt, struct error *err)
 {
 	struct engine *engine = worker->engine;
@@ -362,6 +371,7 @@ static int send_start(struct worker *worker, struct attempt *attempt, struct err
 		wire_text(out, WIRE_TEXT, attempt->record->row.fingerprint);
 	} else {
 		wire_value(out, WIRE_ARGS, &attempt->args);
+		put_token(out, attempt);
 	}
 	if (attempt->options->timeout_ms)
 		wire_number(out, WIRE_TIMEOUT, attempt->options->timeout_ms);
@@ -378,7 +388,7 @@ static bool plan_says_nothing(struct attempt *attempt)
 	struct engine *engine = attempt->engine;
 	const struct action_description *action = attempt->detail->task->action;
 
-	if (!engine->options->plan_only || attempt->kind != ATTEMPT_RUN)
+	if (!engine->options->plan_only || attempt->kind != ATTEMPT_RUN || attempt_probes(attempt))
 		return false;
 	bool enough = foresee_arguments(attempt);
 	if (enough && (action->has & ACTION_HAS_PLAN))
