@@ -231,7 +231,7 @@ int command_rollback(struct cli *cli)
 {
 	int code = again_command(cli, RUN_AGAIN_UNDO, can_be_undone, "rolled back");
 
-	return code == EXIT_ROLLED_BACK ? EXIT_OK : code;
+	return code == EXIT_ROLLED_BACK || code == EXIT_NOT_CONFIRMED ? EXIT_OK : code;
 }
 
 int command_resume(struct cli *cli)

@@ -94,10 +94,9 @@ const struct cli_command cli_commands[] = {
 		"have changed since, or the file is not the caller's own.",
 		COUNTED(run_options), 0, 1, command_run},
 	{"plan", "GRAPH", "say what a run would do",
-		"Asks the actions what they would do and changes nothing. Ends with 0 where "
-		"nothing "
-		"would change, with 2 where something would. With --save FILE, run --plan FILE does "
-		"just that later.",
+		"Asks the actions what they would do and how that would be undone, and changes "
+		"nothing. Ends with 0 where nothing would change, with 2 where something would. "
+		"With --save FILE, run --plan FILE does just that later.",
 		COUNTED(plan_options), 1, 1, command_plan},
 	{"drill", "GRAPH", "run a graph, undo it and compare",
 		"Asks the actions' probes, runs the graph, puts everything back as rollback does, and "
@@ -114,12 +113,12 @@ const struct cli_command cli_commands[] = {
 	{"history", "[GRAPH]", "list earlier runs", "Newest first.", COUNTED(history_options), 0, 1,
 		command_history},
 	{"show", "RUN", "show one run",
-		"Its tasks, tables, warnings and verdict. RUN is an id, the "
-		"beginning of one, or last.",
+		"Its tasks, tables, warnings and verdict, what its tasks can put back, and the "
+		"tries to undo them. RUN is an id, the beginning of one, or last.",
 		NULL, 0, 1, 1, command_show},
 	{"log", "RUN [TASK]", "print the output of a run's tasks",
-		"RUN is an id, the beginning of one, or last.", COUNTED(log_options), 1, 2,
-		command_log},
+		"Tries to undo a task have a heading. RUN is an id, the beginning of one, or last.",
+		COUNTED(log_options), 1, 2, command_log},
 	{"plugins", "", "list the enabled plugins", "With version, ABI and actions.", NULL, 0, 0, 0,
 		command_plugins},
 	{"doc", "[ACTION]", "explain an action",

@@ -321,8 +321,7 @@ static struct name_list set_names(struct loader *loader, const struct value *val
 }
 
 /* The undo's own `timeout` and `retry`; the rest moves together over them. */
-static void take_undo_keys(
-	struct loader *loader, struct value *group, struct task_options *options)
+static void take_undo_keys(struct loader *loader, struct value *group, struct task_options *options)
 {
 	struct value_member *members = group->group.members;
 	const char *before = loader->key_noun;
@@ -335,8 +334,8 @@ static void take_undo_keys(
 		if (option == OPTION_TIMEOUT && loader_key(loader, &keys[option], &member))
 			options->rollback_timeout_ms = key_number(&keys[option], &member.value);
 		else if (option == OPTION_RETRY && loader_key(loader, &keys[option], &member))
-			set_retry(loader, "rollback: retry", &member.value,
-				&options->rollback_retry);
+			set_retry(
+				loader, "rollback: retry", &member.value, &options->rollback_retry);
 		else if (option != OPTION_TIMEOUT && option != OPTION_RETRY)
 			members[kept++] = member;
 	}
@@ -376,8 +375,10 @@ static void set_special(struct loader *loader, enum option option, struct value 
 		set_each(loader, value, &options->each);
 		break;
 	case OPTION_RETRY:
-		options->retry = (struct retry){
-			.attempts = 1, .delay_ms = 1000, .max_delay_ms = 5 * 60 * 1000, .backoff = 2};
+		options->retry = (struct retry){.attempts = 1,
+			.delay_ms = 1000,
+			.max_delay_ms = 5 * 60 * 1000,
+			.backoff = 2};
 		set_retry(loader, "retry", value, &options->retry);
 		break;
 	case OPTION_LOCK:

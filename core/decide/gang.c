@@ -320,7 +320,7 @@ void gang_go_on(struct decide *d, uint32_t gang)
 /* What a failed attempt had changed and undone is nothing once another one succeeded. */
 static void gang_succeed(struct decide *d, uint32_t gang)
 {
-	for (uint32_t i = 0; i < d->plan->gangs[gang].member_count; i++) {
+	for (uint32_t i = 0; d->changed && i < d->plan->gangs[gang].member_count; i++) {
 		struct track *track = &d->tracks[gang_members(d, gang)[i]];
 		if (track->undo == UNDO_UNDONE)
 			track->undo = UNDO_NOTHING;
@@ -364,7 +364,8 @@ void gang_end_task(struct decide *d, const struct event *event)
 	track->reason = (uint8_t)event->reason;
 	if (event->result == TASK_CANCELLED && event->reason == REASON_NONE)
 		track->reason = d->stop_reason;
-	undo_note(d, event);
+	if (event->changed || event->undo != UNDO_NOTHING)
+		undo_note(d, event);
 	unit->running--;
 	if (event->result != TASK_SUCCEEDED && !unit->failed) {
 		unit->failed = true;

@@ -108,8 +108,6 @@ static void forget_marks(struct decide *d, uint32_t gang)
 
 static bool gang_bars(const struct decide *d, uint32_t gang)
 {
-	if (d->units[gang].barred)
-		return true;
 	for (uint32_t i = 0; i < d->plan->gangs[gang].member_count; i++)
 		if (d->tracks[gang_members(d, gang)[i]].marks & MARK_BARRED)
 			return true;
@@ -156,7 +154,7 @@ static uint32_t count_nexts(const struct plan *plan, uint32_t gang)
 void undo_begin(struct decide *d)
 {
 	d->phase = PHASE_UNDO;
-	d->draining = d->undo_held;
+	d->draining = false;
 	for (uint32_t g = 0; g < d->plan->gang_count; g++) {
 		struct unit *unit = &d->units[g];
 		if (unit->final)
@@ -222,7 +220,6 @@ void undo_end_task(struct decide *d, const struct event *event)
 	if (track->undo != UNDO_UNDOING || d->units[gang].place != PLACE_UNDOING)
 		return;
 	track->undo = (uint8_t)event->undo;
-	track->marks |= MARK_THROUGH | (undo_is_stuck(event->undo) ? MARK_BARRED : 0);
 	if (d->phase != PHASE_UNDO && undo_is_stuck(event->undo) && !d->undo_held)
 		gang_go_on(d, gang);
 	else

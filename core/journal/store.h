@@ -26,6 +26,7 @@ enum store_kind {
 	STORE_UNDO_STATE,
 	STORE_RUN_STATE,
 	STORE_UNDOING,
+	STORE_UNDO_FILES,
 	STORE_KINDS,
 };
 
@@ -40,6 +41,7 @@ struct journal {
 	uint64_t number, undo_number; /* the last ones given out in this run */
 	struct journal_counts counts;
 	bool unsynced; /* something was committed and not yet synced */
+	bool full;     /* the ballast was given up */
 	int wal_pages;
 };
 
@@ -56,6 +58,9 @@ int store_end(struct journal *journal, int r, struct error *err);
 int64_t store_number(struct journal *journal, const char *sql); /* 0 where there is none */
 void store_finalize(sqlite3_stmt **statement);
 #define CLEANUP_STATEMENT __attribute__((cleanup(store_finalize)))
+
+/* Queues how much room the undo files of the current run take, where there are any. */
+void undo_files_note(struct journal *journal, const char *id);
 
 /* Calls `each` for every row of a statement whose ?1 is the run's id (NULL: it has none). */
 typedef int store_reader(void *data, sqlite3_stmt *row);

@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "journal/ballast.h"
 
 /* ?1 is the run's number; then the entry's numbers, then its texts. */
 static const char *const kind_sql[STORE_KINDS] = {
@@ -30,6 +31,8 @@ static const char *const kind_sql[STORE_KINDS] = {
 	[STORE_RUN_STATE] = "UPDATE runs SET state=?2, ended_ms=0, exit_code=-1 WHERE run=?1",
 	[STORE_UNDOING] =
 		"INSERT OR REPLACE INTO undoings VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)",
+	[STORE_UNDO_FILES] = "INSERT INTO undo_files VALUES(?1,?2,0,NULL)"
+			     " ON CONFLICT(run) DO UPDATE SET bytes=?2",
 };
 
 #define ROW(row_kind, row_numbers, row_texts)                          \
@@ -65,6 +68,7 @@ void journal_end_run(struct journal *journal, const struct journal_run *run)
 	struct queue_row row = ROW(STORE_RUN_END, numbers, texts);
 
 	queue_add(&journal->queue, &row);
+	undo_files_note(journal, run->id);
 }
 
 void journal_set_state(struct journal *journal, enum run_state state)
@@ -280,7 +284,7 @@ static int wal_sync(struct journal *journal, struct error *err)
 	return 0;
 }
 
-int journal_flush(struct journal *journal, enum journal_sync sync, struct error *err)
+static int flush_once(struct journal *journal, enum journal_sync sync, struct error *err)
 {
 	int r = 0;
 
@@ -295,6 +299,30 @@ int journal_flush(struct journal *journal, enum journal_sync sync, struct error 
 	if (sync == JOURNAL_SYNC && journal->unsynced)
 		r = wal_sync(journal, err);
 	return r;
+}
+
+/* Tried again also where there was no ballast: another run may have given it up just now. */
+int journal_flush(struct journal *journal, enum journal_sync sync, struct error *err)
+{
+	CLEANUP_ERROR struct error full = {0};
+	int r = flush_once(journal, sync, &full);
+
+	if ((r == -ENOSPC || r == -EDQUOT) && !journal->full) {
+		journal->full = true;
+		ballast_give(journal->dir_fd);
+		r = flush_once(journal, sync, &full);
+	}
+	return r < 0 ? error_set(err, r, full.next, "%s", error_what(&full)) : r;
+}
+
+bool journal_is_full(const struct journal *journal)
+{
+	return journal->full;
+}
+
+int journal_keep_ballast(struct journal *journal, struct error *err)
+{
+	return ballast_keep(journal->dir_fd, err);
 }
 
 bool journal_has_queued(const struct journal *journal)

@@ -74,6 +74,9 @@ enum exit_code execute_refused(int r, struct error *err)
 		? "run it as the owner of the state directory, or name another: --state-dir DIR"
 		: r == -ENOSPC || r == -EDQUOT
 		? "make room on the file system of the state directory"
+		: r == -EROFS
+		? "mount the file system of the state directory writable, or name another "
+		  "directory: --state-dir DIR"
 		: NULL;
 
 	if (next && !err->next) {

@@ -58,8 +58,8 @@ struct keeper {
 };
 
 /* Nothing else of ours may stay open in it: locks, most of all. */
-static void __attribute__((noreturn)) be_guard(
-	const struct keeper *keeper, uint32_t task, int socket)
+static void __attribute__((noreturn))
+be_guard(const struct keeper *keeper, uint32_t task, int socket)
 {
 	enum { SOCKET = 3, RUN_DIR, FIRST };
 	struct cgroups none = {.dir = -1};
@@ -71,6 +71,8 @@ static void __attribute__((noreturn)) be_guard(
 	setsid();
 	prctl(PR_SET_NAME, "upkeep-guard");
 	socket = fcntl(socket, F_DUPFD, FIRST + 1);
+	if (socket < 0 || run_dir < 0)
+		_exit(EXIT_INTERNAL);
 	dup2(socket, SOCKET);
 	dup2(run_dir, RUN_DIR);
 	close_range(FIRST, ~0U, 0);
@@ -132,18 +134,31 @@ static void listen_once(struct keeper *keeper)
 		close(TAKE_FD(keeper->socket));
 }
 
+/* Its number may go to another process, which is not to be spared. */
+static void forget_guard(struct keeper *keeper, pid_t pid)
+{
+	for (size_t i = 0; i < keeper->guards.count; i++)
+		if (keeper->guards.items[i] == pid) {
+			keeper->guards.items[i] = keeper->guards.items[--keeper->guards.count];
+			return;
+		}
+}
+
 /* Reaps; true once the engine has ended. */
-static bool reap(pid_t engine, int *ret_status)
+static bool reap(struct keeper *keeper, int *ret_status)
 {
 	int status;
 	pid_t pid;
 	bool ended = false;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		if (pid == engine) {
-			*ret_status = status;
-			ended = true;
-		}
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		forget_guard(keeper, pid);
+		if (pid != keeper->engine)
+			continue;
+		*ret_status = status;
+		keeper->engine = 0;
+		ended = true;
+	}
 	return ended;
 }
 
@@ -154,8 +169,8 @@ static bool read_signals(struct keeper *keeper, int signals, int *ret_status)
 
 	while (read(signals, &info, sizeof info) == sizeof info)
 		if (info.ssi_signo == SIGCHLD)
-			ended = reap(keeper->engine, ret_status) || ended;
-		else
+			ended = reap(keeper, ret_status) || ended;
+		else if (keeper->engine)
 			kill(keeper->engine, (int)info.ssi_signo);
 	return ended;
 }
@@ -240,7 +255,7 @@ static unsigned kill_children(const struct keeper *keeper)
 	return killing.count;
 }
 
-static void kill_left(const struct keeper *keeper)
+static void kill_left(struct keeper *keeper)
 {
 	struct timespec pause = {.tv_nsec = 1000000};
 	int status;
@@ -248,7 +263,7 @@ static void kill_left(const struct keeper *keeper)
 	for (;;) {
 		cgroups_kill(keeper->cgroups);
 		unsigned count = kill_children(keeper);
-		reap(0, &status);
+		reap(keeper, &status);
 		if (!count)
 			return;
 		nanosleep(&pause, NULL);

@@ -63,13 +63,16 @@ static bool is_spared(const struct leftovers *left, const char *found)
 static void kill_marked(void *data, pid_t pid)
 {
 	struct leftovers *left = data;
-	char prefix[KEEP_MARK_SIZE], found[KEEP_MARK_SIZE];
+	char prefixes[2][KEEP_MARK_SIZE], found[KEEP_MARK_SIZE];
 
-	keep_mark(prefix, left->id, 0);
-	prefix[strlen(prefix) - 1] = 0; /* of any task */
-	if (pid != getpid() && process_find_variable(pid, prefix, found, sizeof found) &&
-		!is_spared(left, found))
-		kill_one(left, pid);
+	keep_mark(prefixes[0], left->id, 0);
+	keep_guard_mark(prefixes[1], left->id, 0); /* of guards that have died */
+	for (int i = 0; i < 2 && pid != getpid(); i++) {
+		prefixes[i][strlen(prefixes[i]) - 1] = 0; /* of any task */
+		if (process_find_variable(pid, prefixes[i], found, sizeof found) &&
+			!is_spared(left, found))
+			kill_one(left, pid);
+	}
 }
 
 static void kill_all(struct leftovers *left)

@@ -85,7 +85,11 @@ static void read_rollback(struct restore *r, json_t *options, struct task_option
 		return;
 	const char *instance = unpack_text(r, json, "instance");
 	const char *action = unpack_name(r, json, "action");
+	json_t *retry = unpack_object(r, json, "retry");
 	o->rollback = unpack_group(r, json, "args");
+	o->rollback_timeout_ms = unpack_number(r, json, "timeout_ms", 0, 0, INT64_MAX);
+	if (retry)
+		o->rollback_retry = unpack_retry(r, retry);
 	o->rollback_instance = find_instance(r, instance);
 	o->rollback_action = find_action(o->rollback_instance, action);
 	if (!o->rollback_instance)
@@ -127,6 +131,7 @@ static const struct task_options *read_options(struct restore *r, json_t *json)
 	const struct task_options *plain = &task_options_plain;
 	json_t *each = json_object_get(json, "each");
 
+	o->rollback_retry = plain->rollback_retry;
 	o->about = unpack_text(r, json, "about");
 	o->run_if = (uint8_t)unpack_number(r, json, "run_if", 0, 0, RUN_IF_DONE);
 	o->ignore_failure = read_flag(r, json, "ignore_failure");

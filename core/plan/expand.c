@@ -71,7 +71,7 @@ static struct plan_detail detail_of(const struct scope *scope, const struct task
 /* A task of a graph that another runs with run_if; config has seen to the others. */
 static void check_late(struct build *b, const struct scope *scope, const struct task *task)
 {
-	const char *key = task->options->pivot           ? "pivot"
+	const char *key = task->options->pivot     ? "pivot"
 		: task->options->confirm_within_ms ? "confirm_within"
 						   : NULL;
 

@@ -48,7 +48,8 @@ static void say_key(struct build *b, const struct scope *scope, const struct tas
 	char what[96];
 
 	snprintf(what, sizeof what,
-		mine ? "and \"%s\" do not go together; it reads" : "names a task with \"%s\":", key);
+		mine ? "and \"%s\" do not go together; it reads" : "names a task with \"%s\":",
+		key);
 	say(b, scope, task,
 		strcmp(key, "confirm_within") == 0
 			? "take it away: tasks joined by a stream are undone together"

@@ -147,6 +147,8 @@ static void set_rollback(json_t *json, const struct task_options *o)
 	set_string(rollback, "instance", o->rollback_instance ? o->rollback_instance->name : NULL);
 	set_string(rollback, "action", rollback_name(o));
 	set(rollback, "args", pack_value(&o->rollback));
+	set_number(rollback, "timeout_ms", o->rollback_timeout_ms);
+	set(rollback, "retry", pack_retry(&o->rollback_retry));
 	set(json, "rollback", rollback);
 }
 

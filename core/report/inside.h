@@ -15,6 +15,7 @@ struct report_state {
 	uint32_t attempt;
 	int exit_code;
 	int64_t duration_ms, begun_ms; /* of the caller's clock */
+	int64_t confirm_until_ms;      /* put back then; 0: waits for no confirmation */
 	uint64_t done, total;
 	char *unit, *message, *next, *undo_message;
 };

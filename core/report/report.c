@@ -127,8 +127,10 @@ void report_task(struct report *report, const struct report_task *task, int64_t 
 	state->undo = task->undo;
 	text_keep(&state->message, task->message);
 	text_keep(&state->next, task->next);
-	if (task->state == TASK_RUNNING)
+	if (task->state == TASK_RUNNING) {
 		state->begun_ms = now_ms;
+		state->confirm_until_ms = 0;
+	}
 	report->now_ms = now_ms;
 	running_update(report, task->index, task->state == TASK_RUNNING);
 	bool to_blame = task->state == TASK_FAILED || task->reason == REASON_TIMEOUT;
@@ -147,6 +149,7 @@ void report_confirm(struct report *report, uint32_t task, int64_t left_ms, const
 	CLEANUP_TEXT struct text line = {0};
 	char duration[HUMAN_SIZE];
 
+	report->tasks[task].confirm_until_ms = report->now_ms + left_ms;
 	text_addf(&line, "%-9s %s  is put back in %s unless you type: ", "waiting",
 		report->options.names[task], human_duration(duration, left_ms));
 	next_add(&line, next, report->options.given, report->run_id);

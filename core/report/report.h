@@ -39,7 +39,7 @@ void report_task(struct report *report, const struct report_task *task, int64_t 
 void report_confirm(struct report *report, uint32_t task, int64_t left_ms, const char *next);
 /* The run turns back. */
 void report_turn(struct report *report);
-/* The undo of a task: UNDOING at the start of a try, TODO where it will be tried again. */
+/* The undo of a task: UNDOING at the start of a try, "to undo" where it will be tried again. */
 void report_undo(struct report *report, uint32_t task, enum undo_state state, uint32_t number,
 	const char *message, const char *next);
 void report_progress(struct report *report, uint32_t task, uint64_t done, uint64_t total,

@@ -539,7 +539,8 @@ static void run_ended(struct attempt *attempt)
 			.continues = action->decl.flags & UPKEEP_RETRY_CONTINUES,
 			.unconfirmed = guarded_is_unconfirmed(attempt),
 			.undo = guarded_undo(attempt),
-			.irreversible = attempt->changed && cannot_be_undone(attempt)});
+			.irreversible = attempt->changed && guarded_undo(attempt) == UNDO_NOTHING &&
+				cannot_be_undone(attempt)});
 	put_result(attempt);
 	remember_cause(attempt);
 }

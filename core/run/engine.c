@@ -89,6 +89,29 @@ static void engine_break(struct engine *engine, const struct error *err)
 	engine_event(engine, &(struct event){.kind = EVENT_CANCEL});
 }
 
+/* What room there is now is for the undo and the verdict. */
+static void engine_full(struct engine *engine)
+{
+	CLEANUP_TEXT struct text text = {0};
+
+	if (engine->full)
+		return;
+	engine->full = true;
+	engine->next = arena_printf(&engine->arena,
+		"make room on the file system of %s, then upkeep run %s", engine->setup->state_dir,
+		engine->plan->graph->name);
+	text_addf(
+		&text, "the disk is full: %s has only its ballast left", engine->setup->state_dir);
+	if (!engine->finished) {
+		text_adds(&text, "; the run is cancelled");
+		free(engine->cause);
+		engine->cause = base_string(text_string(&text));
+		engine_event(engine, &(struct event){.kind = EVENT_CANCEL});
+	}
+	text_addf(&text, "; %s", engine->next);
+	engine_warn(engine, PLAN_NONE, text_string(&text));
+}
+
 int engine_flush(struct engine *engine, enum journal_sync sync)
 {
 	CLEANUP_ERROR struct error err = {0};
@@ -104,6 +127,8 @@ int engine_flush(struct engine *engine, enum journal_sync sync)
 	}
 	engine->results_wait = false;
 	engine->flush_at_ms = INT64_MAX;
+	if (journal_is_full(engine->journal))
+		engine_full(engine);
 	return 0;
 }
 
@@ -148,9 +173,10 @@ static void start_all(struct engine *engine)
 	}
 	for (size_t i = 0; i < count; i++) {
 		struct attempt *attempt = engine->starting.items[i];
-		if (!fine || engine->broken)
-			attempt_fail(attempt, REASON_START, NULL,
-				"not started: the journal cannot be written");
+		if (!fine || engine->broken || engine->full)
+			attempt_fail(attempt, REASON_START, engine->next, "not started: %s",
+				engine->full ? "the disk is full"
+					     : "the journal cannot be written");
 		attempt_launch(attempt);
 	}
 	memmove(engine->starting.items, engine->starting.items + count,
@@ -345,6 +371,14 @@ static struct journal_run run_row(const struct engine *engine)
 	return run;
 }
 
+static void keep_ballast(struct engine *engine)
+{
+	CLEANUP_ERROR struct error err = {0};
+
+	if (!engine->options->plan_only && journal_keep_ballast(engine->journal, &err) < 0)
+		engine_warn(engine, PLAN_NONE, error_what(&err));
+}
+
 /* The resolved graph lies in the journal before anything that it describes. */
 static void begin_run(struct engine *engine)
 {
@@ -356,6 +390,7 @@ static void begin_run(struct engine *engine)
 	journal_add_run(engine->journal, &run, text_string(&resolved), resolved.size);
 	engine->graph_synced = engine->options->plan_only;
 	engine_tell(engine, &(struct run_event){.kind = RUN_EVENT_BEGIN, .task = PLAN_NONE});
+	keep_ballast(engine);
 	engine_event(engine, &(struct event){.kind = EVENT_BEGIN});
 }
 
@@ -372,16 +407,23 @@ static int begin_again(struct engine *engine, struct error *err)
 	return 0;
 }
 
-/* Earlier runs that nobody can undo any more, and nobody is likely to ask for. */
+/* Earlier runs that nobody can undo any more, and nobody is likely to ask for; undo files beyond
+ * the room for them. */
 static void retain_runs(struct engine *engine)
 {
 	CLEANUP_ERROR struct error err = {0};
+	const struct site *site = engine->plan->site;
+	int64_t now_ms = clock_wall_ms();
 	uint32_t removed;
 
 	if (engine->broken || engine->options->plan_only)
 		return;
-	if (journal_retain(engine->journal, clock_wall_ms(), engine->plan->site->undo_keep_ms,
-		    KEEP_RUNS, &removed, &err) < 0)
+	int r = journal_retain(
+		engine->journal, now_ms, site->undo_keep_ms, KEEP_RUNS, &removed, &err);
+	if (r == 0)
+		r = journal_retain_undo(engine->journal, now_ms, site->undo_keep_ms,
+			site->undo_space_bytes, &removed, &err);
+	if (r < 0)
 		engine_warn(engine, PLAN_NONE, error_what(&err));
 }
 
@@ -410,6 +452,7 @@ static enum exit_code end_run(struct engine *engine)
 	run.ended_ms = clock_wall_ms();
 	run.exit_code = engine->exit_code;
 	run.cause = engine->cause;
+	run.next = engine->next;
 	journal_end_run(engine->journal, &run);
 	if (engine_flush(engine,
 		    engine->graph_synced && !engine->options->plan_only ? JOURNAL_SYNC
@@ -441,7 +484,8 @@ void engine_decide(struct engine *engine, enum decide_begin begin)
 		&(struct decide_options){.jobs = jobs,
 			.seed = seed,
 			.timeout_ms = plan->graph->timeout_ms,
-			.begin = begin});
+			.begin = begin,
+			.unconfirmed = engine->unconfirmed && begin == DECIDE_UNDO});
 }
 
 static int engine_open(struct engine *engine, const struct run_setup *setup, struct error *err)
@@ -470,7 +514,8 @@ static int engine_open(struct engine *engine, const struct run_setup *setup, str
 		return r;
 	if (engine->keeper.fd >= 0)
 		engine_watch(engine, &engine->keeper, EPOLLIN | EPOLLHUP);
-	return journal_open(setup->state_dir, &engine->journal, err);
+	return setup->guard ? journal_open_readonly(setup->state_dir, &engine->journal, err)
+			    : journal_open(setup->state_dir, &engine->journal, err);
 }
 
 static void free_memory(struct engine *engine)

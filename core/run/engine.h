@@ -214,18 +214,21 @@ struct engine {
 	bool graph_synced; /* the resolved graph is on the disk */
 	bool results_wait; /* results of tasks that may change something are queued */
 	bool broken;       /* the journal cannot be written */
+	bool full;         /* the disk: nothing goes forward any more */
 	int64_t flush_at_ms;
 	int64_t signal_ms[3]; /* when the last signals came, the newest first */
 	uint32_t cancels;
-	bool turned;        /* it rolls back */
-	enum run_state was; /* of an earlier run, before this */
+	bool turned;            /* it rolls back */
+	bool unconfirmed;       /* an earlier run, a task of which was not confirmed in time */
+	enum run_state was;     /* of an earlier run, before this */
 	const char *undo_cause; /* "undo of task X: why", the arena's; NULL: none failed */
 	uint32_t warnings;
 	bool lock_refused; /* wait_max ran out */
 	bool finished;
 	enum run_state run_state;
 	enum exit_code exit_code;
-	char *cause; /* "failed task X: why" */
+	char *cause;      /* "failed task X: why" */
+	const char *next; /* what to do about it; NULL; the arena's */
 };
 
 /* What the caller of run_execute prepared before it parted into keeper and engine. */
@@ -237,7 +240,7 @@ struct run_setup {
 	char id[RUN_ID_SIZE];
 	bool again; /* an earlier run */
 	enum run_again how;
-	bool rebooted; /* since it began: what was not synced may be lost */
+	bool rebooted;         /* since it began: what was not synced may be lost */
 	const char *state_dir; /* the site's; with plan_only one for the time being */
 	int64_t started_ms;    /* wall */
 	int run_dir;           /* STATE_DIR/runs/ID */
@@ -322,10 +325,17 @@ int guardian_open(struct engine *engine, uint32_t task, int socket, struct error
 void guardian_turn(struct engine *engine);
 void guardian_undone(struct engine *engine, enum undo_state state);
 int64_t guardian_next_ms(const struct engine *engine);
+/* A worker could not load its plugin. */
+void guardian_refused(struct engine *engine, const char *why, const char *next);
+/* A process was started, which memory shortage may end like any other. */
+void guardian_spawned(const struct engine *engine, pid_t pid);
 
 /* undoing.c */
-/* Starts a worker for the undo of a task, so that it is there when it is needed. */
+/* Fetches what the undo of a task needs and can be fetched before; 1: it has started a worker
+ * for it, 0: it needs none. */
 int undoing_prepare(struct engine *engine, uint32_t task, struct error *err);
+/* What a guard has done is in the journal, as if the engine had: its try, and the records. */
+void undoing_by_guard(struct engine *engine, uint32_t task, enum undo_state state);
 void undoing_begin(struct engine *engine, uint32_t task);
 /* Kills the undo of the task, which is then held. */
 void undoing_stop(struct engine *engine, uint32_t task);
@@ -342,7 +352,8 @@ bool undoing_is_possible(const struct engine *engine, uint32_t task);
 
 /* again.c */
 int again_load(struct engine *engine, struct error *err);
-int again_read_outputs(struct engine *engine, struct error *err);
+/* Outputs, records and tries to undo them, of the run as it is in the journal. */
+int again_read_past(struct engine *engine, struct error *err);
 /* All questions are answered: the engine goes on. */
 void again_begin(struct engine *engine);
 
@@ -396,7 +407,7 @@ int program_launch(const struct launch_request *request, struct process *ret, st
 size_t launch_limits(const struct attempt *attempt, struct process_limit *limits);
 int launch_open_limit(struct attempt *attempt, struct cgroup *cgroup, struct error *err);
 /* The task's environment with `more` (NAME=VALUE, NULL-terminated, may be NULL); an
- * array to be freed, its strings live as long as the attempt. */
+ * array to be freed, its strings live as long as the attempt, those of `more` as they do. */
 char **program_environment(struct attempt *attempt, const char *const *more, struct error *err);
 
 /* stream.c */
@@ -416,13 +427,11 @@ void confirm_end(struct attempt *attempt);
 /* The fields of a record that START and RECORD share, its id too. */
 void wire_record(struct wire_out *out, const struct journal_undo *row);
 int action_start(struct attempt *attempt, struct error *err);
-/* The attempt is to stop: tells the action, or kills its worker. */
 /* Starts a worker that fits the attempt, and leaves it idle. */
 int action_prepare(struct attempt *attempt, struct error *err);
-/* True where that one has loaded its plugin. */
-bool action_is_prepared(const struct engine *engine);
 /* Sends the worker what the attempt is to do next. */
 int action_send(struct attempt *attempt, struct error *err);
+/* The attempt is to stop: tells the action, or kills its worker. */
 void action_cancel(struct attempt *attempt, bool kill);
 bool action_is_over(const struct attempt *attempt);
 void action_end(struct attempt *attempt);

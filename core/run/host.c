@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "run/named.h"
+#include "undo/copy.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -166,32 +167,16 @@ static int on_token(struct attempt *attempt, struct wire_in *in)
 
 /* ---- undo records ---- */
 
-static uint64_t checksum(const char *bytes, size_t size)
-{
-	uint64_t sum = 14695981039346656037u; /* FNV-1a */
-
-	for (size_t i = 0; i < size; i++)
-		sum = (sum ^ (unsigned char)bytes[i]) * 1099511628211u;
-	return sum;
-}
-
 /* For a person whose journal cannot be read. */
 static int write_copy(struct attempt *attempt, const struct journal_undo *undo, uint64_t id)
 {
-	CLEANUP_TEXT struct text text = {0};
-	CLEANUP_TEXT struct text path = {0};
+	struct undo_copy copy = {.run_id = attempt->engine->setup->id,
+		.task = attempt->detail->name,
+		.action = attempt->action_name,
+		.id = id,
+		.undo = undo};
 
-	text_addf(&text,
-		"task %s\nattempt %" PRIu32 "\naction %s\nkind %s\nversion %" PRIu32 "\nabout %s\n",
-		attempt->detail->name, undo->attempt, attempt->action_name, undo->kind,
-		undo->version, undo->about ? undo->about : "");
-	text_addf(&text, "files %s\npayload\n%s", undo->files ? undo->files : "", undo->payload);
-	text_addf(&text, "checksum %016" PRIx64 "\n", checksum(text_string(&text), text.size));
-	int dir = attempt->engine->setup->run_dir;
-	if (mkdirat(dir, "undo", 0700) < 0 && errno != EEXIST)
-		return -errno;
-	text_addf(&path, "/proc/self/fd/%d/undo/%" PRIu64 ".txt", dir, id);
-	return file_store(text_string(&path), text.bytes, text.size, 0600, true, NULL);
+	return undo_copy_write(attempt->engine->setup->run_dir, &copy);
 }
 
 static char *join_files(struct attempt *attempt, struct wire_in *in)
@@ -256,6 +241,7 @@ static int on_undo_push(struct worker *worker, struct wire_in *in)
 	int r = write_copy(attempt, &undo, undo.id);
 	if (r < 0) {
 		journal_set_undo(worker->engine->journal, undo.id, JOURNAL_UNDO_DROPPED, NULL);
+		undo_copy_close(worker->engine->setup->run_dir, undo.id);
 		return answer_plain(worker, r);
 	}
 	if (attempt->guarded && (r = guarded_push(attempt, &undo)) < 0) {
@@ -308,6 +294,8 @@ static int on_undo_state(struct attempt *attempt, struct wire_in *in, enum journ
 		return 0; /* whether it was put back is what its answer says */
 	undo_record_set(record, state, fingerprint);
 	journal_set_undo(attempt->engine->journal, record->row.id, state, fingerprint);
+	if (state != JOURNAL_UNDO_APPLIED)
+		undo_copy_close(attempt->engine->setup->run_dir, record->row.id);
 	attempt->engine->results_wait = true;
 	return 0;
 }
@@ -333,9 +321,11 @@ static int on_undo_dir(struct worker *worker)
 
 	snprintf(path, sizeof path, "undo/%u.%u", attempt->task,
 		attempt->record ? attempt->record->row.attempt : attempt->number);
-	if ((mkdirat(dir, "undo", 0700) < 0 && errno != EEXIST) ||
-		(mkdirat(dir, path, 0700) < 0 && errno != EEXIST))
-		return answer_plain(worker, -errno);
+	int r = undo_dir_make(dir);
+	if (r == 0 && mkdirat(dir, path, 0700) < 0 && errno != EEXIST)
+		r = -errno;
+	if (r < 0)
+		return answer_plain(worker, r);
 	CLEANUP_FD int fd = own_dir(attempt, dir, path);
 	return fd < 0 ? answer_plain(worker, fd) : answer(worker, 0, fd, NULL, NULL);
 }
@@ -362,11 +352,13 @@ static int on_secret(struct worker *worker, struct wire_in *in)
 	struct attempt *attempt = worker->attempt;
 	const struct upkeep_action *action = &attempt->detail->task->action->decl;
 	const struct plugin_description *plugin = worker->instance->description;
+	/* An undo has no arguments; the names of secrets are never made of references. */
+	const struct value *args = attempt->record ? &attempt->detail->task->args : &attempt->args;
 	const char *name = wire_get_text(in, WIRE_NAME);
 	CLEANUP_ERROR struct error err = {0};
 	const struct secret *secret;
 
-	if (!named_has(action->params, action->param_count, &attempt->args, name) &&
+	if (!named_has(action->params, action->param_count, args, name) &&
 		!named_has(
 			plugin->settings, plugin->setting_count, &worker->instance->settings, name))
 		return answer_plain(worker, -EPERM);
@@ -515,14 +507,20 @@ static bool has_records(const struct attempt *attempt)
 	return undo_records_live(attempt->engine->memory[attempt->task].records) != NULL;
 }
 
+bool action_may_have_changed(const struct attempt *attempt)
+{
+	uint8_t changes = attempt->changes;
+
+	return changes == UPKEEP_CHANGES_UNKNOWN || changes == UPKEEP_CHANGES_IRREVERSIBLE ||
+		has_records(attempt);
+}
+
 static void judge_failure(struct attempt *attempt, struct wire_in *in, int64_t result)
 {
 	const char *what = wire_get_text(in, WIRE_TEXT), *why = wire_get_text(in, WIRE_WHY);
 	const char *next = wire_get_text(in, WIRE_NEXT);
-	uint8_t changes = attempt->changes;
 
-	attempt->changed = changes == UPKEEP_CHANGES_UNKNOWN ||
-		changes == UPKEEP_CHANGES_IRREVERSIBLE || has_records(attempt);
+	attempt->changed = action_may_have_changed(attempt);
 	attempt->transient = result == UPKEEP_FAILED_FOR_NOW;
 	attempt_fail(attempt, result == UPKEEP_NEEDS_PERSON ? REASON_PERSON : REASON_EXIT, next,
 		"%s%s%s", what ? what : "failed, and did not say why", why ? ": " : "",
@@ -571,6 +569,9 @@ static void on_refused(struct worker *worker, struct wire_in *in)
 	if (worker->attempt)
 		attempt_fail(worker->attempt, REASON_START, wire_get_text(in, WIRE_NEXT), "%s",
 			wire_get_text(in, WIRE_TEXT));
+	else if (worker->engine->guardian)
+		guardian_refused(
+			worker->engine, wire_get_text(in, WIRE_TEXT), wire_get_text(in, WIRE_NEXT));
 }
 
 static int tell(struct worker *worker, struct wire_in *in)

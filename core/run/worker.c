@@ -101,6 +101,7 @@ static void worker_over(struct worker *worker)
 		return;
 	}
 	blame(worker);
+	attempt->changed = worker->loaded && action_may_have_changed(attempt);
 	attempt->action->done = true;
 	attempt_check(attempt);
 }
@@ -190,7 +191,7 @@ static struct worker *idle_worker(struct attempt *attempt)
 {
 	vec_each(&attempt->engine->workers, w) {
 		struct worker *worker = *w;
-		if (!worker->attempt && !worker->dead && !worker->reaped &&
+		if (!worker->attempt && !worker->dead && !worker->reaped && !worker->guarded &&
 			worker->instance == attempt->detail->task->instance &&
 			same_options(worker->options, attempt->options))
 			return worker;
@@ -408,14 +409,6 @@ int action_prepare(struct attempt *attempt, struct error *err)
 	return new_worker(attempt, err) ? 0 : -EIO;
 }
 
-bool action_is_prepared(const struct engine *engine)
-{
-	vec_each(&engine->workers, w)
-		if (!(*w)->loaded && !(*w)->dead)
-			return false;
-	return true;
-}
-
 int action_send(struct attempt *attempt, struct error *err)
 {
 	return send_start(attempt->action->worker, attempt, err);
@@ -431,6 +424,7 @@ int action_start(struct attempt *attempt, struct error *err)
 		return -EIO;
 	struct action *action = arena_new(&attempt->arena, struct action);
 	action->worker = worker;
+	worker->guarded = attempt->guarded;
 	action->cancel_fd = action->log_end = -1;
 	vec_each(&worker->secrets, s)
 		blank_add(&attempt->blank, (*s)->text.bytes, (*s)->text.size);

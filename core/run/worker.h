@@ -16,6 +16,7 @@ struct worker {
 	pid_t pid;
 	char mark[KEEP_MARK_SIZE]; /* of what its plugin forks */
 	bool loaded;               /* it has its plugin: what the start helper said is over */
+	bool guarded;              /* carries the mark of a task that a guard may kill */
 	bool reaped, dead;         /* dead: its socket has ended or is not read any more */
 	int status;
 	struct cgroup cgroup;
@@ -45,5 +46,7 @@ struct action {
 
 /* host.c: one message of the worker.  A negative errno: it is not to be believed. */
 int host_message(struct worker *worker, struct wire_in *in);
+/* host.c: of an action that did not succeed, and perhaps said nothing at its end. */
+bool action_may_have_changed(const struct attempt *attempt);
 
 #endif

@@ -162,30 +162,44 @@ static void survey_gang(const struct run *run, uint32_t gang, struct survey *s,
 	}
 }
 
-/* Edges lead from lower to higher indices, and gangs are made of neighbours. */
+static void survey_member(const struct run *run, uint32_t t, struct survey *s)
+{
+	const struct plan_task *task = &run->plan.tasks[t];
+
+	s->kept[t] = task->flags & PLAN_PIVOT && run->settled[t] == TASK_SUCCEEDED &&
+		task->run_if == RUN_IF_SUCCESS;
+	for (uint32_t k = 0; k < task->next_count; k++)
+		s->kept[t] |= s->kept[run->plan.edges[task->nexts + k]];
+}
+
+static void survey_inside(const struct run *run, uint32_t t, struct survey *s)
+{
+	const struct plan_task *task = &run->plan.tasks[t];
+
+	for (uint32_t k = 0; k < task->next_count; k++) {
+		uint32_t next = run->plan.edges[task->nexts + k];
+		if (run->plan.tasks[next].gang != task->gang)
+			continue;
+		s->doomed[t] |= s->doomed[next] || is_stuck(run->undo[next]);
+		s->inside[t] |= s->inside[next] || run->undo[next] == UNDO_UNDOING ||
+			(run->undo[next] == UNDO_TODO && !s->kept[next]);
+	}
+}
+
+/* Gangs are made of neighbours, and edges lead from lower to higher indices; those inside a gang
+ * may be flipped. */
 void book_survey(const struct run *run, struct survey *s)
 {
 	bool gang_dooms[CASE_TASKS] = {0}, gang_waits[CASE_TASKS] = {0};
 
 	*s = (struct survey){0};
-	for (uint32_t t = run->plan.task_count; t-- > 0;) {
-		const struct plan_task *task = &run->plan.tasks[t];
-		s->kept[t] = task->flags & PLAN_PIVOT && run->settled[t] == TASK_SUCCEEDED &&
-			task->run_if == RUN_IF_SUCCESS;
-		for (uint32_t k = 0; k < task->next_count; k++)
-			s->kept[t] |= s->kept[run->plan.edges[task->nexts + k]];
-	}
-	for (uint32_t g = run->plan.gang_count; g-- > 0;)
+	for (uint32_t g = run->plan.gang_count; g-- > 0;) {
+		uint32_t count = member_count(run, g), last = count - 1;
+		const uint32_t *members = members_of(run, g);
+		for (uint32_t i = 0; i < count; i++)
+			survey_member(run, members[run->made->flipped ? i : last - i], s);
 		survey_gang(run, g, s, gang_dooms, gang_waits);
-	for (uint32_t t = run->plan.task_count; t-- > 0;) {
-		const struct plan_task *task = &run->plan.tasks[t];
-		for (uint32_t k = 0; k < task->next_count; k++) {
-			uint32_t next = run->plan.edges[task->nexts + k];
-			if (run->plan.tasks[next].gang != task->gang)
-				continue;
-			s->doomed[t] |= s->doomed[next] || is_stuck(run->undo[next]);
-			s->inside[t] |= s->inside[next] || run->undo[next] == UNDO_UNDOING ||
-				(run->undo[next] == UNDO_TODO && !s->kept[next]);
-		}
+		for (uint32_t i = 0; i < count; i++)
+			survey_inside(run, members[run->made->flipped ? i : last - i], s);
 	}
 }

@@ -110,6 +110,7 @@ static void make_run(struct case_run *run, const struct mix *mix, uint64_t *rng)
 	run->on_failure = chance(rng, 60) ? ON_FAILURE_UNDO : (uint8_t)below(rng, 3);
 	run->running = (uint8_t)below(rng, 2);
 	run->locks_at_start = chance(rng, 20);
+	run->flipped = chance(rng, 50);
 	run->refused = chance(rng, 10) ? (uint8_t)(1 + below(rng, 2)) : 0;
 	run->timeout_ms = chance(rng, 10) ? 1 + below(rng, 1000) : 0;
 	run->begin_ms = (uint16_t)below(rng, 50);
@@ -189,8 +190,11 @@ void case_plan(const struct sim_case *made, uint32_t which, struct plan *plan)
 		plan->tasks[t].source = plan->tasks[t].detail = PLAN_NONE;
 		masks[t] = task->mask;
 	}
-	for (uint32_t e = 0; e < run->edge_count; e++)
-		edges[e] = (struct model_edge){run->edges[e].from, run->edges[e].to};
+	for (uint32_t e = 0; e < run->edge_count; e++) {
+		uint16_t from = run->edges[e].from, to = run->edges[e].to;
+		bool flip = run->flipped && leaders[from] == leaders[to];
+		edges[e] = flip ? (struct model_edge){to, from} : (struct model_edge){from, to};
+	}
 	model_link(plan, edges, run->edge_count);
 	model_gangs(plan, leaders);
 	model_take(plan, masks);

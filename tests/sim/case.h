@@ -35,7 +35,7 @@ struct case_run {
 	struct case_edge edges[CASE_EDGES];
 	uint32_t jobs, timeout_ms;
 	uint8_t on_failure, running;
-	bool locks_at_start;
+	bool locks_at_start, flipped;             /* edges inside a gang lead from `to` to `from` */
 	uint8_t refused;                          /* in which life; 0: never */
 	uint16_t begin_ms, cancel_ms[2], hold_ms; /* 0: never */
 	uint16_t cut_ms;                          /* its engine dies; 0: never */

@@ -195,9 +195,12 @@ void check_undo_idle(struct world *w, struct run *run)
 			world_fail(w, run, "the undo of task %u is not stopped", t);
 		if (run->undoes[gang] && !book_has_undo(run, gang, is_undoing))
 			world_fail(w, run, "gang %u keeps its slot for nothing", gang);
-		if (turning && is_todo(run->undo[t]) && !survey.kept[t] && !survey.doomed[t] &&
-			!survey.early[t] && !run->held && !run->undoes[gang] &&
-			run->slots < run->made->jobs && book_has_places(run, gang))
+		if (!turning || !is_todo(run->undo[t]) || survey.kept[t] || survey.early[t] ||
+			run->undoes[gang])
+			continue;
+		if (run->held)
+			world_fail(w, run, "task %u is not held at once", t);
+		if (!survey.doomed[t] && run->slots < run->made->jobs && book_has_places(run, gang))
 			world_fail(w, run, "a slot is idle, but task %u could be undone", t);
 	}
 }

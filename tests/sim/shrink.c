@@ -157,6 +157,9 @@ static void simplify_run(struct sim_case *made, struct case_run *run, uint32_t h
 		run->cut_ms = 0;
 		break;
 	case 9:
+		run->flipped = false;
+		break;
+	case 10:
 		run->on_failure = ON_FAILURE_UNDO;
 		break;
 	default:
@@ -170,7 +173,7 @@ static bool shrink_details(
 {
 	bool any = false;
 
-	for (uint32_t how = 0; how < 11; how++) {
+	for (uint32_t how = 0; how < 12; how++) {
 		*scratch = *made;
 		simplify_run(scratch, &scratch->runs[r], how);
 		any |= keep(made, scratch, fails);
@@ -204,10 +207,11 @@ static void print_run(const struct case_run *run, FILE *out)
 {
 	fprintf(out,
 		"  run: jobs %u, on_failure %u, running %u, timeout %u ms, begin %u, cancel %u "
-		"%u, hold %u, cut %u then %u%s, refused in %u\n",
+		"%u, hold %u, cut %u then %u%s%s, refused in %u\n",
 		run->jobs, run->on_failure, run->running, run->timeout_ms, run->begin_ms,
 		run->cancel_ms[0], run->cancel_ms[1], run->hold_ms, run->cut_ms, run->again,
-		run->locks_at_start ? ", locks at start" : "", run->refused);
+		run->locks_at_start ? ", locks at start" : "", run->flipped ? ", flipped" : "",
+		run->refused);
 	for (uint32_t t = 0; t < run->count; t++) {
 		const struct case_task *task = &run->tasks[t];
 		fprintf(out,

@@ -85,6 +85,21 @@ static void test_resume_cancelled(void **state)
 	drop(w);
 }
 
+/* It had an attempt, but not in this run. */
+static void test_resume_cancelled_before_it_starts(void **state)
+{
+	struct world *w = make_undoable(2, "");
+
+	(void)state;
+	w->options.jobs = 1;
+	restore(w, 'a', TASK_UNKNOWN, UNDO_NOTHING);
+	restore(w, 'b', TASK_UNKNOWN, UNDO_NOTHING);
+	begin(w, "a#2");
+	cancel(w, "!a b=cancelled:cancel");
+	stopped(w, 'a', "a=cancelled:cancel end=failed clean:10");
+	drop(w);
+}
+
 /* Recover, and the rollback of a success. */
 static void test_undo_of_earlier_run(void **state)
 {
@@ -172,6 +187,7 @@ int main(void)
 		cmocka_unit_test(test_resume_after_failure),
 		cmocka_unit_test(test_resume_cannot_undo),
 		cmocka_unit_test(test_resume_cancelled),
+		cmocka_unit_test(test_resume_cancelled_before_it_starts),
 		cmocka_unit_test(test_undo_of_earlier_run),
 		cmocka_unit_test(test_undo_without_locks),
 		cmocka_unit_test(test_final_of_earlier_run),
