@@ -40,13 +40,13 @@ static const struct cli_option run_options[] = {
 	{"--yes", 'y', OPTION_FLAG, NULL, "answer every confirmation with yes", AT(yes)},
 	SELECT_OPTIONS,
 	{"--strict", 0, OPTION_FLAG, NULL, "end with 12 where there are warnings", AT(strict)},
-	{"--plan", 0, OPTION_TEXT, "FILE", "do what plan --save wrote, or refuse; instead of GRAPH",
+	{"--plan", 0, OPTION_TEXT, "FILE", "do what was saved there, or refuse; instead of GRAPH",
 		AT(plan)},
 };
 static const struct cli_option plan_options[] = {
 	PARAM_OPTION,
 	SELECT_OPTIONS,
-	{"--save", 0, OPTION_TEXT, "FILE", "write the plan down, for run --plan", AT(save)},
+	{"--save", 0, OPTION_TEXT, "FILE", "write the plan down, to be run later", AT(save)},
 };
 static const struct cli_option drill_options[] = {
 	{"--jobs", 'j', OPTION_TEXT, "N", "job slots; 0: as the site file says", AT(jobs)},
@@ -62,10 +62,11 @@ static const struct cli_option log_options[] = {
 	{"--follow", 'f', OPTION_FLAG, NULL, "go on while the run lives", AT(follow)},
 };
 
-#define SETTINGS_OPTION                                                                        \
-	{                                                                                      \
-		"--settings", 0, OPTION_TEXT, "WHICH",                                         \
-			"settings of the plugins: journaled (with the run), or current", AT(settings) \
+#define SETTINGS_OPTION                                                                  \
+	{                                                                                \
+		"--settings", 0, OPTION_TEXT, "WHICH",                                   \
+			"settings of the plugins: journaled (with the run), or current", \
+			AT(settings)                                                     \
 	}
 static const struct cli_option recover_options[] = {SETTINGS_OPTION};
 static const struct cli_option rollback_options[] = {
@@ -89,17 +90,19 @@ const struct cli_command cli_commands[] = {
 	{"run", "GRAPH", "run a graph",
 		"Checks the configuration, plans the graph and runs it. Errors elsewhere in the "
 		"site "
-		"are printed as warnings. With --plan FILE and no GRAPH it does what that file of "
-		"plan --save says, and refuses where the site, the graph or what its tasks would do "
+		"are printed as warnings. With --plan FILE and no GRAPH it does what upkeep plan "
+                "saved "
+		"there, and refuses where the site, the graph or what its tasks would do "
 		"have changed since, or the file is not the caller's own.",
 		COUNTED(run_options), 0, 1, command_run},
 	{"plan", "GRAPH", "say what a run would do",
 		"Asks the actions what they would do and how that would be undone, and changes "
 		"nothing. Ends with 0 where nothing would change, with 2 where something would. "
-		"With --save FILE, run --plan FILE does just that later.",
+		"With --save FILE, upkeep run can do just that later.",
 		COUNTED(plan_options), 1, 1, command_plan},
 	{"drill", "GRAPH", "run a graph, undo it and compare",
-		"Asks the actions' probes, runs the graph, puts everything back as rollback does, and "
+		"Asks the actions' probes, runs the graph, puts everything back as rollback does, "
+                "and "
 		"asks them again. Ends with 0 where all is as it was before. Refuses a graph with "
 		"tasks that cannot be undone.",
 		COUNTED(drill_options), 1, 1, command_drill},
@@ -140,7 +143,8 @@ const struct cli_command cli_commands[] = {
 		"that are alive are left alone. For boot time; run does it first, too.",
 		COUNTED(recover_options), 0, 1, command_recover},
 	{"rollback", "RUN", "put back what a run changed",
-		"Undoes its tasks in reverse order, also hours after it succeeded. Refuses where what "
+		"Undoes its tasks in reverse order, also hours after it succeeded. Refuses where "
+                "what "
 		"it left has been changed since. Ends with 0 where everything is back.",
 		COUNTED(rollback_options), 1, 1, command_rollback},
 	{"resume", "RUN", "go on with an interrupted run",
