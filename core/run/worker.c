@@ -356,10 +356,12 @@ static int send_start(struct worker *worker, struct attempt *attempt, struct err
 	wire_number(out, WIRE_ATTEMPT, attempt->number);
 	wire_number(out, WIRE_TIME, engine->setup->started_ms / 1000);
 	wire_text(out, WIRE_ACTION, attempt->detail->task->action->decl.name);
-	if (attempt->record)
+	if (attempt->record) {
 		wire_record(out, &attempt->record->row);
-	else
+		wire_text(out, WIRE_TEXT, attempt->record->row.fingerprint);
+	} else {
 		wire_value(out, WIRE_ARGS, &attempt->args);
+	}
 	if (attempt->options->timeout_ms)
 		wire_number(out, WIRE_TIMEOUT, attempt->options->timeout_ms);
 	int r = wire_send(worker->socket.fd, out, MSG_DONTWAIT);

@@ -170,6 +170,7 @@ static void keep_record(struct upkeep_test *test, const struct upkeep_undo *thei
 	record->undo.files = files;
 	record->undo.about = keep(test, theirs->about);
 	record->undo.id = test->records.count;
+	record->undo.fingerprint = NULL;
 }
 
 size_t upkeep_test_forge(
@@ -226,9 +227,10 @@ static int32_t host_undo_applied(struct upkeep_ctx *ctx, uint64_t id, const char
 {
 	int32_t r = set_state(ctx, id, UPKEEP_TEST_APPLIED);
 
-	if (r == 0)
-		((struct upkeep_test *)ctx)->records.items[id - 1].fingerprint =
-			keep((struct upkeep_test *)ctx, fingerprint);
+	if (r == 0) {
+		struct fake_record *record = &test_of(ctx)->records.items[id - 1];
+		record->fingerprint = record->undo.fingerprint = keep(test_of(ctx), fingerprint);
+	}
 	return r;
 }
 

@@ -59,7 +59,7 @@ enum wire_kind {
 	WIRE_LOAD,   /* NAME (of the plugin) PATH (for messages) INSTANCE [SETTINGS] + plugin */
 	WIRE_START,  /* SERIAL MODE TASK RUN_ID ATTEMPT TIME (started_s) [ACTION] [ARGS]
 	              * [TIMEOUT (ms left at its begin)] [DATA (plan token)]
-	              * [record: NAME VERSION PAYLOAD FILES ABOUT ID] [FDS_SENT]
+	              * [record: NAME VERSION PAYLOAD FILES ABOUT ID TEXT (fingerprint)] [FDS_SENT]
 	              * + those that FDS_SENT names */
 	WIRE_CANCEL, /* SERIAL */
 	WIRE_ANSWER, /* RESULT [ID] [DATA] [PATH] [+ one] */
