@@ -228,5 +228,9 @@ void finish_failure(
 	report_tail(text_string(&path), TAIL_LINES, "    ", out);
 	left_print(report, out);
 	text_addf(&log, "upkeep log RUN %s", report->options.names[task]);
-	next_print(report, next_of(code, failed->next ? failed->next : text_string(&log)), out);
+	next_print(report,
+		failed->undo == UNDO_HELD && failed->next
+			? failed->next
+			: next_of(code, failed->next ? failed->next : text_string(&log)),
+		out);
 }

@@ -45,5 +45,12 @@ struct action {
 
 /* host.c: one message of the worker.  A negative errno: it is not to be believed. */
 int host_message(struct worker *worker, struct wire_in *in);
+/* With a descriptor (-1: none), a path and a secret (NULL: none). */
+int host_answer(struct worker *worker, int64_t result, int fd, const char *path,
+	const struct secret_text *data);
+
+/* hosted.c: it wants a program started, or one of its programs killed. */
+int host_spawn(struct worker *worker, struct wire_in *in);
+void host_kill(struct attempt *attempt, struct wire_in *in);
 
 #endif
