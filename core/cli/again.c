@@ -72,7 +72,7 @@ static int go_on(const struct cli *cli, const char *state_dir, const char *id, e
 		.cause = isatty(STDIN_FILENO) ? "terminal" : "background",
 		.watcher = &watch.watcher};
 
-	watch_begin(&watch, cli, plan);
+	watch_begin(&watch, cli, plan, how == RUN_AGAIN_UNDO);
 	enum exit_code code = EXIT_OK;
 	if (how == RUN_AGAIN_RESUME && !cli->options.journaled)
 		code = today_compare(today, plan, &err);

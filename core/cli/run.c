@@ -34,7 +34,7 @@ int command_run(struct cli *cli)
 		return code;
 	again_recover_all(cli, loaded.site->state_dir);
 	cgroups_warn(cli);
-	watch_begin(&watch, cli, plan);
+	watch_begin(&watch, cli, plan, false);
 	options.watcher = &watch.watcher;
 	code = run_execute(plan, &options, &err);
 	/* Skipped, since it runs already, is a success: cron hears nothing of it. */

@@ -18,7 +18,7 @@ static const char *action_name(struct attempt *attempt)
 {
 	const struct task *task = attempt->detail->task;
 	const char *of = task->instance ? task->instance->name : "core";
-	const char *action = task->action->decl.name;
+	const char *action = detail_action(attempt->detail);
 	char *name = arena_alloc(&attempt->arena, strlen(of) + strlen(action) + 2);
 
 	char *end = stpcpy(name, of);
@@ -114,6 +114,9 @@ static int start_what_it_is(struct attempt *attempt, struct error *err)
 {
 	const struct task *task = attempt->detail->task;
 
+	if (!task->action)
+		return error_set(err, -ENOENT, "install the plugin, then upkeep resume RUN",
+			"the plugin \"%s\" is not here, or does not fit", task->instance->plugin);
 	int r = attempt->engine->options->plan_only ? 0 : open_slot(attempt, err);
 	if (r == 0 && !attempt->record)
 		r = attempt_resolve(attempt, &task->args, &attempt->args, err);
@@ -475,7 +478,7 @@ static void run_ended(struct attempt *attempt)
 			.reason = attempt->reason,
 			.transient = attempt->transient,
 			.changed = attempt->changed,
-			.continues = action->decl.flags & UPKEEP_RETRY_CONTINUES,
+			.continues = action && action->decl.flags & UPKEEP_RETRY_CONTINUES,
 			.unconfirmed = guarded_is_unconfirmed(attempt),
 			.undo = attempt->stuck ? UNDO_HELD : guarded_undo(attempt),
 			.irreversible = attempt->changed && cannot_be_undone(attempt)});

@@ -269,6 +269,12 @@ void engine_decide(struct engine *engine, enum decide_begin begin);
 /* Tells decide, with the time of this turn. */
 void engine_event(struct engine *engine, const struct event *event);
 
+/* The name of its action, also where its plugin is not there any more. */
+static inline const char *detail_action(const struct plan_detail *detail)
+{
+	return detail->task->action ? detail->task->action->decl.name : detail->missing_action;
+}
+
 /* deed.c */
 void deed_carry_out(struct engine *engine, const struct decision *decision);
 void deed_tend_waiters(struct engine *engine);

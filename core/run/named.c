@@ -63,14 +63,15 @@ static void fetch_of_task(struct secrets *secrets, const struct task *task)
 {
 	const struct value *env = &task->options->env;
 	const struct instance *instance = task->instance;
-	const struct upkeep_action *action = &task->action->decl;
 
 	for (uint32_t i = 0; env->kind == VALUE_GROUP && i < env->group.count; i++) {
 		const char *name = named_in_env(&env->group.members[i].value);
 		if (name)
 			fetch_command(secrets, name);
 	}
-	named_each(action->params, action->param_count, &task->args, fetch_command, secrets);
+	if (task->action)
+		named_each(task->action->decl.params, task->action->decl.param_count, &task->args,
+			fetch_command, secrets);
 	if (instance && instance->description)
 		named_each(instance->description->settings, instance->description->setting_count,
 			&instance->settings, fetch_command, secrets);

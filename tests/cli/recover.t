@@ -128,9 +128,9 @@ ok "... the state" run_is .state succeeded
 # what is left of it
 if [ "$(id -u)" = 0 ]; then
 	begin strays; crash
-	ok "what it left lives" pgrep -f "sleep 517"
+	alive() { pgrep -f "sleep 517" >/dev/null; }
+	ok "what it left lives" alive
 	ok "recover ends it" code 11 "$upkeep" recover
-	alive() { pgrep -f "sleep 517"; }
 	ok "... all of it" eval '! alive'
 	ok "... then it is undone" order "a -a"
 fi

@@ -29,5 +29,5 @@ begin() { rm -f "$dir/going" "$dir/go"; "$upkeep" run "$@" >"$dir/run" 2>&1 & ru
 engine() { pgrep -P "$run" | head -n 1; }
 # waits: a script that says "going" and waits to be let go
 waits="touch $dir/going; until test -e $dir/go; do sleep 0.05; done"
-# crash: keeper and engine are killed at once
-crash() { kill -KILL "$run" "$(engine)"; wait "$run" 2>/dev/null; }
+# crash: keeper and engine are killed at once; neither sees the other's end
+crash() { local engine; engine=$(engine); kill -STOP "$engine" && kill -KILL "$run" "$engine"; wait "$run" 2>/dev/null; }
