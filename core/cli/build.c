@@ -55,13 +55,16 @@ int cli_build(const struct cli *cli, struct loaded *loaded, struct plan **ret)
 {
 	CLEANUP_ERROR struct error err = {0};
 	struct durations durations = {0};
+	if (loaded->site->faulty) { /* its graphs may not have been read at all */
+		int code = diagnostics_refuse(loaded, cli->args.items[0], false);
+		return code ? code : EXIT_CONFIGURATION;
+	}
 	const struct graph *graph = graph_load(cli, loaded);
 	const struct cli_options *o = &cli->options;
 
 	if (!graph)
 		return EXIT_USAGE;
-	if (diagnostics_errors(&loaded->diagnostics, graph->name) || loaded->site->faulty ||
-		graph->faulty) {
+	if (diagnostics_errors(&loaded->diagnostics, graph->name) || graph->faulty) {
 		int code = diagnostics_refuse(loaded, graph->name, false);
 		return code ? code : EXIT_CONFIGURATION;
 	}

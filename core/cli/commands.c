@@ -74,6 +74,8 @@ static const struct cli_option rollback_options[] = {
 	SETTINGS_OPTION,
 };
 static const struct cli_option resume_options[] = {
+	{"--journaled", 0, OPTION_FLAG, NULL, "the graph as it was, where it is another today",
+		AT(journaled)},
 	{"--yes", 'y', OPTION_FLAG, NULL, "answer every confirmation with yes", AT(yes)},
 	SETTINGS_OPTION,
 };
@@ -148,7 +150,8 @@ const struct cli_command cli_commands[] = {
 		"it left has been changed since. Ends with 0 where everything is back.",
 		COUNTED(rollback_options), 1, 1, command_rollback},
 	{"resume", "RUN", "go on with an interrupted run",
-		"With the same id and the graph as it was; what had succeeded is not done again.",
+		"With the same id and the graph as it was; what had succeeded is not done again. "
+		"Refuses where the site's graph is another today, unless told --journaled.",
 		COUNTED(resume_options), 1, 1, command_resume},
 	{"resolve", "RUN", "say that a run is settled",
 		"After a person has put right what it left: nothing of it will be undone, and its "

@@ -17,7 +17,10 @@ static void task_told(struct report *report, const struct run_event *event)
 		.message = event->text,
 		.next = event->next};
 
-	report_task(report, &task, clock_monotonic_ms());
+	if (event->kind == RUN_EVENT_KNOWN)
+		report_known(report, &task);
+	else
+		report_task(report, &task, clock_monotonic_ms());
 }
 
 static void event_told(void *data, const struct plan *plan, const struct run_event *event)
@@ -30,6 +33,7 @@ static void event_told(void *data, const struct plan *plan, const struct run_eve
 	case RUN_EVENT_BEGIN:
 		report_begin(report, event->run_id);
 		break;
+	case RUN_EVENT_KNOWN:
 	case RUN_EVENT_TASK:
 		task_told(report, event);
 		break;
@@ -50,6 +54,7 @@ static void event_told(void *data, const struct plan *plan, const struct run_eve
 		report_tick(report, clock_monotonic_ms());
 		break;
 	case RUN_EVENT_END:
+		report_cause(report, event->text);
 		report_end(report, event->run_state, event->code, event->duration_ms);
 		break;
 	case RUN_EVENT_CONFIRM:
@@ -69,7 +74,8 @@ static void event_told(void *data, const struct plan *plan, const struct run_eve
 	}
 }
 
-void watch_begin(struct watch *watch, const struct cli *cli, const struct plan *plan)
+void watch_begin(
+	struct watch *watch, const struct cli *cli, const struct plan *plan, bool rolls_back)
 {
 	bool silent = cli->options.json || cli->options.quiet;
 	int fd = cli->report_fd ? cli->report_fd : STDOUT_FILENO;
@@ -88,6 +94,7 @@ void watch_begin(struct watch *watch, const struct cli *cli, const struct plan *
 		.graph = plan->graph->name,
 		.state_dir = plan->site->state_dir,
 		.given = watch->given,
+		.back_is_success = rolls_back,
 		.task_count = plan->task_count,
 		.names = watch->names});
 	watch->watcher =
@@ -106,7 +113,7 @@ int watch_execute(const struct cli *cli, const struct plan *plan, struct run_opt
 	CLEANUP_ERROR struct error err = {0};
 	struct watch watch;
 
-	watch_begin(&watch, cli, plan);
+	watch_begin(&watch, cli, plan, false);
 	options->watcher = &watch.watcher;
 	int code = run_execute(plan, options, &err);
 	/* Skipped, since it runs already, is a success: cron hears nothing of it. */

@@ -2,6 +2,7 @@
 #include "keeper/keeper.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/text.h"
 #include "base/vec.h"
 #include "run/children.h"
@@ -233,7 +234,7 @@ static bool is_guard(const struct keeper *keeper, pid_t pid)
 
 struct killing {
 	const struct keeper *keeper;
-	unsigned count;
+	pid_t found;
 };
 
 static void kill_child(void *data, pid_t pid)
@@ -243,36 +244,38 @@ static void kill_child(void *data, pid_t pid)
 	if (is_guard(killing->keeper, pid) || is_spared(killing->keeper, pid))
 		return;
 	kill(pid, SIGKILL);
-	killing->count++;
+	killing->found = pid;
 }
 
-/* Kills our children; theirs become ours.  Returns how many there were. */
-static unsigned kill_children(const struct keeper *keeper)
+/* Kills our children; theirs become ours.  Returns one of them, 0 where there was none. */
+static pid_t kill_children(const struct keeper *keeper)
 {
 	struct killing killing = {.keeper = keeper};
 
 	children_each(getpid(), kill_child, &killing);
-	return killing.count;
+	return killing.found;
 }
 
-static void kill_left(struct keeper *keeper)
+/* Returns one that cannot be killed; 0: nothing is left. */
+static pid_t kill_left(struct keeper *keeper)
 {
+	int64_t until_ms = clock_monotonic_ms() + process_patience_ms();
 	struct timespec pause = {.tv_nsec = 1000000};
 	int status;
 
 	for (;;) {
 		cgroups_kill(keeper->cgroups);
-		unsigned count = kill_children(keeper);
+		pid_t found = kill_children(keeper);
 		reap(keeper, &status);
-		if (!count)
-			return;
+		if (!found || clock_monotonic_ms() > until_ms)
+			return found;
 		nanosleep(&pause, NULL);
 		if (pause.tv_nsec < 100000000)
 			pause.tv_nsec *= 2;
 	}
 }
 
-int keeper_watch(pid_t engine, int socket, const struct run_setup *setup)
+int keeper_watch(pid_t engine, int socket, const struct run_setup *setup, pid_t *ret_stuck)
 {
 	struct keeper keeper = {.run_id = setup->id,
 		.setup = setup,
@@ -283,7 +286,7 @@ int keeper_watch(pid_t engine, int socket, const struct run_setup *setup)
 	int status = wait_for_engine(&keeper);
 	if (keeper.socket >= 0)
 		listen_once(&keeper); /* its last words */
-	kill_left(&keeper);
+	*ret_stuck = kill_left(&keeper);
 	if (keeper.socket >= 0)
 		close(keeper.socket);
 	vec_each(&keeper.holds, hold)

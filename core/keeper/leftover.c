@@ -13,8 +13,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PATIENCE_MS 10000
-
 struct leftovers {
 	const struct plan *plan;
 	const char *id;
@@ -85,9 +83,9 @@ static void kill_all(struct leftovers *left)
 
 static int wait_for_end(struct leftovers *left, struct error *err)
 {
-	int64_t until_ms = clock_monotonic_ms() + PATIENCE_MS;
+	int64_t until_ms = clock_monotonic_ms() + process_patience_ms();
 	struct timespec pause = {.tv_nsec = 1000000};
-	char name[64];
+	char name[PROCESS_NAME_SIZE];
 
 	for (;;) {
 		kill_all(left);
@@ -99,12 +97,10 @@ static int wait_for_end(struct leftovers *left, struct error *err)
 		if (pause.tv_nsec < 100000000)
 			pause.tv_nsec *= 2;
 	}
-	process_read(left->found, "comm", name, sizeof name);
-	name[strcspn(name, "\n")] = 0;
 	return error_set(err, -EDEADLK,
-		"see what it waits for (a dead mount? a frozen cgroup?), then upkeep recover",
-		"%u process%s of run %s cannot be killed, one of them %d (%s)", left->count,
-		left->count == 1 ? "" : "es", left->id, (int)left->found, name);
+		"see what it waits for (a dead mount? a frozen cgroup?), then upkeep recover RUN",
+		"%u process%s of run %s cannot be killed, one of them %s", left->count,
+		left->count == 1 ? "" : "es", left->id, process_name(left->found, name));
 }
 
 int leftovers_end(

@@ -26,6 +26,7 @@ struct report {
 	VEC(uint32_t) running; /* in the order of their starts */
 	VEC(char *) warnings;
 	json_t *tables;
+	char *cause;
 	uint32_t finished, failed_task; /* failed_task UINT32_MAX: none */
 	uint32_t stuck_task;            /* whose undo failed first, UINT32_MAX: none */
 	unsigned live_lines;            /* below the lines that stay */

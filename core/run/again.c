@@ -16,11 +16,17 @@ static struct task_memory *memory_of(struct engine *engine, uint32_t task)
 /* Rows come by task and attempt: the last attempt is what counts. */
 static int read_task(void *data, const struct journal_task *row)
 {
-	struct task_memory *memory = memory_of(data, row->index);
+	struct engine *engine = data;
+	struct task_memory *memory = memory_of(engine, row->index);
+	struct journal_task copy = *row;
 
 	if (!memory)
 		return -EBADMSG;
-	memory->state = (uint8_t)(row->state == TASK_RUNNING ? TASK_UNKNOWN : row->state);
+	if (row->state == TASK_RUNNING) {
+		copy.state = TASK_UNKNOWN;
+		journal_put_task(engine->journal, &copy);
+	}
+	memory->state = (uint8_t)copy.state;
 	memory->reason = (uint8_t)row->reason;
 	memory->undo = (uint8_t)row->undo;
 	memory->attempts = row->attempt;
@@ -71,7 +77,8 @@ static int read_run(void *data, const struct journal_run *run)
 
 	engine->was = run->state;
 	engine->warnings = run->warnings;
-	if (run->cause)
+	/* Until it ends, the cause is who asked for it. */
+	if (run->cause && run->ended_ms && run->state != RUN_SUCCEEDED)
 		engine->cause = base_string(run->cause);
 	return 0;
 }

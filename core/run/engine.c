@@ -394,6 +394,21 @@ static void begin_run(struct engine *engine)
 	engine_event(engine, &(struct event){.kind = EVENT_BEGIN});
 }
 
+static void tell_known(struct engine *engine)
+{
+	for (uint32_t i = 0; i < engine->plan->task_count; i++) {
+		const struct task_memory *memory = &engine->memory[i];
+		engine_tell(engine,
+			&(struct run_event){.kind = RUN_EVENT_KNOWN,
+				.task = i,
+				.state = memory->state,
+				.reason = memory->reason,
+				.undo = memory->undo,
+				.attempt = memory->attempts,
+				.exit_code = memory->exit_code});
+	}
+}
+
 /* An earlier run: its graph is in the journal; what is not known of it is asked first. */
 static int begin_again(struct engine *engine, struct error *err)
 {
@@ -403,6 +418,7 @@ static int begin_again(struct engine *engine, struct error *err)
 		return r;
 	engine->graph_synced = true;
 	engine_tell(engine, &(struct run_event){.kind = RUN_EVENT_BEGIN, .task = PLAN_NONE});
+	tell_known(engine);
 	probe_begin(engine);
 	return 0;
 }

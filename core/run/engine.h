@@ -9,6 +9,7 @@
  *	foresee.c  plan_only; compare.c: probe_only
  *	probe.c    what is asked before that: did unknown tasks happen, has anything drifted?
  *	attempt.c  one attempt of a task, from its start to its end, whatever it runs
+ *	remains.c  what it leaves alive, and what cannot be killed
  *	program.c  core.exec; worker.c and host.c: actions of plugins; confirm.c: core.confirm
  *	stream.c   pipes from processes to logs, captures and outputs
  */
@@ -52,6 +53,7 @@ struct slot {
 	uint32_t running; /* members that have not ended */
 	struct cgroup cgroup;
 	bool has_cgroup; /* made at its first use */
+	bool stuck;      /* something in it cannot be killed: it stays busy */
 };
 
 /* A pipe that a process writes and we read. */
@@ -122,7 +124,9 @@ struct attempt {
 
 	int64_t started_ms, started_wall_ms;           /* monotonic, wall */
 	int64_t timeout_at_ms, kill_at_ms, look_at_ms; /* INT64_MAX: never */
+	int64_t stuck_at_ms; /* when what was killed, and lives, counts as stuck */
 	bool timed_out, cancelled, killed;
+	bool stuck; /* some of it cannot be killed: it ends all the same */
 	bool run_timed_out; /* cancelled by the time limit of the graph */
 	bool ended_well;    /* the program's exit code is one of `ok` */
 
@@ -269,6 +273,12 @@ void engine_decide(struct engine *engine, enum decide_begin begin);
 /* Tells decide, with the time of this turn. */
 void engine_event(struct engine *engine, const struct event *event);
 
+/* The name of its action, also where its plugin is not there any more. */
+static inline const char *detail_action(const struct plan_detail *detail)
+{
+	return detail->task->action ? detail->task->action->decl.name : detail->missing_action;
+}
+
 /* deed.c */
 void deed_carry_out(struct engine *engine, const struct decision *decision);
 void deed_tend_waiters(struct engine *engine);
@@ -303,6 +313,14 @@ void attempt_log(struct attempt *attempt, const char *bytes, size_t size, bool l
 
 /* Its plan_detail, and what follows from it. */
 void attempt_bind(struct attempt *attempt, const struct plan_detail *detail);
+
+/* remains.c */
+/* Ends what its main process left; true where something is still alive that must end first. */
+bool remains_end(struct attempt *attempt);
+/* It was killed: from now on it is waited for, and not for ever. */
+void remains_wait(struct attempt *attempt);
+/* That time is over: it fails, and its undo is held. */
+void remains_give_up(struct attempt *attempt);
 
 /* guarded.c */
 /* Asks for a guard; the attempt is launched when it is armed. */
@@ -434,6 +452,9 @@ int action_send(struct attempt *attempt, struct error *err);
 /* The attempt is to stop: tells the action, or kills its worker. */
 void action_cancel(struct attempt *attempt, bool kill);
 bool action_is_over(const struct attempt *attempt);
+pid_t action_process(const struct attempt *attempt); /* that works on it; 0: none any more */
+/* It is over, whatever its worker still does, which is given nothing more to do. */
+void action_abandon(struct attempt *attempt);
 void action_end(struct attempt *attempt);
 /* A program that the action asked for has ended. */
 bool action_reaped(struct attempt *attempt, pid_t pid, int status, const struct rusage *usage);

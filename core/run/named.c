@@ -56,14 +56,15 @@ static bool each_of_task(const struct task *task, named_visit *visit, void *data
 {
 	const struct value *env = &task->options->env;
 	const struct instance *instance = task->instance;
-	const struct upkeep_action *action = &task->action->decl;
 
 	for (uint32_t i = 0; env->kind == VALUE_GROUP && i < env->group.count; i++) {
 		const char *name = named_in_env(&env->group.members[i].value);
 		if (name && visit(data, name))
 			return true;
 	}
-	if (named_each(action->params, action->param_count, &task->args, visit, data))
+	if (task->action &&
+		named_each(task->action->decl.params, task->action->decl.param_count, &task->args,
+			visit, data))
 		return true;
 	return instance && instance->description &&
 		named_each(instance->description->settings, instance->description->setting_count,

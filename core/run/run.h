@@ -15,6 +15,7 @@
  * the engine, on its thread; must not block long. */
 enum run_event_kind {
 	RUN_EVENT_BEGIN,
+	RUN_EVENT_KNOWN, /* an earlier run: how the task stood before */
 	RUN_EVENT_TASK, /* its state, attempt, reason or message changed */
 	RUN_EVENT_LOG,  /* a line of its output */
 	RUN_EVENT_PROGRESS,

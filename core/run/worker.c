@@ -456,6 +456,23 @@ bool action_is_over(const struct attempt *attempt)
 	return attempt->action->done;
 }
 
+pid_t action_process(const struct attempt *attempt)
+{
+	const struct worker *worker = attempt->action->worker;
+
+	return attempt->action->done || worker->reaped ? 0 : worker->pid;
+}
+
+void action_abandon(struct attempt *attempt)
+{
+	struct action *action = attempt->action;
+
+	if (action->done)
+		return;
+	action->done = action->worker->dead = true;
+	engine_unwatch(attempt->engine, &action->worker->socket);
+}
+
 static void note_stray(void *data, pid_t pid)
 {
 	const struct worker *worker = data;

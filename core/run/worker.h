@@ -48,5 +48,12 @@ struct action {
 int host_message(struct worker *worker, struct wire_in *in);
 /* host.c: of an action that did not succeed, and perhaps said nothing at its end. */
 bool action_may_have_changed(const struct attempt *attempt);
+/* With a descriptor (-1: none), a path and a secret (NULL: none). */
+int host_answer(struct worker *worker, int64_t result, int fd, const char *path,
+	const struct secret_text *data);
+
+/* hosted.c: it wants a program started, or one of its programs killed. */
+int host_spawn(struct worker *worker, struct wire_in *in);
+void host_kill(struct attempt *attempt, struct wire_in *in);
 
 #endif
