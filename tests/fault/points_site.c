@@ -20,7 +20,7 @@
 	     "; echo 2 >>@T/made/" name "; echo 3 >@T/made/" name ".more\" ]; rollback = { "       \
 	     "action = \"core.exec\"; argv = [ \"/bin/sh\", \"-c\", \"echo begin $0 " name         \
 	     " 0 >>@W/notes; rm -f @T/made/" name " @T/made/" name ".more; echo end $0 " name      \
-	     " 0 >>@W/notes\", \"${run.id}\" ]; retry = { attempts = 2; }; }; " more " @E };\n"
+	     " 0 >>@W/notes\", \"${run.id}\" ]; retry = { attempts = 3; delay = \"10ms\"; }; }; " more " @E };\n"
 #define PUT(name, more) \
 	name " = { action = \"points.put\"; notes = \"@W/notes\"; prefix = \"@T/set/" more " @E };\n"
 #define FILES(name, action, more) name " = { action = \"files." action "\"; " more " @E };\n"
@@ -144,11 +144,11 @@ static int by_name(const struct dirent **a, const struct dirent **b)
 	return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-/* Where removed files wait is no part of it. */
+/* Where removed files wait, and what was never finished, is no part of it. */
 static int is_seen(const struct dirent *entry)
 {
 	return strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
-		strcmp(entry->d_name, ".upkeep-trash") != 0;
+		!text_starts(entry->d_name, ".upkeep-");
 }
 
 static void look_dir(struct look *look, const char *path)
