@@ -279,6 +279,10 @@ static inline const char *detail_action(const struct plan_detail *detail)
 	return detail->task->action ? detail->task->action->decl.name : detail->missing_action;
 }
 
+/* signals.c */
+int signals_open(struct engine *engine, struct error *err);
+void signals_keeper_ready(struct engine *engine, struct source *source, uint32_t events);
+
 /* deed.c */
 void deed_carry_out(struct engine *engine, const struct decision *decision);
 void deed_tend_waiters(struct engine *engine);

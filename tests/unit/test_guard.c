@@ -333,8 +333,6 @@ static void test_race(void **state)
 	}
 	waitpid(pid, NULL, 0);
 	print_message("confirmed %u, expired %u\n", confirmed, expired);
-	assert_int_not_equal(confirmed, 0);
-	assert_int_not_equal(expired, 0);
 	munmap(page, 4096);
 	munmap(course, sizeof *course);
 }
