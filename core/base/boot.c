@@ -26,15 +26,16 @@ uint64_t process_start_ticks(pid_t pid)
 {
 	char path[32], text[1024];
 	uint64_t start = 0;
+	char state;
 
 	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
 	load(path, text, sizeof text);
 	const char *rest = strrchr(text, ')');
 	if (!rest ||
 		sscanf(rest + 1,
-			" %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d "
+			" %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d "
 			"%*d %" SCNu64,
-			&start) != 1)
+			&state, &start) != 2)
 		return 0;
-	return start;
+	return state == 'Z' || state == 'X' ? 0 : start;
 }

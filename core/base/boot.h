@@ -8,7 +8,8 @@
 #define BOOT_ID_SIZE 40u
 /* The kernel's boot id, a UUID; "" where it cannot be read. */
 void boot_id(char id[BOOT_ID_SIZE]);
-/* Clock ticks since boot at which the process started; 0 where there is none. */
+/* Clock ticks since boot at which the process started; 0 where there is none, or only what
+ * nobody has reaped yet. */
 uint64_t process_start_ticks(pid_t pid);
 
 #endif

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/again.h"
+#include "cli/today.h"
 #include "cli/watch.h"
 
 #include "base/cleanup.h"
 #include "plan/restore.h"
+#include "report/next.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -50,8 +52,17 @@ static int plan_load(const char *state_dir, const char *id, struct source *sourc
 	return r;
 }
 
+/* What is to be typed names the run. */
+static void name_run(struct error *err, const char *id)
+{
+	char *next = next_string(err->next, NULL, id);
+
+	free(err->next);
+	err->next = next;
+}
+
 static int go_on(const struct cli *cli, const char *state_dir, const char *id, enum run_again how,
-	const struct plan *plan)
+	const struct plan *plan, const struct loaded *today)
 {
 	CLEANUP_ERROR struct error err = {0};
 	struct watch watch;
@@ -61,8 +72,13 @@ static int go_on(const struct cli *cli, const char *state_dir, const char *id, e
 		.cause = isatty(STDIN_FILENO) ? "terminal" : "background",
 		.watcher = &watch.watcher};
 
-	watch_begin(&watch, cli, plan);
-	enum exit_code code = run_again(plan, id, how, &options, &err);
+	watch_begin(&watch, cli, plan, how == RUN_AGAIN_UNDO);
+	enum exit_code code = EXIT_OK;
+	if (how == RUN_AGAIN_RESUME && !cli->options.journaled)
+		code = today_compare(today, plan, &err);
+	if (code == EXIT_OK)
+		code = run_again(plan, id, how, &options, &err);
+	name_run(&err, id);
 	if (err.what)
 		cli_fail(cli, (int)code, &err);
 	if (err.what)
@@ -81,7 +97,7 @@ int again_run(const struct cli *cli, const char *state_dir, const char *id, enum
 	if (code == 0 && plan_load(state_dir, id, &source, &plan, &err) < 0)
 		code = cli_fail(cli, EXIT_ROLLBACK_FAILED, &err);
 	if (code == 0)
-		code = go_on(cli, state_dir, id, how, plan);
+		code = go_on(cli, state_dir, id, how, plan, &source.loaded);
 	if (plan)
 		plan_free(plan);
 	loaded_free(&source.loaded);
@@ -198,6 +214,7 @@ static bool state_is(const struct cli *cli, struct journal *journal, const char 
 		return true;
 	error_set(&err, -EINVAL, "upkeep show RUN", "run %s cannot be %s: it is %s", id, what,
 		run_state_name(looked.state));
+	name_run(&err, id);
 	*ret_code = cli_fail(cli, EXIT_USAGE, &err);
 	return false;
 }
@@ -231,7 +248,7 @@ int command_rollback(struct cli *cli)
 {
 	int code = again_command(cli, RUN_AGAIN_UNDO, can_be_undone, "rolled back");
 
-	return code == EXIT_ROLLED_BACK ? EXIT_OK : code;
+	return code == EXIT_ROLLED_BACK || code == EXIT_NOT_CONFIRMED ? EXIT_OK : code;
 }
 
 int command_resume(struct cli *cli)

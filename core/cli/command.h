@@ -16,8 +16,8 @@
 typedef VEC(const char *) cli_words;
 
 struct cli_options {
-	const char *site, *state_dir, *color, *jobs, *start_at, *limit, *settings, *why;
-	bool json, quiet, help, version, yes, strict, follow, calls, force;
+	const char *site, *state_dir, *color, *jobs, *start_at, *limit, *settings, *why, *save, *plan;
+	bool json, quiet, help, version, yes, strict, follow, calls, force, journaled;
 	cli_words params, only, skip;
 };
 
@@ -35,6 +35,7 @@ struct cli {
 	const struct cli_command *command;
 	struct cli_options options;
 	cli_words args;
+	int report_fd; /* where the report of a run goes; 0: standard output */
 };
 
 struct cli_command {
@@ -79,6 +80,7 @@ int command_resume(struct cli *cli);
 int command_resolve(struct cli *cli);
 int command_locks(struct cli *cli);
 int command_new(struct cli *cli);
+int command_drill(struct cli *cli);
 int command_lint(struct cli *cli);
 
 /* Messages to standard error: "upkeep: WHAT" and "next: NEXT"; returns `code`. */

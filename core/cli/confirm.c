@@ -14,8 +14,9 @@ static int confirm(const struct cli *cli, const char *state_dir, const char *id)
 	int r = run_confirm(state_dir, id, &err);
 	if (r < 0)
 		return cli_fail(cli,
-			r == -ETIME      ? EXIT_NOT_CONFIRMED
+			r == -ETIME           ? EXIT_NOT_CONFIRMED
 				: r == -ESRCH ? EXIT_USAGE
+				: r == -EBUSY ? EXIT_BUSY
 					      : errno_exit(r, EXIT_INTERNAL),
 			&err);
 	if (cli->options.json)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/build.h"
 #include "cli/outlook.h"
+#include "cli/saved.h"
 #include "report/human.h"
 
 /* The engine is a child of ours, so what it is told is printed there, at its end. */
@@ -8,6 +9,7 @@ struct printing {
 	struct outlook *outlook;
 	bool json, quiet;
 	struct forecast forecast;
+	struct saving saving;
 };
 
 static void forecast_print(const struct forecast *forecast, struct text *out)
@@ -58,6 +60,7 @@ static void event_all(void *data, const struct plan *plan, const struct run_even
 {
 	struct printing *printing = data;
 
+	saving_event(&printing->saving, event);
 	if (event->kind == RUN_EVENT_END)
 		end_print(printing, plan, event->code);
 	else
@@ -74,8 +77,11 @@ static int plan_execute(const struct cli *cli, const struct plan *plan)
 	struct run_watcher watcher = {.event = event_all, .data = &printing};
 
 	fflush(stdout);
-	int code = run_execute(
-		plan, &(struct run_options){.plan_only = true, .watcher = &watcher}, &err);
+	int code = saving_begin(cli, &printing.saving);
+	struct run_options options = {
+		.plan_only = true, .id = printing.saving.id, .watcher = &watcher};
+	if (!code)
+		code = saving_end(&printing.saving, cli, plan, run_execute(plan, &options, &err));
 	if (err.what)
 		cli_fail(cli, code, &err);
 	outlook_free(printing.outlook);

@@ -19,6 +19,7 @@ struct decide *decide_new(const struct plan *plan, const struct decide_options *
 	d->pools = base_alloc(plan->resource_count * sizeof d->pools[0]);
 	d->first_arrival = d->last_arrival = d->culprit = PLAN_NONE;
 	d->verdict = RUN_SUCCEEDED;
+	d->unconfirmed = options->unconfirmed;
 	d->stop_reason = REASON_CANCEL;
 	d->deadline_ms = INT64_MAX;
 	rank_gangs(d);

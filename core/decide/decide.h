@@ -74,6 +74,7 @@ struct decide_options {
 	uint64_t seed;      /* of the retry jitter */
 	int64_t timeout_ms; /* of the whole run; 0: none */
 	enum decide_begin begin;
+	bool unconfirmed; /* DECIDE_UNDO: because nobody confirmed a task in time */
 };
 
 enum event_kind {

@@ -369,20 +369,25 @@ int journal_open_readonly(const char *state_dir, struct journal **ret, struct er
 	return journal_finish(journal, reader_open(journal, state_dir, err), ret);
 }
 
-void journal_close(struct journal *journal)
+void journal_detach(struct journal *journal)
 {
-	if (!journal)
-		return;
 	for (unsigned i = 0; i < STORE_KINDS; i++)
 		store_finalize(&journal->kinds[i]);
 	store_finalize(&journal->begin);
 	store_finalize(&journal->commit);
 	store_finalize(&journal->rollback);
-	sqlite3_close_v2(journal->db);
+	sqlite3_close_v2(TAKE_PTR(journal->db));
+	if (journal->dir_fd >= 0)
+		close(TAKE_FD(journal->dir_fd));
+}
+
+void journal_close(struct journal *journal)
+{
+	if (!journal)
+		return;
+	journal_detach(journal);
 	queue_free(&journal->queue);
 	vec_free(&journal->places);
-	if (journal->dir_fd >= 0)
-		close(journal->dir_fd);
 	free(journal->path);
 	free(journal);
 }

@@ -26,6 +26,8 @@ int journal_open(const char *state_dir, struct journal **ret, struct error *err)
  * and mend it). */
 int journal_open_readonly(const char *state_dir, struct journal **ret, struct error *err);
 void journal_close(struct journal *journal);
+/* Closes the database for good; what is queued from now on is never written. */
+void journal_detach(struct journal *journal);
 /* Reads the whole file and checks it: 0, or -EUCLEAN with what was found. */
 int journal_verify(struct journal *journal, struct error *err);
 

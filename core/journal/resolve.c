@@ -58,11 +58,14 @@ static int person_write(struct journal *journal, int64_t run, uid_t uid, int64_t
 }
 
 /* The command that the run asked for was typed, or is not wanted any more. */
-static int state_write(struct journal *journal, int64_t run, int64_t at_ms, struct error *err)
+static int state_write(
+	struct journal *journal, int64_t run, int64_t at_ms, const char *why, struct error *err)
 {
 	CLEANUP_STATEMENT sqlite3_stmt *statement = NULL;
 	int r = store_prepare(journal,
 		"UPDATE runs SET state=?2, exit_code=?3, next=NULL,"
+		" cause=CASE WHEN ended_ms=0 OR cause IS NULL THEN '' ELSE cause||'; ' END"
+		"||'put right by a person: '||?5,"
 		" ended_ms=CASE ended_ms WHEN 0 THEN ?4 ELSE ended_ms END WHERE run=?1",
 		&statement, err);
 
@@ -72,6 +75,7 @@ static int state_write(struct journal *journal, int64_t run, int64_t at_ms, stru
 	sqlite3_bind_int64(statement, 2, RUN_FAILED_PARTIAL);
 	sqlite3_bind_int64(statement, 3, EXIT_FAILED_PARTIAL);
 	sqlite3_bind_int64(statement, 4, at_ms);
+	sqlite3_bind_text(statement, 5, why, -1, SQLITE_STATIC);
 	int code = sqlite3_step(statement);
 	return code == SQLITE_DONE ? 0 : store_error(journal, code, err, "write");
 }
@@ -88,7 +92,7 @@ int journal_resolve(struct journal *journal, const char *id, uid_t uid, int64_t 
 	if (r == 0)
 		r = person_write(journal, found.run, uid, at_ms, why, err);
 	if (r == 0)
-		r = state_write(journal, found.run, at_ms, err);
+		r = state_write(journal, found.run, at_ms, why, err);
 	r = store_end(journal, r, err);
 	if (r < 0)
 		return r;

@@ -32,9 +32,7 @@ static enum exit_code end_leftovers(struct run_setup *setup, struct error *err)
 	if (r == 0)
 		r = leftovers_end(setup->plan, setup->id, journal, err);
 	journal_close(journal);
-	return r == 0          ? EXIT_OK
-		: r == -EDEADLK ? EXIT_ROLLBACK_FAILED
-				: execute_refused(r, err);
+	return r == 0 ? EXIT_OK : r == -EDEADLK ? EXIT_ROLLBACK_FAILED : execute_refused(r, err);
 }
 
 /* A guard that lives is waited for when it is at it, and left alone as long as a person may
@@ -44,11 +42,12 @@ static enum exit_code settle_guard(struct guard *guard, const char *id, struct e
 	for (int64_t until_ms = clock_monotonic_ms() + GUARD_MS;;) {
 		enum guard_state state = guard_state(guard);
 		bool alive = guard_is_alive(guard);
-		if (state != GUARD_ARMED && (state != GUARD_EXPIRED || !alive))
+		bool open = state == GUARD_ARMED || state == GUARD_WAITING;
+		if (!open && (state != GUARD_EXPIRED || !alive))
 			return EXIT_OK;
-		if (!alive && guard_change(guard, GUARD_ARMED, GUARD_EXPIRED))
+		if (open && guard_is_abandoned(guard) && guard_decide(guard, GUARD_EXPIRED))
 			return EXIT_OK;
-		if (state == GUARD_ARMED) {
+		if (open && !guard_is_late(guard)) {
 			error_set(err, -EBUSY, "upkeep confirm RUN, or wait",
 				"run %s waits for its confirmation: it is left alone", id);
 			return EXIT_BUSY;

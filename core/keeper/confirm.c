@@ -12,8 +12,25 @@
 #define PREFIX "guard."
 
 struct confirming {
-	unsigned confirmed, late;
+	unsigned confirmed, late, running, already;
 };
+
+static void count(const struct guard *guard, struct confirming *found)
+{
+	switch (guard_state(guard)) {
+	case GUARD_ARMED:
+		*(guard_is_late(guard) ? &found->late : &found->running) += 1;
+		break;
+	case GUARD_CONFIRMED:
+		found->already++;
+		break;
+	case GUARD_DISARMED: /* waits for nothing */
+		break;
+	default:
+		found->late++;
+		break;
+	}
+}
 
 static void confirm_one(int dir, const char *name, struct confirming *found)
 {
@@ -21,10 +38,10 @@ static void confirm_one(int dir, const char *name, struct confirming *found)
 
 	if (guard_open(dir, (uint32_t)strtoul(name + strlen(PREFIX), NULL, 10), &guard) < 0)
 		return;
-	if (guard_change(&guard, GUARD_ARMED, GUARD_CONFIRMED))
+	if (!guard_is_late(&guard) && guard_change(&guard, GUARD_WAITING, GUARD_CONFIRMED))
 		found->confirmed++;
-	else if (guard_state(&guard) != GUARD_CONFIRMED)
-		found->late++;
+	else
+		count(&guard, found);
 	guard_close(&guard);
 }
 
@@ -43,10 +60,15 @@ int run_confirm(const char *state_dir, const char *id, struct error *err)
 	while (dir && (entry = readdir(dir)))
 		if (text_starts(entry->d_name, PREFIX))
 			confirm_one(dirfd(dir), entry->d_name, &found);
-	if (found.confirmed)
-		return 0;
 	if (found.late)
 		return error_set(err, -ETIME, "upkeep show RUN",
 			"run %s cannot be confirmed any more: its time is over", id);
+	if (found.confirmed)
+		return 0;
+	if (found.running)
+		return error_set(err, -EBUSY, "upkeep confirm RUN, once it waits",
+			"run %s cannot be confirmed yet: its task is not done", id);
+	if (found.already)
+		return 0;
 	return error_set(err, -ESRCH, "upkeep history", "run %s waits for no confirmation", id);
 }

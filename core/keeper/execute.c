@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "run/children.h"
 #include "run/engine.h"
 #include "run/locks.h"
 #include "run/named.h"
@@ -146,16 +147,24 @@ static void read_words(int words, struct error *err)
 	error_set(err, -EIO, next < text + n && *next ? next : NULL, "%s", text);
 }
 
-static enum exit_code code_of(int status, const char *id, struct error *err)
+static enum exit_code code_of(int status, const char *id, pid_t stuck, struct error *err)
 {
-	CLEANUP_TEXT struct text next = {0};
+	char name[PROCESS_NAME_SIZE];
+	CLEANUP_TEXT struct text next = {0}, left = {0};
 
+	if (stuck)
+		text_addf(&left, "process %s cannot be killed: it is left alone",
+			process_name(stuck, name));
+	else
+		text_adds(&left, "nothing of it is alive any more");
+	if (stuck && WIFEXITED(status))
+		fprintf(stderr, "upkeep: run %s: %s\n", id, text_string(&left));
 	if (WIFEXITED(status))
 		return (enum exit_code)WEXITSTATUS(status);
 	text_addf(&next, "upkeep show %s", id);
 	error_set(err, -EIO, text_string(&next),
-		"the engine of run %s was killed by signal %d; nothing of it is alive any more", id,
-		WTERMSIG(status));
+		"the engine of run %s was killed by signal %d; %s", id, WTERMSIG(status),
+		text_string(&left));
 	return EXIT_INTERNAL;
 }
 
@@ -187,9 +196,10 @@ static enum exit_code part(struct run_setup *setup, struct error *err)
 		error_set(err, -errno, NULL, "cannot fork: %m");
 		return EXIT_INTERNAL;
 	}
-	int status = keeper_watch(engine, pair[0], setup);
+	pid_t stuck;
+	int status = keeper_watch(engine, pair[0], setup, &stuck);
 	read_words(listen, err);
-	return code_of(status, setup->id, err);
+	return code_of(status, setup->id, stuck, err);
 }
 
 static int open_run_dir(struct run_setup *setup, struct error *err)
@@ -282,7 +292,10 @@ enum exit_code run_execute(
 		.keeper_fd = -1};
 	CLEANUP_FD int graph_lock = -1;
 
-	journal_make_id(setup.id);
+	if (options->id)
+		snprintf(setup.id, sizeof setup.id, "%s", options->id);
+	else
+		journal_make_id(setup.id);
 	if (options->plan_only)
 		return execute_plan(&setup, err);
 	enum exit_code code = execute_check(plan, err);

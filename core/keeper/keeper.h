@@ -13,7 +13,8 @@
 /* Before the engine is forked: subreaper, signals blocked. */
 int keeper_prepare(struct error *err);
 /* Holds what the engine asks it to hold (socket), hands signals on, and when the engine
- * has ended kills all that is left.  Returns the engine's wait status. */
-int keeper_watch(pid_t engine, int socket, const struct run_setup *setup);
+ * has ended kills all that is left; *ret_stuck is one of those that cannot be killed, or 0.
+ * Returns the engine's wait status. */
+int keeper_watch(pid_t engine, int socket, const struct run_setup *setup, pid_t *ret_stuck);
 
 #endif

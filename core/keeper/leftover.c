@@ -13,8 +13,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PATIENCE_MS 10000
-
 struct leftovers {
 	const struct plan *plan;
 	const char *id;
@@ -63,13 +61,16 @@ static bool is_spared(const struct leftovers *left, const char *found)
 static void kill_marked(void *data, pid_t pid)
 {
 	struct leftovers *left = data;
-	char prefix[KEEP_MARK_SIZE], found[KEEP_MARK_SIZE];
+	char prefixes[2][KEEP_MARK_SIZE], found[KEEP_MARK_SIZE];
 
-	keep_mark(prefix, left->id, 0);
-	prefix[strlen(prefix) - 1] = 0; /* of any task */
-	if (pid != getpid() && process_find_variable(pid, prefix, found, sizeof found) &&
-		!is_spared(left, found))
-		kill_one(left, pid);
+	keep_mark(prefixes[0], left->id, 0);
+	keep_guard_mark(prefixes[1], left->id, 0); /* of guards that have died */
+	for (int i = 0; i < 2 && pid != getpid(); i++) {
+		prefixes[i][strlen(prefixes[i]) - 1] = 0; /* of any task */
+		if (process_find_variable(pid, prefixes[i], found, sizeof found) &&
+			!is_spared(left, found))
+			kill_one(left, pid);
+	}
 }
 
 static void kill_all(struct leftovers *left)
@@ -82,9 +83,9 @@ static void kill_all(struct leftovers *left)
 
 static int wait_for_end(struct leftovers *left, struct error *err)
 {
-	int64_t until_ms = clock_monotonic_ms() + PATIENCE_MS;
+	int64_t until_ms = clock_monotonic_ms() + process_patience_ms();
 	struct timespec pause = {.tv_nsec = 1000000};
-	char name[64];
+	char name[PROCESS_NAME_SIZE];
 
 	for (;;) {
 		kill_all(left);
@@ -96,12 +97,10 @@ static int wait_for_end(struct leftovers *left, struct error *err)
 		if (pause.tv_nsec < 100000000)
 			pause.tv_nsec *= 2;
 	}
-	process_read(left->found, "comm", name, sizeof name);
-	name[strcspn(name, "\n")] = 0;
 	return error_set(err, -EDEADLK,
-		"see what it waits for (a dead mount? a frozen cgroup?), then upkeep recover",
-		"%u process%s of run %s cannot be killed, one of them %d (%s)", left->count,
-		left->count == 1 ? "" : "es", left->id, (int)left->found, name);
+		"see what it waits for (a dead mount? a frozen cgroup?), then upkeep recover RUN",
+		"%u process%s of run %s cannot be killed, one of them %s", left->count,
+		left->count == 1 ? "" : "es", left->id, process_name(left->found, name));
 }
 
 int leftovers_end(

@@ -64,7 +64,11 @@ static void json_print(json_t *json, struct text *out)
 void finish_json(struct report *report, enum run_state state, enum exit_code code,
 	int64_t duration_ms, struct text *out)
 {
-	json_print(run_json(report, run_state_name(state), code, duration_ms), out);
+	json_t *json = run_json(report, run_state_name(state), code, duration_ms);
+
+	if (report->cause)
+		json_object_set_new(json, "cause", json_string(report->cause));
+	json_print(json, out);
 }
 
 static const char *refusal_name(enum exit_code code)
@@ -104,8 +108,8 @@ void finish_summary(
 		text_addc(out, '\n');
 	for (uint32_t i = 0; i < report->options.task_count; i++)
 		counts[report->tasks[i].state]++;
-	text_addf(out, "%s in %s:", run_state_name(state), human_duration(duration, duration_ms));
-	const char *comma = "";
+	text_addf(out, "%s in %s", run_state_name(state), human_duration(duration, duration_ms));
+	const char *comma = ":";
 	for (unsigned i = TASK_SUCCEEDED; i <= TASK_UNKNOWN; i++)
 		if (counts[i]) {
 			text_addf(out, "%s %u %s", comma, counts[i], task_state_name(i));
@@ -196,8 +200,15 @@ static void left_print(const struct report *report, struct text *out)
 		text_addf(out, "left: %u more tasks\n", count);
 }
 
-static const char *next_of(enum exit_code code, const char *of_task)
+static const char *next_of(const struct report *report, enum run_state state, enum exit_code code,
+	const char *of_task)
 {
+	if (state == RUN_INTERRUPTED)
+		return "upkeep show RUN, then upkeep resume RUN to go on, upkeep rollback RUN to put "
+		       "everything back, or put it right by hand and then upkeep resolve RUN "
+		       "--why \"...\"";
+	if (state == RUN_SUCCEEDED && report->options.back_is_success)
+		return "upkeep rollback RUN --force to put it back all the same";
 	if (code == EXIT_ROLLBACK_FAILED)
 		return "upkeep show RUN, then upkeep rollback RUN to try the undo again, or put it "
 		       "right by hand and then upkeep resolve RUN --why \"...\"";
@@ -215,18 +226,28 @@ void finish_failure(
 	text_addf(out, "%s: run %s %s\n", report->options.graph, report->run_id,
 		run_state_name(state));
 	if (task == UINT32_MAX) {
+		if (report->cause)
+			text_addf(out, "%s\n", report->cause);
 		left_print(report, out);
-		next_print(report, next_of(code, "upkeep show RUN"), out);
+		next_print(report, next_of(report, state, code, "upkeep show RUN"), out);
 		return;
 	}
 	const struct report_state *failed = &report->tasks[task];
-	text_addf(out, "task %s %s (%s)%s%s\n", report->options.names[task],
-		task_state_name(failed->state), task_reason_name(failed->reason),
-		failed->message ? ": " : "", failed->message ? failed->message : "");
+	text_addf(out, "task %s %s", report->options.names[task], task_state_name(failed->state));
+	if (failed->reason != REASON_NONE)
+		text_addf(out, " (%s)", task_reason_name(failed->reason));
+	text_addf(out, "%s%s\n", failed->message ? ": " : "",
+		failed->message ? failed->message : "");
+	if (report->cause && !failed->message)
+		text_addf(out, "%s\n", report->cause);
 	journal_log_path(below, report->run_id, task, failed->attempt);
 	text_addf(&path, "%s/%s", report->options.state_dir, below);
 	report_tail(text_string(&path), TAIL_LINES, "    ", out);
 	left_print(report, out);
 	text_addf(&log, "upkeep log RUN %s", report->options.names[task]);
-	next_print(report, next_of(code, failed->next ? failed->next : text_string(&log)), out);
+	next_print(report,
+		failed->undo == UNDO_HELD && failed->next
+			? failed->next
+			: next_of(report, state, code, failed->next ? failed->next : text_string(&log)),
+		out);
 }

@@ -15,6 +15,7 @@ struct report_state {
 	uint32_t attempt;
 	int exit_code;
 	int64_t duration_ms, begun_ms; /* of the caller's clock */
+	int64_t confirm_until_ms;      /* put back then; 0: waits for no confirmation */
 	uint64_t done, total;
 	char *unit, *message, *next, *undo_message;
 };
@@ -25,6 +26,7 @@ struct report {
 	VEC(uint32_t) running; /* in the order of their starts */
 	VEC(char *) warnings;
 	json_t *tables;
+	char *cause;
 	uint32_t finished, failed_task; /* failed_task UINT32_MAX: none */
 	uint32_t stuck_task;            /* whose undo failed first, UINT32_MAX: none */
 	unsigned live_lines;            /* below the lines that stay */

@@ -112,13 +112,19 @@ static void text_keep(char **kept, const char *text)
 	*kept = base_string(text);
 }
 
-void report_task(struct report *report, const struct report_task *task, int64_t now_ms)
+static bool is_to_blame(const struct report_state *state)
+{
+	return state->state == TASK_FAILED || state->state == TASK_UNKNOWN ||
+		state->reason == REASON_TIMEOUT;
+}
+
+static void state_take(struct report *report, const struct report_task *task)
 {
 	struct report_state *state = &report->tasks[task->index];
-	bool ended = task->state >= TASK_SUCCEEDED;
+	bool was_over = state->state >= TASK_SUCCEEDED, is_over = task->state >= TASK_SUCCEEDED;
 
-	if (ended && state->state < TASK_SUCCEEDED)
-		report->finished++;
+	report->finished += is_over;
+	report->finished -= was_over;
 	state->state = task->state;
 	state->reason = task->reason;
 	state->attempt = task->attempt;
@@ -127,13 +133,43 @@ void report_task(struct report *report, const struct report_task *task, int64_t 
 	state->undo = task->undo;
 	text_keep(&state->message, task->message);
 	text_keep(&state->next, task->next);
-	if (task->state == TASK_RUNNING)
+	if (is_to_blame(state) && report->failed_task == UINT32_MAX)
+		report->failed_task = task->index;
+}
+
+/* The first that failed; where it has succeeded since, another one. */
+static void blame(struct report *report)
+{
+	if (report->failed_task == UINT32_MAX || is_to_blame(&report->tasks[report->failed_task]))
+		return;
+	report->failed_task = UINT32_MAX;
+	for (uint32_t i = report->options.task_count; i-- > 0;)
+		if (is_to_blame(&report->tasks[i]))
+			report->failed_task = i;
+}
+
+void report_known(struct report *report, const struct report_task *task)
+{
+	state_take(report, task);
+}
+
+void report_cause(struct report *report, const char *cause)
+{
+	text_keep(&report->cause, cause);
+}
+
+void report_task(struct report *report, const struct report_task *task, int64_t now_ms)
+{
+	struct report_state *state = &report->tasks[task->index];
+	bool ended = task->state >= TASK_SUCCEEDED;
+
+	state_take(report, task);
+	if (task->state == TASK_RUNNING) {
 		state->begun_ms = now_ms;
+		state->confirm_until_ms = 0;
+	}
 	report->now_ms = now_ms;
 	running_update(report, task->index, task->state == TASK_RUNNING);
-	bool to_blame = task->state == TASK_FAILED || task->reason == REASON_TIMEOUT;
-	if (to_blame && report->failed_task == UINT32_MAX)
-		report->failed_task = task->index;
 	if (ended && !is_silent(report)) {
 		CLEANUP_TEXT struct text line = {0};
 
@@ -147,6 +183,7 @@ void report_confirm(struct report *report, uint32_t task, int64_t left_ms, const
 	CLEANUP_TEXT struct text line = {0};
 	char duration[HUMAN_SIZE];
 
+	report->tasks[task].confirm_until_ms = report->now_ms + left_ms;
 	text_addf(&line, "%-9s %s  is put back in %s unless you type: ", "waiting",
 		report->options.names[task], human_duration(duration, left_ms));
 	next_add(&line, next, report->options.given, report->run_id);
@@ -257,6 +294,9 @@ void report_end(
 {
 	CLEANUP_TEXT struct text out = {0};
 
+	if (report->options.back_is_success && code == EXIT_ROLLED_BACK)
+		code = EXIT_OK;
+	blame(report);
 	live_erase(report, &out);
 	report->running.count = 0;
 	if (report->options.json)
@@ -291,6 +331,7 @@ void report_free(struct report *report)
 	vec_free(&report->warnings);
 	vec_free(&report->running);
 	json_decref(report->tables);
+	free(report->cause);
 	free(report->tasks);
 	free(report);
 }

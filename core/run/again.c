@@ -16,11 +16,17 @@ static struct task_memory *memory_of(struct engine *engine, uint32_t task)
 /* Rows come by task and attempt: the last attempt is what counts. */
 static int read_task(void *data, const struct journal_task *row)
 {
-	struct task_memory *memory = memory_of(data, row->index);
+	struct engine *engine = data;
+	struct task_memory *memory = memory_of(engine, row->index);
+	struct journal_task copy = *row;
 
 	if (!memory)
 		return -EBADMSG;
-	memory->state = (uint8_t)(row->state == TASK_RUNNING ? TASK_UNKNOWN : row->state);
+	if (row->state == TASK_RUNNING) {
+		copy.state = TASK_UNKNOWN;
+		journal_put_task(engine->journal, &copy);
+	}
+	memory->state = (uint8_t)copy.state;
 	memory->reason = (uint8_t)row->reason;
 	memory->undo = (uint8_t)row->undo;
 	memory->attempts = row->attempt;
@@ -71,7 +77,8 @@ static int read_run(void *data, const struct journal_run *run)
 
 	engine->was = run->state;
 	engine->warnings = run->warnings;
-	if (run->cause)
+	/* Until it ends, the cause is who asked for it. */
+	if (run->cause && run->ended_ms && run->state != RUN_SUCCEEDED)
 		engine->cause = base_string(run->cause);
 	return 0;
 }
@@ -138,19 +145,6 @@ static void doubt(struct engine *engine)
 	}
 }
 
-static void mark_undone(struct engine *engine, uint32_t task)
-{
-	struct undo_record *record = engine->memory[task].records;
-
-	for (; (record = undo_records_live(record)); record = record->older) {
-		undo_record_set(record, JOURNAL_UNDO_DONE, NULL);
-		journal_set_undo(engine->journal, record->row.id, JOURNAL_UNDO_DONE, NULL);
-		undo_copy_close(engine->setup->run_dir, record->row.id);
-	}
-	engine->memory[task].undo = UNDO_UNDONE;
-	journal_set_task_undo(engine->journal, task, UNDO_UNDONE);
-}
-
 /* Whoever won the guard's file owns the task's undo; run_again has waited for a guard that
  * lives, and has taken the place of one that does not. */
 static void obey_guard(struct engine *engine, uint32_t task)
@@ -168,18 +162,33 @@ static void obey_guard(struct engine *engine, uint32_t task)
 			memory->state = TASK_SUCCEEDED;
 		break;
 	case GUARD_UNDONE:
-		mark_undone(engine, task);
+		engine->unconfirmed = true;
+		if (memory->undo != UNDO_UNDONE)
+			undoing_by_guard(engine, task, UNDO_UNDONE);
 		memory->state = TASK_FAILED;
 		break;
-	default: /* its undo is ours */
+	case GUARD_EXPIRED: /* its undo is ours */
+	case GUARD_FAILED:
+		engine->unconfirmed = true;
+		break;
+	default:
 		break;
 	}
 	guard_close(&guard);
 }
 
-int again_read_outputs(struct engine *engine, struct error *err)
+int again_read_past(struct engine *engine, struct error *err)
 {
-	return journal_outputs(engine->journal, engine->setup->id, read_output, engine, err);
+	const char *id = engine->setup->id;
+	int r = journal_outputs(engine->journal, id, read_output, engine, err);
+
+	if (r == 0)
+		r = journal_undos(engine->journal, id, read_undo, engine, err);
+	if (r == 0)
+		r = journal_undoings(engine->journal, id, read_undoing, engine, err);
+	for (uint32_t i = 0; r == 0 && i < engine->plan->task_count; i++)
+		turn_round(&engine->memory[i].records);
+	return r;
 }
 
 int again_load(struct engine *engine, struct error *err)
@@ -192,18 +201,12 @@ int again_load(struct engine *engine, struct error *err)
 	if (r == 0)
 		r = journal_tasks(engine->journal, id, read_task, engine, err);
 	if (r == 0)
-		r = again_read_outputs(engine, err);
-	if (r == 0)
-		r = journal_undos(engine->journal, id, read_undo, engine, err);
-	if (r == 0)
-		r = journal_undoings(engine->journal, id, read_undoing, engine, err);
+		r = again_read_past(engine, err);
 	if (r < 0)
-		return err->what ? r
-				 : error_set(err, r, "upkeep show RUN",
-					   "what the journal says of run %s does not fit its plan",
-					   id);
-	for (uint32_t i = 0; i < engine->plan->task_count; i++)
-		turn_round(&engine->memory[i].records);
+		return err->what
+			? r
+			: error_set(err, r, "upkeep show RUN",
+				  "what the journal says of run %s does not fit its plan", id);
 	doubt(engine);
 	for (uint32_t i = 0; i < engine->plan->task_count; i++) {
 		if (engine->memory[i].state == TASK_UNKNOWN)

@@ -11,7 +11,6 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#define LOOK_AGAIN_MS 2
 #define LINE_MAX_BYTES 8192u
 
 /* "instance.action", without the cost of a format. */
@@ -19,7 +18,7 @@ static const char *action_name(struct attempt *attempt)
 {
 	const struct task *task = attempt->detail->task;
 	const char *of = task->instance ? task->instance->name : "core";
-	const char *action = task->action->decl.name;
+	const char *action = detail_action(attempt->detail);
 	char *name = arena_alloc(&attempt->arena, strlen(of) + strlen(action) + 2);
 
 	char *end = stpcpy(name, of);
@@ -49,7 +48,8 @@ struct attempt *attempt_new(
 	attempt_bind(attempt, &engine->plan->details[planned->detail]);
 	attempt->started_ms = engine->now_ms;
 	attempt->started_wall_ms = clock_wall_ms();
-	attempt->timeout_at_ms = attempt->kill_at_ms = attempt->look_at_ms = INT64_MAX;
+	attempt->timeout_at_ms = attempt->kill_at_ms = attempt->look_at_ms =
+		attempt->stuck_at_ms = INT64_MAX;
 	attempt->exit_code = -1;
 	for (int i = 0; i < STREAM_KINDS; i++)
 		attempt->streams[i].source.fd = -1;
@@ -114,6 +114,9 @@ static int start_what_it_is(struct attempt *attempt, struct error *err)
 {
 	const struct task *task = attempt->detail->task;
 
+	if (!task->action)
+		return error_set(err, -ENOENT, "install the plugin, then upkeep resume RUN",
+			"the plugin \"%s\" is not here, or does not fit", task->instance->plugin);
 	int r = attempt->engine->options->plan_only ? 0 : open_slot(attempt, err);
 	if (r == 0 && !attempt->record)
 		r = attempt_resolve(attempt, &task->args, &attempt->args, err);
@@ -123,6 +126,8 @@ static int start_what_it_is(struct attempt *attempt, struct error *err)
 		return r;
 	if (task->instance && !attempt->engine->options->plan_only && !attempt->record)
 		attempt->changes = (uint8_t)action_changes(&task->action->decl, &attempt->args);
+	if (attempt->engine->options->probe_only && !compare_can_ask(attempt))
+		return 0;
 	if (task->instance)
 		return action_start(attempt, err);
 	if (attempt->engine->options->plan_only)
@@ -261,6 +266,7 @@ static void stop_it(struct attempt *attempt, bool at_once)
 	if (at_once) {
 		attempt->killed = true;
 		attempt->kill_at_ms = INT64_MAX;
+		remains_wait(attempt);
 	} else if (attempt->kill_at_ms == INT64_MAX && !attempt->killed) {
 		attempt->kill_at_ms = attempt->engine->now_ms + attempt->options->kill_after_ms;
 	}
@@ -287,7 +293,7 @@ int64_t attempt_next_ms(const struct attempt *attempt)
 		next_ms = attempt->timeout_at_ms < next_ms ? attempt->timeout_at_ms : next_ms;
 		next_ms = attempt->kill_at_ms < next_ms ? attempt->kill_at_ms : next_ms;
 	}
-	return next_ms;
+	return attempt->stuck_at_ms < next_ms ? attempt->stuck_at_ms : next_ms;
 }
 
 static void look_again(struct attempt *attempt)
@@ -311,7 +317,14 @@ void attempt_time(struct attempt *attempt)
 	} else if (attempt->look_at_ms <= now_ms) {
 		attempt->look_at_ms = INT64_MAX;
 		look_again(attempt);
+	} else if (attempt->stuck_at_ms <= now_ms) {
+		remains_give_up(attempt);
 	}
+}
+
+bool attempt_probes(const struct attempt *attempt)
+{
+	return attempt->kind == ATTEMPT_PROBE || attempt->engine->options->probe_only;
 }
 
 /* ---- its end ---- */
@@ -329,67 +342,12 @@ bool attempt_reaped(struct attempt *attempt, pid_t pid, int status, const struct
 	return true;
 }
 
-struct marked {
-	const struct attempt *attempt;
-	bool found;
-};
-
-static void kill_marked_one(void *data, pid_t pid)
-{
-	struct marked *marked = data;
-
-	if (pid == marked->attempt->pid || workers_include(marked->attempt->engine, pid) ||
-		!child_has_variable(pid, marked->attempt->mark))
-		return;
-	kill(pid, SIGKILL);
-	marked->found = true;
-}
-
-/* Without cgroups: all that became our child when its parent ended and carries the
- * task's mark. */
-static bool kill_marked(const struct attempt *attempt)
-{
-	struct marked marked = {.attempt = attempt};
-
-	if (!*attempt->mark)
-		return false;
-	children_each(getpid(), kill_marked_one, &marked);
-	return marked.found;
-}
-
-static bool may_leave(const struct attempt *attempt)
-{
-	return attempt->options->leaves_running &&
-		(attempt->state == TASK_SUCCEEDED || attempt->ended_well);
-}
-
-/* True where something is still alive that must end first. */
-static bool end_leftovers(struct attempt *attempt)
-{
-	struct engine *engine = attempt->engine;
-	struct slot *slot = attempt->slot;
-
-	if (slot->running > 1) /* others of the gang still run in it */
-		return false;
-	if (engine->cgroups->kind == CGROUP_NONE) {
-		if (!may_leave(attempt))
-			return !attempt->confirm && kill_marked(attempt);
-		keep_spare(engine->keeper.fd, attempt->task);
-		return false;
-	}
-	if (!cgroup_is_populated(&slot->cgroup))
-		return false;
-	if (may_leave(attempt))
-		cgroup_leave(engine->cgroups, &slot->cgroup);
-	else
-		cgroup_kill(engine->cgroups, &slot->cgroup);
-	return cgroup_is_populated(&slot->cgroup);
-}
-
 /* What a cancel or the time limit did is not the task's own failure. */
 static void judge(struct attempt *attempt)
 {
-	if (attempt->state == TASK_SUCCEEDED)
+	if (attempt->stuck)
+		attempt->transient = false;
+	if (attempt->stuck || attempt->state == TASK_SUCCEEDED)
 		return;
 	if (attempt->timed_out && attempt->reason != REASON_START) {
 		free(attempt->message);
@@ -497,7 +455,7 @@ static void remember_cause(struct attempt *attempt)
 
 static void leave_slot(struct engine *engine, struct slot *slot)
 {
-	if (--slot->running)
+	if (--slot->running || slot->stuck)
 		return;
 	slot->busy = false;
 	if (slot->cgroup.spoiled) {
@@ -519,6 +477,8 @@ static void run_ended(struct attempt *attempt)
 	struct engine *engine = attempt->engine;
 	const struct action_description *action = attempt->detail->task->action;
 
+	if (engine->options->probe_only)
+		compare_ended(attempt);
 	engine_event(engine,
 		&(struct event){.kind = EVENT_ENDED,
 			.task = attempt->task,
@@ -527,10 +487,11 @@ static void run_ended(struct attempt *attempt)
 			.reason = attempt->reason,
 			.transient = attempt->transient,
 			.changed = attempt->changed,
-			.continues = action->decl.flags & UPKEEP_RETRY_CONTINUES,
+			.continues = action && action->decl.flags & UPKEEP_RETRY_CONTINUES,
 			.unconfirmed = guarded_is_unconfirmed(attempt),
-			.undo = guarded_undo(attempt),
-			.irreversible = attempt->changed && cannot_be_undone(attempt)});
+			.undo = attempt->stuck ? UNDO_HELD : guarded_undo(attempt),
+			.irreversible = attempt->changed && guarded_undo(attempt) == UNDO_NOTHING &&
+				cannot_be_undone(attempt)});
 	put_result(attempt);
 	remember_cause(attempt);
 }
@@ -604,16 +565,14 @@ void attempt_check(struct attempt *attempt)
 		if (attempt->confirm)
 			confirm_end(attempt);
 	}
-	if (end_leftovers(attempt)) {
-		attempt->look_at_ms = attempt->engine->now_ms + LOOK_AGAIN_MS;
+	if (remains_end(attempt))
 		return;
-	}
 	for (int i = 0; i < STREAM_KINDS; i++)
 		stream_finish(&attempt->streams[i]);
 	end_starting(attempt);
 	if (attempt->pid)
 		program_judge(attempt);
 	judge(attempt);
-	if (!attempt->guarded || !guarded_waits(attempt))
+	if (attempt->stuck || !attempt->guarded || !guarded_waits(attempt))
 		attempt_over(attempt);
 }

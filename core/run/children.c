@@ -4,7 +4,10 @@
 #include "base/cleanup.h"
 
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
+
+#define PATIENCE_MS 10000
 
 ssize_t process_read(pid_t pid, const char *name, char *text, size_t size)
 {
@@ -77,4 +80,21 @@ bool child_has_variable(pid_t pid, const char *variable)
 
 	return process_find_variable(pid, variable, found, sizeof found) &&
 		strcmp(found, variable) == 0;
+}
+
+const char *process_name(pid_t pid, char buffer[PROCESS_NAME_SIZE])
+{
+	char name[PROCESS_NAME_SIZE - 16];
+
+	process_read(pid, "comm", name, sizeof name);
+	name[strcspn(name, "\n")] = 0;
+	snprintf(buffer, PROCESS_NAME_SIZE, "%d (%s)", (int)pid, name);
+	return buffer;
+}
+
+int64_t process_patience_ms(void)
+{
+	const char *told = getenv("UPKEEP_PATIENCE_MS");
+
+	return told && *told ? strtol(told, NULL, 10) : PATIENCE_MS;
 }

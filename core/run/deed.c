@@ -293,7 +293,7 @@ static void deed_settle(struct engine *engine, const struct decision *decision)
 	char action[160];
 	snprintf(action, sizeof action, "%s.%s",
 		detail->task->instance ? detail->task->instance->name : "core",
-		detail->task->action->decl.name);
+		detail_action(detail));
 	row.action = action;
 	journal_put_task(engine->journal, &row);
 	memory->state = (uint8_t)decision->state;

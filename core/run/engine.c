@@ -16,8 +16,6 @@
 
 #define KEEP_RUNS 100 /* of each graph, and all that can still be undone */
 #define LAZY_MS 100   /* results of tasks that change nothing may lag so long */
-#define SIGNALS_ARE_ONE_MS 200
-#define SIGNALS_HOLD_MS 5000 /* three within it stop the undo */
 #define TICK_MS 100
 #define LARGE_BYTES (256 << 10)
 
@@ -203,90 +201,6 @@ static void carry_out_decisions(struct engine *engine)
 		engine->flush_at_ms = engine->now_ms + LAZY_MS;
 }
 
-static void reap_all(struct engine *engine)
-{
-	struct rusage usage;
-	int status;
-	pid_t pid;
-
-	while ((pid = wait4(-1, &status, WNOHANG, &usage)) > 0) {
-		bool known = workers_reaped(engine, pid, status);
-		for (struct attempt *a = engine->running, *next; a && !known; a = next) {
-			next = a->next;
-			known = attempt_reaped(a, pid, status, &usage);
-		}
-	}
-}
-
-static void on_stop_signal(struct engine *engine)
-{
-	int64_t now_ms = engine->now_ms, *last_ms = engine->signal_ms;
-
-	if (engine->cancels && now_ms - last_ms[0] < SIGNALS_ARE_ONE_MS)
-		return;
-	last_ms[2] = last_ms[1];
-	last_ms[1] = last_ms[0];
-	last_ms[0] = now_ms;
-	engine->cancels++;
-	bool third = engine->cancels >= 3 && now_ms - last_ms[2] <= SIGNALS_HOLD_MS;
-	engine_event(engine, &(struct event){.kind = third ? EVENT_HOLD_UNDO : EVENT_CANCEL});
-}
-
-static void signals_ready(struct engine *engine, struct source *source, uint32_t events)
-{
-	struct signalfd_siginfo infos[16];
-	bool reap = false;
-	ssize_t n;
-
-	(void)events;
-	while ((n = read(source->fd, infos, sizeof infos)) > 0) {
-		for (size_t i = 0; i < (size_t)n / sizeof infos[0]; i++)
-			if (infos[i].ssi_signo == SIGCHLD)
-				reap = true;
-			else if (!engine->setup->guard)
-				on_stop_signal(engine);
-		if ((size_t)n < sizeof infos)
-			break;
-	}
-	if (reap)
-		reap_all(engine);
-}
-
-/* The keeper has gone: nobody would end what we leave. */
-static void keeper_ready(struct engine *engine, struct source *source, uint32_t events)
-{
-	(void)events;
-	engine_unwatch(engine, source);
-	on_stop_signal(engine);
-}
-
-/* A guard takes no signal: only its file, or SIGKILL, ends it before its time. */
-static int open_signals(struct engine *engine, struct error *err)
-{
-	static const int wanted[] = {SIGCHLD, SIGINT, SIGTERM, SIGHUP};
-	struct sigaction old;
-	sigset_t set;
-
-	sigemptyset(&set);
-	for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
-		/* nohup stays what it is */
-		if (wanted[i] == SIGHUP && sigaction(SIGHUP, NULL, &old) == 0 &&
-			old.sa_handler == SIG_IGN)
-			continue;
-		sigaddset(&set, wanted[i]);
-	}
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	struct sigaction child = {.sa_handler = SIG_DFL, .sa_flags = SA_NOCLDSTOP};
-	sigaction(SIGCHLD, &child, NULL);
-	signal(SIGPIPE, SIG_IGN);
-	engine->signals = (struct source){
-		.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), .ready = signals_ready};
-	if (engine->signals.fd < 0)
-		return error_set(err, -errno, NULL, "cannot make a signalfd: %m");
-	engine_watch(engine, &engine->signals, EPOLLIN);
-	return 0;
-}
-
 static int wait_ms(struct engine *engine)
 {
 	int64_t until_ms = decide_wake(engine->decide);
@@ -394,6 +308,21 @@ static void begin_run(struct engine *engine)
 	engine_event(engine, &(struct event){.kind = EVENT_BEGIN});
 }
 
+static void tell_known(struct engine *engine)
+{
+	for (uint32_t i = 0; i < engine->plan->task_count; i++) {
+		const struct task_memory *memory = &engine->memory[i];
+		engine_tell(engine,
+			&(struct run_event){.kind = RUN_EVENT_KNOWN,
+				.task = i,
+				.state = memory->state,
+				.reason = memory->reason,
+				.undo = memory->undo,
+				.attempt = memory->attempts,
+				.exit_code = memory->exit_code});
+	}
+}
+
 /* An earlier run: its graph is in the journal; what is not known of it is asked first. */
 static int begin_again(struct engine *engine, struct error *err)
 {
@@ -403,6 +332,7 @@ static int begin_again(struct engine *engine, struct error *err)
 		return r;
 	engine->graph_synced = true;
 	engine_tell(engine, &(struct run_event){.kind = RUN_EVENT_BEGIN, .task = PLAN_NONE});
+	tell_known(engine);
 	probe_begin(engine);
 	return 0;
 }
@@ -484,7 +414,8 @@ void engine_decide(struct engine *engine, enum decide_begin begin)
 		&(struct decide_options){.jobs = jobs,
 			.seed = seed,
 			.timeout_ms = plan->graph->timeout_ms,
-			.begin = begin});
+			.begin = begin,
+			.unconfirmed = engine->unconfirmed && begin == DECIDE_UNDO});
 }
 
 static int engine_open(struct engine *engine, const struct run_setup *setup, struct error *err)
@@ -497,7 +428,7 @@ static int engine_open(struct engine *engine, const struct run_setup *setup, str
 		.secrets = *setup->secrets,
 		.cgroups = setup->cgroups,
 		.flush_at_ms = INT64_MAX,
-		.keeper = {.fd = setup->keeper_fd, .ready = keeper_ready},
+		.keeper = {.fd = setup->keeper_fd, .ready = signals_keeper_ready},
 		.now_ms = clock_monotonic_ms()};
 	engine->program = setup->options->program ? setup->options->program : process_self();
 	engine->memory = base_alloc(plan->task_count * sizeof engine->memory[0]);
@@ -508,12 +439,13 @@ static int engine_open(struct engine *engine, const struct run_setup *setup, str
 		return error_set(err, -errno, NULL, "cannot become a subreaper: %m");
 	lookup_init(engine);
 	engine_decide(engine, DECIDE_FORWARD);
-	int r = open_signals(engine, err);
+	int r = signals_open(engine, err);
 	if (r < 0)
 		return r;
 	if (engine->keeper.fd >= 0)
 		engine_watch(engine, &engine->keeper, EPOLLIN | EPOLLHUP);
-	return journal_open(setup->state_dir, &engine->journal, err);
+	return setup->guard ? journal_open_readonly(setup->state_dir, &engine->journal, err)
+			    : journal_open(setup->state_dir, &engine->journal, err);
 }
 
 static void free_memory(struct engine *engine)

@@ -6,8 +6,10 @@
  *	undoing.c  the undo of one task: its tries, its records
  *	again.c    an earlier run: from the journal to where the engine goes on
  *	guarded.c  a task with confirm_within, as the engine sees it; guardian.c: its guard
+ *	foresee.c  plan_only; compare.c: probe_only
  *	probe.c    what is asked before that: did unknown tasks happen, has anything drifted?
  *	attempt.c  one attempt of a task, from its start to its end, whatever it runs
+ *	remains.c  what it leaves alive, and what cannot be killed
  *	program.c  core.exec; worker.c and host.c: actions of plugins; confirm.c: core.confirm
  *	stream.c   pipes from processes to logs, captures and outputs
  */
@@ -51,6 +53,7 @@ struct slot {
 	uint32_t running; /* members that have not ended */
 	struct cgroup cgroup;
 	bool has_cgroup; /* made at its first use */
+	bool stuck;      /* something in it cannot be killed: it stays busy */
 };
 
 /* A pipe that a process writes and we read. */
@@ -121,7 +124,9 @@ struct attempt {
 
 	int64_t started_ms, started_wall_ms;           /* monotonic, wall */
 	int64_t timeout_at_ms, kill_at_ms, look_at_ms; /* INT64_MAX: never */
+	int64_t stuck_at_ms; /* when what was killed, and lives, counts as stuck */
 	bool timed_out, cancelled, killed;
+	bool stuck; /* some of it cannot be killed: it ends all the same */
 	bool run_timed_out; /* cancelled by the time limit of the graph */
 	bool ended_well;    /* the program's exit code is one of `ok` */
 
@@ -217,8 +222,9 @@ struct engine {
 	int64_t flush_at_ms;
 	int64_t signal_ms[3]; /* when the last signals came, the newest first */
 	uint32_t cancels;
-	bool turned;        /* it rolls back */
-	enum run_state was; /* of an earlier run, before this */
+	bool turned;            /* it rolls back */
+	bool unconfirmed;       /* an earlier run, a task of which was not confirmed in time */
+	enum run_state was;     /* of an earlier run, before this */
 	const char *undo_cause; /* "undo of task X: why", the arena's; NULL: none failed */
 	uint32_t warnings;
 	bool lock_refused; /* wait_max ran out */
@@ -238,7 +244,7 @@ struct run_setup {
 	char id[RUN_ID_SIZE];
 	bool again; /* an earlier run */
 	enum run_again how;
-	bool rebooted; /* since it began: what was not synced may be lost */
+	bool rebooted;         /* since it began: what was not synced may be lost */
 	const char *state_dir; /* the site's; with plan_only one for the time being */
 	int64_t started_ms;    /* wall */
 	int run_dir;           /* STATE_DIR/runs/ID */
@@ -266,6 +272,16 @@ const char *engine_time_limit(struct engine *engine);
 void engine_decide(struct engine *engine, enum decide_begin begin);
 /* Tells decide, with the time of this turn. */
 void engine_event(struct engine *engine, const struct event *event);
+
+/* The name of its action, also where its plugin is not there any more. */
+static inline const char *detail_action(const struct plan_detail *detail)
+{
+	return detail->task->action ? detail->task->action->decl.name : detail->missing_action;
+}
+
+/* signals.c */
+int signals_open(struct engine *engine, struct error *err);
+void signals_keeper_ready(struct engine *engine, struct source *source, uint32_t events);
 
 /* deed.c */
 void deed_carry_out(struct engine *engine, const struct decision *decision);
@@ -302,6 +318,14 @@ void attempt_log(struct attempt *attempt, const char *bytes, size_t size, bool l
 /* Its plan_detail, and what follows from it. */
 void attempt_bind(struct attempt *attempt, const struct plan_detail *detail);
 
+/* remains.c */
+/* Ends what its main process left; true where something is still alive that must end first. */
+bool remains_end(struct attempt *attempt);
+/* It was killed: from now on it is waited for, and not for ever. */
+void remains_wait(struct attempt *attempt);
+/* That time is over: it fails, and its undo is held. */
+void remains_give_up(struct attempt *attempt);
+
 /* guarded.c */
 /* Asks for a guard; the attempt is launched when it is armed. */
 int guarded_start(struct attempt *attempt, struct error *err);
@@ -323,10 +347,17 @@ int guardian_open(struct engine *engine, uint32_t task, int socket, struct error
 void guardian_turn(struct engine *engine);
 void guardian_undone(struct engine *engine, enum undo_state state);
 int64_t guardian_next_ms(const struct engine *engine);
+/* A worker could not load its plugin. */
+void guardian_refused(struct engine *engine, const char *why, const char *next);
+/* A process was started, which memory shortage may end like any other. */
+void guardian_spawned(const struct engine *engine, pid_t pid);
 
 /* undoing.c */
-/* Starts a worker for the undo of a task, so that it is there when it is needed. */
+/* Fetches what the undo of a task needs and can be fetched before; 1: it has started a worker
+ * for it, 0: it needs none. */
 int undoing_prepare(struct engine *engine, uint32_t task, struct error *err);
+/* What a guard has done is in the journal, as if the engine had: its try, and the records. */
+void undoing_by_guard(struct engine *engine, uint32_t task, enum undo_state state);
 void undoing_begin(struct engine *engine, uint32_t task);
 /* Kills the undo of the task, which is then held. */
 void undoing_stop(struct engine *engine, uint32_t task);
@@ -343,7 +374,8 @@ bool undoing_is_possible(const struct engine *engine, uint32_t task);
 
 /* again.c */
 int again_load(struct engine *engine, struct error *err);
-int again_read_outputs(struct engine *engine, struct error *err);
+/* Outputs, records and tries to undo them, of the run as it is in the journal. */
+int again_read_past(struct engine *engine, struct error *err);
 /* All questions are answered: the engine goes on. */
 void again_begin(struct engine *engine);
 
@@ -355,7 +387,18 @@ void probe_ended(struct attempt *attempt);
 const struct user *engine_user(
 	struct engine *engine, const struct task_options *options, struct error *err);
 
-/* foresee.c, plan_only: says which arguments are not known yet; false where they are too few
+/* Is it a question to `probe`, whoever asks? */
+bool attempt_probes(const struct attempt *attempt);
+
+/* compare.c, probe_only */
+/* False where the action cannot be asked: the attempt is over, its message says why. */
+bool compare_can_ask(struct attempt *attempt);
+/* Tells what came out of it, which is no failure. */
+void compare_ended(struct attempt *attempt);
+
+/* foresee.c: the task after which the value is known; NULL: it is. */
+const char *foresee_unknown(const struct value *value);
+/* plan_only: says which arguments are not known yet; false where they are too few
  * to ask the action. */
 bool foresee_arguments(struct attempt *attempt);
 /* Says which program would run, and succeeds. */
@@ -386,7 +429,7 @@ int program_launch(const struct launch_request *request, struct process *ret, st
 size_t launch_limits(const struct attempt *attempt, struct process_limit *limits);
 int launch_open_limit(struct attempt *attempt, struct cgroup *cgroup, struct error *err);
 /* The task's environment with `more` (NAME=VALUE, NULL-terminated, may be NULL); an
- * array to be freed, its strings live as long as the attempt. */
+ * array to be freed, its strings live as long as the attempt, those of `more` as they do. */
 char **program_environment(struct attempt *attempt, const char *const *more, struct error *err);
 
 /* stream.c */
@@ -406,15 +449,16 @@ void confirm_end(struct attempt *attempt);
 /* The fields of a record that START and RECORD share, its id too. */
 void wire_record(struct wire_out *out, const struct journal_undo *row);
 int action_start(struct attempt *attempt, struct error *err);
-/* The attempt is to stop: tells the action, or kills its worker. */
 /* Starts a worker that fits the attempt, and leaves it idle. */
 int action_prepare(struct attempt *attempt, struct error *err);
-/* True where that one has loaded its plugin. */
-bool action_is_prepared(const struct engine *engine);
 /* Sends the worker what the attempt is to do next. */
 int action_send(struct attempt *attempt, struct error *err);
+/* The attempt is to stop: tells the action, or kills its worker. */
 void action_cancel(struct attempt *attempt, bool kill);
 bool action_is_over(const struct attempt *attempt);
+pid_t action_process(const struct attempt *attempt); /* that works on it; 0: none any more */
+/* It is over, whatever its worker still does, which is given nothing more to do. */
+void action_abandon(struct attempt *attempt);
 void action_end(struct attempt *attempt);
 /* A program that the action asked for has ended. */
 bool action_reaped(struct attempt *attempt, pid_t pid, int status, const struct rusage *usage);

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define ARM_MS 10000
+#define ARM_MS (SECRET_COMMAND_MS + 10000)
 #define ANSWER_MS 5000
 #define LOOK_MS 100
 
@@ -21,6 +21,7 @@ struct guarded {
 	struct guard guard; /* its file, once it is armed */
 	int64_t arm_until_ms;
 	bool armed, told, unconfirmed, settled;
+	bool expired_by_us; /* in the place of a guard that has died */
 	enum undo_state undo;
 };
 
@@ -49,7 +50,8 @@ static void socket_ready(struct engine *engine, struct source *source, uint32_t 
 	if (r == -EAGAIN)
 		return;
 	if (r != 1 || in->kind != WIRE_WRITTEN) {
-		engine_unwatch(engine, source); /* it is gone: its file says what there is to know */
+		engine_unwatch(
+			engine, source); /* it is gone: its file says what there is to know */
 		if (!guarded->armed)
 			cannot_arm(attempt, "it ended before it was", NULL);
 	} else if (wire_get_number(in, WIRE_RESULT) < 0) {
@@ -59,8 +61,10 @@ static void socket_ready(struct engine *engine, struct source *source, uint32_t 
 		if (!guarded->armed)
 			cannot_arm(attempt, "its file cannot be read", NULL);
 	}
-	if (attempt->phase == ATTEMPT_NEW && (guarded->armed || attempt->message))
+	if (attempt->phase == ATTEMPT_NEW && (guarded->armed || attempt->message)) {
+		attempt->look_at_ms = engine->now_ms + LOOK_MS;
 		attempt_launch(attempt);
+	}
 }
 
 int guarded_start(struct attempt *attempt, struct error *err)
@@ -117,7 +121,11 @@ int guarded_push(struct attempt *attempt, const struct journal_undo *row)
 	wire_record(out, row);
 	wire_number(out, WIRE_ATTEMPT, row->attempt);
 	int r = wire_send(guarded->socket.fd, out, MSG_DONTWAIT);
-	return r < 0 ? r : wait_for_answer(guarded);
+	if (r == 0)
+		r = wait_for_answer(guarded);
+	if (r < 0) /* a late answer must not be taken for that to the next record */
+		engine_unwatch(attempt->engine, &guarded->socket);
+	return r;
 }
 
 /* ---- the end ---- */
@@ -127,6 +135,8 @@ static void tell_waiting(struct attempt *attempt)
 	struct engine *engine = attempt->engine;
 	int64_t left_ms = guard_deadline_ms(&attempt->guarded->guard) - clock_monotonic_ms();
 
+	if (!guard_change(&attempt->guarded->guard, GUARD_ARMED, GUARD_WAITING))
+		return;
 	attempt->guarded->told = true;
 	journal_set_state(engine->journal, RUN_AWAITING_CONFIRMATION);
 	engine_flush(engine, JOURNAL_COMMIT);
@@ -143,8 +153,14 @@ static void fail_unconfirmed(struct attempt *attempt, enum undo_state undo)
 
 	guarded->settled = guarded->unconfirmed = true;
 	guarded->undo = undo;
+	if (undo == UNDO_NOTHING)
+		keep_kill_guarded(attempt->engine->setup->id, attempt->task);
+	else
+		undoing_by_guard(attempt->engine, attempt->task, undo);
+	attempt->transient = false;
 	free(attempt->message);
-	attempt->message = NULL;
+	free(attempt->next_step);
+	attempt->message = attempt->next_step = NULL;
 	attempt_fail(attempt, REASON_TIMEOUT, NULL, "it was not confirmed within %lld.%03lld s",
 		(long long)attempt->options->confirm_within_ms / 1000,
 		(long long)attempt->options->confirm_within_ms % 1000);
@@ -155,11 +171,22 @@ static void settle_failed(struct attempt *attempt)
 {
 	struct guarded *guarded = attempt->guarded;
 
-	if (guard_change(&guarded->guard, GUARD_ARMED, GUARD_DISARMED))
+	if (guard_decide(&guarded->guard, GUARD_DISARMED))
 		guarded->settled = true;
 }
 
-static void settle_armed(struct attempt *attempt)
+/* The deadline is over, and the guard is not there to see it. */
+static bool expire(struct guarded *guarded)
+{
+	struct guard *guard = &guarded->guard;
+
+	if (guard_is_open(guard) && guard_is_late(guard) && guard_is_abandoned(guard) &&
+		guard_decide(guard, GUARD_EXPIRED))
+		guarded->expired_by_us = true;
+	return guarded->expired_by_us;
+}
+
+static void settle_open(struct attempt *attempt)
 {
 	struct guarded *guarded = attempt->guarded;
 
@@ -168,14 +195,27 @@ static void settle_armed(struct attempt *attempt)
 	} else if (attempt->cancelled) {
 		settle_failed(attempt);
 		attempt->state = TASK_CANCELLED;
-		attempt->reason = REASON_CANCEL;
-	} else if (!guard_is_alive(&guarded->guard) &&
-		clock_monotonic_ms() >= guard_deadline_ms(&guarded->guard) &&
-		guard_change(&guarded->guard, GUARD_ARMED, GUARD_EXPIRED)) {
+		attempt->reason = attempt->run_timed_out ? REASON_TIMEOUT : REASON_CANCEL;
+	} else if (expire(guarded)) {
 		fail_unconfirmed(attempt, UNDO_NOTHING);
 	} else if (!guarded->told) {
 		tell_waiting(attempt);
 	}
+}
+
+static bool others_wait(const struct attempt *attempt)
+{
+	for (const struct attempt *a = attempt->engine->running; a; a = a->next)
+		if (a != attempt && a->guarded && a->guarded->told && !a->guarded->settled)
+			return true;
+	return false;
+}
+
+static void settle_confirmed(struct attempt *attempt)
+{
+	attempt->guarded->settled = true;
+	if (!others_wait(attempt))
+		journal_set_state(attempt->engine->journal, RUN_RUNNING);
 }
 
 static void look(struct attempt *attempt)
@@ -184,14 +224,17 @@ static void look(struct attempt *attempt)
 
 	switch (guard_state(&guarded->guard)) {
 	case GUARD_ARMED:
-		settle_armed(attempt);
+	case GUARD_WAITING:
+		settle_open(attempt);
 		break;
 	case GUARD_CONFIRMED:
+		settle_confirmed(attempt);
+		break;
 	case GUARD_DISARMED:
 		guarded->settled = true;
 		break;
-	case GUARD_EXPIRED:
-		if (!guard_is_alive(&guarded->guard)) /* it died at it: its undo is ours */
+	case GUARD_EXPIRED: /* where it died at it, its undo is ours too */
+		if (guarded->expired_by_us || !guard_is_alive(&guarded->guard))
 			fail_unconfirmed(attempt, UNDO_NOTHING);
 		break;
 	case GUARD_UNDONE:
@@ -219,17 +262,30 @@ bool guarded_waits(struct attempt *attempt)
 	return true;
 }
 
+/* It may have been armed in this very moment: a guard that cannot say so any more disarms
+ * itself. */
+static void give_up(struct attempt *attempt)
+{
+	struct guarded *guarded = attempt->guarded;
+
+	cannot_arm(attempt, "it took too long", "upkeep run GRAPH, when the host is less busy");
+	engine_unwatch(attempt->engine, &guarded->socket);
+	if (open_file(guarded) == 0)
+		guard_decide(&guarded->guard, GUARD_DISARMED);
+	attempt_launch(attempt);
+}
+
 void guarded_look(struct attempt *attempt)
 {
 	struct guarded *guarded = attempt->guarded;
 
 	if (attempt->phase == ATTEMPT_NEW) {
-		cannot_arm(attempt, "it took too long", "upkeep run GRAPH, when the host is less busy");
-		attempt_launch(attempt);
+		give_up(attempt);
 		return;
 	}
 	if (attempt->phase == ATTEMPT_RUNNING) {
-		if (guard_state(&guarded->guard) == GUARD_EXPIRED)
+		expire(guarded);
+		if (guarded->armed && guard_state(&guarded->guard) == GUARD_EXPIRED)
 			attempt_cancel(attempt, true);
 		attempt->look_at_ms = attempt->engine->now_ms + LOOK_MS;
 		return;

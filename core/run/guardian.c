@@ -7,8 +7,11 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "run/children.h"
+#include "run/worker.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -20,11 +23,15 @@ struct guardian {
 	struct source socket; /* from the engine; -1: it has no more to say */
 	uint32_t task;
 	struct guard guard;
-	bool armed, fired, undoing;
+	bool needs_worker, armed, fired, undoing;
 	int64_t engine_until_ms; /* after it fired */
+	const char *refusal;     /* why the plugin cannot be loaded, the arena's; NULL: not said */
+	const char *refusal_next;
+	char oom_score_adj[8]; /* as it was, for what it starts; "": unchanged */
 };
 
-static void answer(struct engine *engine, int result, const struct error *err)
+/* False where nobody hears it. */
+static bool answer(struct engine *engine, int result, const struct error *err)
 {
 	struct wire_out *out = &engine->out;
 
@@ -34,7 +41,7 @@ static void answer(struct engine *engine, int result, const struct error *err)
 		wire_text(out, WIRE_TEXT, error_what(err));
 		wire_text(out, WIRE_NEXT, err->next);
 	}
-	wire_send(engine->guardian->socket.fd, out, MSG_DONTWAIT);
+	return wire_send(engine->guardian->socket.fd, out, MSG_DONTWAIT) == 0;
 }
 
 static void take_record(struct engine *engine, struct wire_in *in)
@@ -69,10 +76,57 @@ static void socket_ready(struct engine *engine, struct source *source, uint32_t 
 	int r = wire_receive(source->fd, WIRE_WORKER, in, MSG_DONTWAIT);
 	if (r == -EAGAIN)
 		return;
-	if (r == 1 && in->kind == WIRE_RECORD)
+	if (r == 1 && in->kind == WIRE_RECORD && !engine->guardian->fired) {
 		take_record(engine, in);
-	else
+	} else if (r == 1 && in->kind == WIRE_RECORD) {
+		answer(engine, -ETIME, &(struct error){.what = NULL});
+	} else {
 		engine_unwatch(engine, source);
+		if (!engine->guardian->armed) /* nothing was begun */
+			engine->finished = true;
+	}
+}
+
+/* When memory is short others are to go first. */
+static void protect(struct guardian *guardian)
+{
+	static const char wanted[] = "-900";
+	char *was = guardian->oom_score_adj;
+	CLEANUP_FD int fd = open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC);
+
+	if (fd < 0 || read(fd, was, sizeof guardian->oom_score_adj - 1) <= 0 ||
+		pwrite(fd, wanted, strlen(wanted), 0) < 0)
+		*was = 0;
+}
+
+void guardian_spawned(const struct engine *engine, pid_t pid)
+{
+	const char *was = engine->guardian->oom_score_adj;
+	char path[48];
+
+	snprintf(path, sizeof path, "/proc/%d/oom_score_adj", (int)pid);
+	CLEANUP_FD int fd = *was ? open(path, O_WRONLY | O_CLOEXEC) : -1;
+	if (fd >= 0)
+		file_write(fd, was, strlen(was));
+}
+
+void guardian_refused(struct engine *engine, const char *why, const char *next)
+{
+	engine->guardian->refusal = arena_string(&engine->arena, why);
+	engine->guardian->refusal_next = arena_string(&engine->arena, next);
+}
+
+/* All that the undo needs is fetched now: later the journal may hang, a secret be gone. */
+static int prepare(struct engine *engine, struct error *err)
+{
+	uint32_t task = engine->guardian->task;
+	int r = again_read_past(engine, err);
+
+	journal_detach(engine->journal);
+	if (r == 0)
+		r = undoing_prepare(engine, task, err);
+	engine->guardian->needs_worker = r > 0;
+	return r < 0 ? r : 0;
 }
 
 int guardian_open(struct engine *engine, uint32_t task, int socket, struct error *err)
@@ -83,12 +137,26 @@ int guardian_open(struct engine *engine, uint32_t task, int socket, struct error
 		.socket = {socket, socket_ready}, .task = task, .guard = {.fd = -1}};
 	engine->guardian = guardian;
 	engine_watch(engine, &guardian->socket, EPOLLIN);
-	int r = again_read_outputs(engine, err);
-	if (r == 0)
-		r = undoing_prepare(engine, task, err);
+	protect(guardian);
+	int r = prepare(engine, err);
 	if (r < 0)
 		answer(engine, r, err);
 	return r;
+}
+
+/* 1: its worker has loaded the plugin, or it needs none; 0: not yet. */
+static int is_prepared(struct engine *engine, struct error *err)
+{
+	const struct guardian *guardian = engine->guardian;
+	const char *why = guardian->refusal;
+
+	if (!guardian->needs_worker)
+		return 1;
+	if (why || !engine->workers.count)
+		return error_set(err, -ENOEXEC, guardian->refusal_next,
+			"its plugin cannot be loaded: %s",
+			why ? why : "its process ended before it was");
+	return engine->workers.items[0]->loaded;
 }
 
 static void arm(struct engine *engine)
@@ -96,16 +164,20 @@ static void arm(struct engine *engine)
 	CLEANUP_ERROR struct error err = {0};
 	struct guardian *guardian = engine->guardian;
 	const struct plan *plan = engine->plan;
-	int64_t within_ms = plan->details[plan->tasks[guardian->task].detail]
-				    .task->options->confirm_within_ms;
+	int64_t within_ms =
+		plan->details[plan->tasks[guardian->task].detail].task->options->confirm_within_ms;
 
-	if (!action_is_prepared(engine))
+	int r = is_prepared(engine, &err);
+	if (r == 0)
 		return;
-	int r = guard_make(engine->setup->run_dir, guardian->task, getpid(),
-		clock_monotonic_ms() + within_ms, &guardian->guard, &err);
-	answer(engine, r, &err);
+	if (r > 0)
+		r = guard_make(engine->setup->run_dir, guardian->task, getpid(),
+			clock_monotonic_ms() + within_ms, &guardian->guard, &err);
 	guardian->armed = r == 0;
 	engine->finished = r < 0;
+	/* The engine has gone, or waits no longer: nothing was begun. */
+	if (!answer(engine, r, &err) && guardian->armed)
+		guard_decide(&guardian->guard, GUARD_DISARMED);
 }
 
 struct marked {
@@ -140,7 +212,7 @@ static void fire(struct engine *engine)
 {
 	struct guardian *guardian = engine->guardian;
 
-	guardian->fired = guard_change(&guardian->guard, GUARD_ARMED, GUARD_EXPIRED);
+	guardian->fired = guard_decide(&guardian->guard, GUARD_EXPIRED);
 	guardian->engine_until_ms = engine->now_ms + ENGINE_MS;
 }
 
@@ -153,7 +225,7 @@ void guardian_turn(struct engine *engine)
 	if (!guardian->armed) {
 		arm(engine);
 	} else if (!guardian->fired) {
-		if (guard_state(&guardian->guard) != GUARD_ARMED)
+		if (!guard_is_open(&guardian->guard))
 			engine->finished = true; /* somebody else has decided */
 		else if (clock_monotonic_ms() >= guard_deadline_ms(&guardian->guard))
 			fire(engine);

@@ -10,17 +10,15 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <jansson.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
 #define OUTPUT_BYTES_MAX (16u << 20) /* of all outputs of a task */
-#define CHILDREN_MAX 4096u
 
 /* ---- answers ---- */
 
-static int answer(struct worker *worker, int64_t result, int fd, const char *path,
+int host_answer(struct worker *worker, int64_t result, int fd, const char *path,
 	const struct secret_text *data)
 {
 	struct wire_out *out = &worker->engine->out;
@@ -38,7 +36,7 @@ static int answer(struct worker *worker, int64_t result, int fd, const char *pat
 
 static int answer_plain(struct worker *worker, int64_t result)
 {
-	return answer(worker, result, -1, NULL, NULL);
+	return host_answer(worker, result, -1, NULL, NULL);
 }
 
 /* ---- what it tells ---- */
@@ -62,7 +60,7 @@ static void on_log(struct attempt *attempt, struct wire_in *in)
 
 static int on_output(struct attempt *attempt, struct wire_in *in)
 {
-	if (attempt->record || attempt->kind == ATTEMPT_PROBE)
+	if (attempt->record || attempt_probes(attempt))
 		return -EBADMSG; /* neither undo nor probe has any */
 
 	const char *name = wire_get_text(in, WIRE_NAME), *value = wire_get_text(in, WIRE_TEXT);
@@ -147,6 +145,22 @@ static void on_would(struct attempt *attempt, struct wire_in *in)
 			.task = attempt->task,
 			.text = doing,
 			.next = undoing});
+}
+
+/* The worker refuses what holds a secret of its call. */
+static int on_token(struct attempt *attempt, struct wire_in *in)
+{
+	const struct wire_field *data = &in->fields[WIRE_DATA];
+
+	if (data->size > UPKEEP_PAYLOAD_MAX ||
+		blank_finds(&attempt->blank, (const char *)data->bytes, data->size))
+		return -EBADMSG;
+	engine_tell(attempt->engine,
+		&(struct run_event){.kind = RUN_EVENT_TOKEN,
+			.task = attempt->task,
+			.bytes = data->bytes,
+			.size = data->size});
+	return 0;
 }
 
 /* ---- undo records ---- */
@@ -267,8 +281,7 @@ static struct undo_record *own_record(const struct attempt *attempt, uint64_t id
 	return record && record->row.attempt == attempt->number ? record : NULL;
 }
 
-static int on_undo_state(
-	struct attempt *attempt, struct wire_in *in, enum journal_undo_state state)
+static int on_undo_state(struct attempt *attempt, struct wire_in *in, enum journal_undo_state state)
 {
 	struct undo_record *record = own_record(attempt, (uint64_t)wire_get_number(in, WIRE_ID));
 	CLEANUP_FREE char *fingerprint = blank_text(&attempt->blank, wire_get_text(in, WIRE_TEXT));
@@ -312,7 +325,7 @@ static int on_undo_dir(struct worker *worker)
 	if (r < 0)
 		return answer_plain(worker, r);
 	CLEANUP_FD int fd = own_dir(attempt, dir, path);
-	return fd < 0 ? answer_plain(worker, fd) : answer(worker, 0, fd, NULL, NULL);
+	return fd < 0 ? answer_plain(worker, fd) : host_answer(worker, 0, fd, NULL, NULL);
 }
 
 static int on_temp_dir(struct worker *worker)
@@ -327,7 +340,7 @@ static int on_temp_dir(struct worker *worker)
 	}
 	CLEANUP_FD int fd = own_dir(attempt, AT_FDCWD, attempt->action->temp_dir);
 	return fd < 0 ? answer_plain(worker, fd)
-		      : answer(worker, 0, fd, attempt->action->temp_dir, NULL);
+		      : host_answer(worker, 0, fd, attempt->action->temp_dir, NULL);
 }
 
 /* ---- secrets ---- */
@@ -337,11 +350,13 @@ static int on_secret(struct worker *worker, struct wire_in *in)
 	struct attempt *attempt = worker->attempt;
 	const struct upkeep_action *action = &attempt->detail->task->action->decl;
 	const struct plugin_description *plugin = worker->instance->description;
+	/* An undo has no arguments; the names of secrets are never made of references. */
+	const struct value *args = attempt->record ? &attempt->detail->task->args : &attempt->args;
 	const char *name = wire_get_text(in, WIRE_NAME);
 	CLEANUP_ERROR struct error err = {0};
 	const struct secret *secret;
 
-	if (!named_has(action->params, action->param_count, &attempt->args, name) &&
+	if (!named_has(action->params, action->param_count, args, name) &&
 		!named_has(
 			plugin->settings, plugin->setting_count, &worker->instance->settings, name))
 		return answer_plain(worker, -EPERM);
@@ -353,124 +368,10 @@ static int on_secret(struct worker *worker, struct wire_in *in)
 	}
 	blank_add(&attempt->blank, secret->text.bytes, secret->text.size);
 	vec_push(&worker->secrets, secret);
-	return answer(worker, (int64_t)secret->text.size, -1, NULL, &secret->text);
+	return host_answer(worker, (int64_t)secret->text.size, -1, NULL, &secret->text);
 }
 
-/* ---- programs ---- */
-
-static int log_end(struct attempt *attempt, struct error *err)
-{
-	if (attempt->action->log_end >= 0)
-		return 0;
-	return stream_open(
-		attempt, &attempt->streams[STREAM_LOG], STREAM_LOG, &attempt->action->log_end, err);
-}
-
-/* What it did not name of 1 and 2 goes to the log. */
-static size_t child_fds(struct attempt *attempt, struct wire_in *in, struct process_fd *fds)
-{
-	bool named[3] = {false};
-	size_t count = 0;
-
-	for (size_t i = 0; i < in->fd_count; i++) {
-		int64_t to = wire_get_item(in, WIRE_TARGETS, i);
-		fds[count++] = (struct process_fd){in->fds[i], (int)to};
-		if (to < 3)
-			named[to] = true;
-	}
-	for (int to = 1; to <= 2; to++)
-		if (!named[to])
-			fds[count++] = (struct process_fd){attempt->action->log_end, to};
-	return count;
-}
-
-static bool targets_are_sane(struct wire_in *in)
-{
-	if (wire_get_count(in, WIRE_TARGETS) != in->fd_count)
-		return false;
-	for (size_t i = 0; i < in->fd_count; i++) {
-		int64_t to = wire_get_item(in, WIRE_TARGETS, i);
-		if (to < 0 || to > 60)
-			return false;
-		for (size_t j = 0; j < i; j++)
-			if (wire_get_item(in, WIRE_TARGETS, j) == to)
-				return false;
-	}
-	return true;
-}
-
-static int spawn_child(
-	struct worker *worker, struct wire_in *in, struct child *child, struct error *err)
-{
-	struct attempt *attempt = worker->attempt;
-	struct process_fd fds[WIRE_FDS + 2];
-	struct process process;
-	char path[4096];
-	size_t count;
-	const char **argv = wire_get_texts(in, WIRE_ARGV, &attempt->arena, &count);
-	const char **more = wire_get_texts(in, WIRE_ENV, &attempt->arena, &(size_t){0});
-
-	if (!count || attempt->action->children.count >= CHILDREN_MAX || !targets_are_sane(in))
-		return -EINVAL;
-	snprintf(path, sizeof path, "%s", argv[0]);
-	if (!strchr(argv[0], '/') ? process_find(argv[0], path, sizeof path) < 0 : *path != '/')
-		return -ENOENT;
-	CLEANUP_FREE char **envp = program_environment(attempt, more, err);
-	int r = envp ? log_end(attempt, err) : -EINVAL;
-	if (r < 0)
-		return r;
-	const char *cwd = wire_get_text(in, WIRE_PATH);
-	size_t fd_count = child_fds(attempt, in, fds);
-	r = program_launch(&(struct launch_request){.attempt = attempt,
-				   .path = path,
-				   .argv = (char *const *)argv,
-				   .envp = envp,
-				   .cwd = cwd ? cwd : attempt->cwd,
-				   .fds = fds,
-				   .fd_count = fd_count,
-				   .cgroup = &attempt->slot->cgroup},
-		&process, err);
-	child->pid = process.pid;
-	return r;
-}
-
-static int on_spawn(struct worker *worker, struct wire_in *in)
-{
-	CLEANUP_ERROR struct error err = {0};
-	struct action *action = worker->attempt->action;
-	struct child child = {0};
-	int pipes[2];
-
-	if (worker->engine->options->plan_only && !worker->attempt->slot->has_cgroup)
-		worker->attempt->slot->cgroup = (struct cgroup)CGROUP_INIT;
-	if (pipe2(pipes, O_CLOEXEC) < 0)
-		return answer_plain(worker, -errno);
-	CLEANUP_FD int read_end = pipes[0];
-	child.end_fd = pipes[1];
-	int r = spawn_child(worker, in, &child, &err);
-	if (r < 0) {
-		close(child.end_fd);
-		if (err.what) {
-			attempt_log(worker->attempt, err.what, strlen(err.what), false);
-			attempt_log(worker->attempt, "\n", 1, false);
-		}
-		return answer_plain(worker, r);
-	}
-	vec_push(&action->children, child);
-	return answer(worker, (int64_t)action->children.count, read_end, NULL, NULL);
-}
-
-static void on_kill(struct attempt *attempt, struct wire_in *in)
-{
-	int64_t handle = wire_get_number(in, WIRE_ID), number = wire_get_number(in, WIRE_SIGNAL);
-	struct action *action = attempt->action;
-
-	if (handle < 1 || (size_t)handle > action->children.count || number < 0 || number > 64)
-		return;
-	const struct child *child = &action->children.items[handle - 1];
-	if (child->end_fd >= 0 && kill(-child->pid, (int)number) < 0)
-		kill(child->pid, (int)number);
-}
+/* ---- its cancel ---- */
 
 static int on_cancel_fd(struct worker *worker)
 {
@@ -480,7 +381,7 @@ static int on_cancel_fd(struct worker *worker)
 
 	if (action->cancel_fd < 0)
 		action->cancel_fd = eventfd(stop ? 1 : 0, EFD_CLOEXEC | EFD_NONBLOCK);
-	return answer(worker, action->cancel_fd < 0 ? -errno : 0, action->cancel_fd, NULL, NULL);
+	return host_answer(worker, action->cancel_fd < 0 ? -errno : 0, action->cancel_fd, NULL, NULL);
 }
 
 /* ---- the end of an action ---- */
@@ -518,7 +419,7 @@ static int take_success(struct attempt *attempt, int64_t result)
 	attempt->state = TASK_SUCCEEDED;
 	attempt->changed = result == UPKEEP_CHANGED && attempt->changes != UPKEEP_CHANGES_NONE;
 	attempt->probed = (int)result;
-	if (attempt->kind == ATTEMPT_RUN)
+	if (attempt->kind == ATTEMPT_RUN && !attempt_probes(attempt))
 		attempt->engine->would |= result == UPKEEP_CHANGED;
 	if (attempt->kind != ATTEMPT_UNDO || !attempt->record || !undoing_next_record(attempt))
 		return 0;
@@ -533,7 +434,7 @@ static int on_done(struct worker *worker, struct wire_in *in)
 {
 	struct attempt *attempt = worker->attempt;
 	int64_t result = wire_get_number(in, WIRE_RESULT);
-	int64_t most = attempt->kind == ATTEMPT_PROBE ? UPKEEP_PARTLY : UPKEEP_CHANGED;
+	int64_t most = attempt_probes(attempt) ? UPKEEP_PARTLY : UPKEEP_CHANGED;
 
 	if (wire_get_number(in, WIRE_SERIAL) != worker->serial || result > most ||
 		result < UPKEEP_NEEDS_PERSON)
@@ -552,6 +453,9 @@ static void on_refused(struct worker *worker, struct wire_in *in)
 	if (worker->attempt)
 		attempt_fail(worker->attempt, REASON_START, wire_get_text(in, WIRE_NEXT), "%s",
 			wire_get_text(in, WIRE_TEXT));
+	else if (worker->engine->guardian)
+		guardian_refused(
+			worker->engine, wire_get_text(in, WIRE_TEXT), wire_get_text(in, WIRE_NEXT));
 }
 
 static int tell(struct worker *worker, struct wire_in *in)
@@ -579,9 +483,11 @@ static int tell(struct worker *worker, struct wire_in *in)
 	case WIRE_UNDO_DONE:
 		return on_undo_state(attempt, in, JOURNAL_UNDO_DONE);
 	case WIRE_KILL:
-		on_kill(attempt, in);
+		host_kill(attempt, in);
 		return 0;
-	default: /* WIRE_TOKEN: kept once plans are saved */
+	case WIRE_TOKEN:
+		return on_token(attempt, in);
+	default:
 		return 0;
 	}
 }
@@ -608,7 +514,7 @@ int host_message(struct worker *worker, struct wire_in *in)
 	case WIRE_SECRET:
 		return on_secret(worker, in);
 	case WIRE_SPAWN:
-		return on_spawn(worker, in);
+		return host_spawn(worker, in);
 	case WIRE_WHOLE:
 		return answer_plain(worker, 1);
 	case WIRE_CANCEL_FD:

@@ -23,6 +23,10 @@ void keep_spare(int socket, uint32_t task);
 /* The mark of a task's processes, in their environment. */
 #define KEEP_MARK_SIZE 64u
 void keep_mark(char mark[static KEEP_MARK_SIZE], const char *run_id, uint32_t task);
+/* The same of what its guard starts to undo it. */
+void keep_guard_mark(char mark[static KEEP_MARK_SIZE], const char *run_id, uint32_t task);
+/* Kills what a guard that has died left of its undo. */
+void keep_kill_guarded(const char *run_id, uint32_t task);
 /* The keeper's side: 1 a message (with *ret_fd, or -1), 0 none, -errno: the end. */
 int keep_receive(int socket, struct keep_message *ret, int *ret_fd);
 

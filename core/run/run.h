@@ -15,6 +15,7 @@
  * the engine, on its thread; must not block long. */
 enum run_event_kind {
 	RUN_EVENT_BEGIN,
+	RUN_EVENT_KNOWN, /* an earlier run: how the task stood before */
 	RUN_EVENT_TASK, /* its state, attempt, reason or message changed */
 	RUN_EVENT_LOG,  /* a line of its output */
 	RUN_EVENT_PROGRESS,
@@ -24,6 +25,9 @@ enum run_event_kind {
 	RUN_EVENT_CONFIRM, /* the task waits for a person, for duration_ms; next: what to type */
 	RUN_EVENT_UNDO,  /* the undo of the task: its state, attempt (try), text, next */
 	RUN_EVENT_WOULD, /* plan_only: one thing that a task would do */
+	RUN_EVENT_TOKEN, /* plan_only: bytes and size: what its plan leaves for its run; the
+	                  * last one of a task counts */
+	RUN_EVENT_PROBED, /* probe_only: probed, or text: why that cannot be said */
 	RUN_EVENT_TICK,  /* nothing new; redraw (about ten a second on a terminal) */
 	RUN_EVENT_END,   /* done and total: transactions of the journal, synced ones */
 };
@@ -41,6 +45,9 @@ struct run_event {
 	                          * done (next: how it would be undone, NULL: cannot be) */
 	const char *table;
 	const char *unknown; /* would: the task after which more is known, NULL: none */
+	const void *bytes;
+	size_t size;
+	int probed; /* UPKEEP_DONE, UPKEEP_NOT_DONE, UPKEEP_PARTLY; -1: it cannot be said */
 	uint64_t done, total;
 	enum run_state run_state;
 	enum exit_code code;
@@ -51,14 +58,24 @@ struct run_watcher {
 	bool wants_lines, wants_ticks;
 };
 
+/* What the plan of a task left for its run. */
+struct run_token {
+	const void *bytes; /* NULL: nothing */
+	size_t size;
+};
+
 struct run_options {
 	uint32_t jobs; /* 0: the site's */
 	bool yes, strict;
 	bool plan_only;      /* call `plan` of the actions, change nothing, journal nothing */
+	bool probe_only;     /* with plan_only: call `probe` of the actions instead, with their
+	                      * arguments; no answer of theirs ends it */
 	bool no_cgroups;     /* as where none is writable: leftovers are told by their marks */
 	bool force;          /* run_again: undo also what has drifted */
 	const char *state_dir; /* run_again: where the journal lies; NULL: as the plan says */
 	const char *cause;   /* "cron", "terminal": who asked */
+	const char *id;      /* run_execute: of the run, as journal_make_id makes it; NULL: a new one */
+	const struct run_token *tokens; /* of a saved plan, one for each task; NULL: none */
 	const char *program; /* upkeep itself, for workers and helpers; NULL: process_self() */
 	const struct run_watcher *watcher;
 };

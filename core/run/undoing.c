@@ -5,9 +5,12 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "run/named.h"
 #include "undo/copy.h"
 
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define TIMEOUT_MS 3600000 /* of a try, where the rollback has none of its own */
 
@@ -116,21 +119,34 @@ void undoing_hold(struct engine *engine, uint32_t task)
 	tell(engine, task, UNDO_HELD, NULL, NULL);
 }
 
+/* Its arguments can be made: what they refer to is there. */
+static int try_arguments(struct attempt *attempt, struct error *err)
+{
+	struct value ignored;
+
+	return has_rollback(attempt->detail)
+		? attempt_resolve(attempt, &attempt->detail->task->args, &ignored, err)
+		: 0;
+}
+
 int undoing_prepare(struct engine *engine, uint32_t task, struct error *err)
 {
 	const struct plan_detail *detail = undo_detail(engine, task);
+	bool needs_worker = detail->task->instance != NULL;
 
 	if (!detail->task->action)
 		return error_set(err, -ENOENT, "install the plugin",
 			"there is no plugin that could undo \"%s\"", detail->name);
-	if (!detail->task->instance)
-		return 0; /* a program needs no worker */
 	struct attempt *attempt = attempt_new(engine, task, 0, engine_slot(engine, 1));
 	attempt->kind = ATTEMPT_UNDO;
 	attempt_bind(attempt, detail);
-	int r = action_prepare(attempt, err);
+	int r = named_fetch(detail->task, &engine->secrets, err);
+	if (r == 0)
+		r = try_arguments(attempt, err);
+	if (r == 0 && needs_worker)
+		r = action_prepare(attempt, err);
 	attempt_drop(attempt);
-	return r;
+	return r < 0 ? r : needs_worker;
 }
 
 /* It ends for good. */
@@ -169,12 +185,43 @@ static void put_try(struct engine *engine, const struct attempt *attempt, enum u
 	journal_put_undoing(engine->journal, &row);
 }
 
+/* It says so in its log alone: of the journal it has only read. */
+void undoing_by_guard(struct engine *engine, uint32_t task, enum undo_state state)
+{
+	struct task_memory *memory = &engine->memory[task];
+	struct undo_record *record = memory->records;
+	char log[JOURNAL_PATH_SIZE];
+	struct stat st;
+	struct journal_undoing row = {.task = task,
+		.number = ++memory->undo_tries,
+		.state = state,
+		.started_ms = clock_wall_ms(),
+		.ended_ms = clock_wall_ms(),
+		.exit_code = -1,
+		.message = state == UNDO_FAILED ? "the guard could not undo it" : NULL};
+
+	journal_undo_log_path(log, engine->setup->id, task, row.number);
+	if (fstatat(engine->setup->run_dir, strrchr(log, '/') + 1, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+		row.log = log;
+		row.log_bytes = (uint64_t)st.st_size;
+	}
+	journal_put_undoing(engine->journal, &row);
+	for (; state == UNDO_UNDONE && (record = undo_records_live(record));
+		record = record->older) {
+		undo_record_set(record, JOURNAL_UNDO_DONE, NULL);
+		journal_set_undo(engine->journal, record->row.id, JOURNAL_UNDO_DONE, NULL);
+		undo_copy_close(engine->setup->run_dir, record->row.id);
+	}
+	settle(engine, task, state);
+	if (engine->running) /* else an earlier run, of which nothing has been told yet */
+		tell(engine, task, state, row.message, NULL);
+}
+
 static void try_undo(struct engine *engine, struct undoing *undoing)
 {
 	struct task_memory *memory = &engine->memory[undoing->task];
 	struct slot *slot = engine_slot(engine, 1);
-	struct attempt *attempt =
-		attempt_new(engine, undoing->task, ++memory->undo_tries, slot);
+	struct attempt *attempt = attempt_new(engine, undoing->task, ++memory->undo_tries, slot);
 
 	undoing->tries++;
 	undoing->again_at_ms = INT64_MAX;
@@ -195,13 +242,12 @@ static void try_undo(struct engine *engine, struct undoing *undoing)
 /* A missing plugin, or one of another major: a person has the record to go by. */
 static void refuse(struct engine *engine, struct undoing *undoing)
 {
-	const struct undo_record *record =
-		undo_records_live(engine->memory[undoing->task].records);
+	const struct undo_record *record = undo_records_live(engine->memory[undoing->task].records);
 	const struct instance *instance = undoing->detail->task->instance;
 	CLEANUP_TEXT struct text why = {0};
 
-	text_addf(&why, "%s: the plugin \"%s\" is not here, or does not fit",
-		undoing->detail->name, instance ? instance->plugin : "core");
+	text_addf(&why, "%s: the plugin \"%s\" is not here, or does not fit", undoing->detail->name,
+		instance ? instance->plugin : "core");
 	if (record)
 		text_addf(&why, "; its record %llu: %s", (unsigned long long)record->row.id,
 			record->row.about && *record->row.about ? record->row.about
@@ -219,7 +265,8 @@ void undoing_begin(struct engine *engine, uint32_t task)
 	*undoing = (struct undoing){
 		.task = task, .detail = undo_detail(engine, task), .again_at_ms = INT64_MAX};
 	vec_push(&engine->undoings, undoing);
-	if (!undoing_is_possible(engine, task)) /* its records were dropped, or all put back before */
+	if (!undoing_is_possible(
+		    engine, task)) /* its records were dropped, or all put back before */
 		finish(engine, undoing, UNDO_UNDONE);
 	else if (!undoing->detail->task->action)
 		refuse(engine, undoing);
@@ -249,7 +296,7 @@ static int64_t delay_ms(const struct retry *retry, uint32_t tries)
 	for (uint32_t i = 1; i < tries; i++)
 		delay *= retry->backoff;
 	return retry->max_delay_ms && delay > (double)retry->max_delay_ms ? retry->max_delay_ms
-									   : (int64_t)delay;
+									  : (int64_t)delay;
 }
 
 void undoing_ended(struct attempt *attempt)
@@ -272,8 +319,7 @@ void undoing_ended(struct attempt *attempt)
 		attempt->next_step);
 	if (state == UNDO_FAILED && !again && !engine->undo_cause)
 		engine->undo_cause = arena_printf(&engine->arena, "undo of task \"%s\": %s",
-			undoing->detail->name,
-			attempt->message ? attempt->message : "failed");
+			undoing->detail->name, attempt->message ? attempt->message : "failed");
 	if (!again)
 		finish(engine, undoing, state);
 }

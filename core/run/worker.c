@@ -191,7 +191,7 @@ static struct worker *idle_worker(struct attempt *attempt)
 {
 	vec_each(&attempt->engine->workers, w) {
 		struct worker *worker = *w;
-		if (!worker->attempt && !worker->dead && !worker->reaped &&
+		if (!worker->attempt && !worker->dead && !worker->reaped && !worker->guarded &&
 			worker->instance == attempt->detail->task->instance &&
 			same_options(worker->options, attempt->options))
 			return worker;
@@ -320,7 +320,7 @@ static struct worker *new_worker(struct attempt *attempt, struct error *err)
 
 static enum wire_mode mode_of(const struct attempt *attempt)
 {
-	if (attempt->kind == ATTEMPT_PROBE)
+	if (attempt_probes(attempt))
 		return WIRE_MODE_PROBE;
 	if (attempt->record)
 		return WIRE_MODE_UNDO;
@@ -344,6 +344,15 @@ void wire_record(struct wire_out *out, const struct journal_undo *row)
 	wire_number(out, WIRE_ID, (int64_t)row->id);
 }
 
+/* Of a saved plan. */
+static void put_token(struct wire_out *out, const struct attempt *attempt)
+{
+	const struct run_token *tokens = attempt->engine->options->tokens;
+
+	if (tokens && tokens[attempt->task].bytes && attempt->kind == ATTEMPT_RUN)
+		wire_bytes(out, WIRE_DATA, tokens[attempt->task].bytes, tokens[attempt->task].size);
+}
+
 static int send_start(struct worker *worker, struct attempt *attempt, struct error *err)
 {
 	struct engine *engine = worker->engine;
@@ -362,6 +371,7 @@ static int send_start(struct worker *worker, struct attempt *attempt, struct err
 		wire_text(out, WIRE_TEXT, attempt->record->row.fingerprint);
 	} else {
 		wire_value(out, WIRE_ARGS, &attempt->args);
+		put_token(out, attempt);
 	}
 	if (attempt->options->timeout_ms)
 		wire_number(out, WIRE_TIMEOUT, attempt->options->timeout_ms);
@@ -378,7 +388,7 @@ static bool plan_says_nothing(struct attempt *attempt)
 	struct engine *engine = attempt->engine;
 	const struct action_description *action = attempt->detail->task->action;
 
-	if (!engine->options->plan_only || attempt->kind != ATTEMPT_RUN)
+	if (!engine->options->plan_only || attempt->kind != ATTEMPT_RUN || attempt_probes(attempt))
 		return false;
 	bool enough = foresee_arguments(attempt);
 	if (enough && (action->has & ACTION_HAS_PLAN))
@@ -399,14 +409,6 @@ int action_prepare(struct attempt *attempt, struct error *err)
 	return new_worker(attempt, err) ? 0 : -EIO;
 }
 
-bool action_is_prepared(const struct engine *engine)
-{
-	vec_each(&engine->workers, w)
-		if (!(*w)->loaded && !(*w)->dead)
-			return false;
-	return true;
-}
-
 int action_send(struct attempt *attempt, struct error *err)
 {
 	return send_start(attempt->action->worker, attempt, err);
@@ -422,6 +424,7 @@ int action_start(struct attempt *attempt, struct error *err)
 		return -EIO;
 	struct action *action = arena_new(&attempt->arena, struct action);
 	action->worker = worker;
+	worker->guarded = attempt->guarded;
 	action->cancel_fd = action->log_end = -1;
 	vec_each(&worker->secrets, s)
 		blank_add(&attempt->blank, (*s)->text.bytes, (*s)->text.size);
@@ -451,6 +454,23 @@ void action_cancel(struct attempt *attempt, bool kill)
 bool action_is_over(const struct attempt *attempt)
 {
 	return attempt->action->done;
+}
+
+pid_t action_process(const struct attempt *attempt)
+{
+	const struct worker *worker = attempt->action->worker;
+
+	return attempt->action->done || worker->reaped ? 0 : worker->pid;
+}
+
+void action_abandon(struct attempt *attempt)
+{
+	struct action *action = attempt->action;
+
+	if (action->done)
+		return;
+	action->done = action->worker->dead = true;
+	engine_unwatch(attempt->engine, &action->worker->socket);
 }
 
 static void note_stray(void *data, pid_t pid)

@@ -16,6 +16,7 @@ struct worker {
 	pid_t pid;
 	char mark[KEEP_MARK_SIZE]; /* of what its plugin forks */
 	bool loaded;               /* it has its plugin: what the start helper said is over */
+	bool guarded;              /* carries the mark of a task that a guard may kill */
 	bool reaped, dead;         /* dead: its socket has ended or is not read any more */
 	int status;
 	struct cgroup cgroup;
@@ -47,5 +48,12 @@ struct action {
 int host_message(struct worker *worker, struct wire_in *in);
 /* host.c: of an action that did not succeed, and perhaps said nothing at its end. */
 bool action_may_have_changed(const struct attempt *attempt);
+/* With a descriptor (-1: none), a path and a secret (NULL: none). */
+int host_answer(struct worker *worker, int64_t result, int fd, const char *path,
+	const struct secret_text *data);
+
+/* hosted.c: it wants a program started, or one of its programs killed. */
+int host_spawn(struct worker *worker, struct wire_in *in);
+void host_kill(struct attempt *attempt, struct wire_in *in);
 
 #endif

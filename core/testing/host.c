@@ -116,6 +116,16 @@ static int32_t host_would(struct upkeep_ctx *ctx, const char *doing, const char 
 	return 0;
 }
 
+static bool holds_secret(const struct upkeep_test *test, const char *bytes, size_t size)
+{
+	for (size_t i = 0; i < test->secrets.count; i++) {
+		const char *text = test->secrets.items[i].value;
+		if (text[0] && memmem(bytes, size, text, strlen(text)))
+			return true;
+	}
+	return false;
+}
+
 static int32_t host_token_put(struct upkeep_ctx *ctx, const void *token, size_t size)
 {
 	struct upkeep_test *test = test_of(ctx);
@@ -124,6 +134,8 @@ static int32_t host_token_put(struct upkeep_ctx *ctx, const void *token, size_t 
 		return -EINVAL;
 	if (size > UPKEEP_PAYLOAD_MAX)
 		return -EMSGSIZE;
+	if (size && holds_secret(test, token, size))
+		return -EPERM;
 	test->token = arena_copy(&test->arena, token, size);
 	test->token_size = size;
 	return 0;
@@ -144,16 +156,6 @@ static int32_t host_argument(struct upkeep_ctx *ctx, size_t offset)
 	struct upkeep_test *test = test_of(ctx);
 
 	return ctx->args ? arguments_state(&test->decoded, offset) : -EINVAL;
-}
-
-static bool holds_secret(const struct upkeep_test *test, const char *bytes, size_t size)
-{
-	for (size_t i = 0; i < test->secrets.count; i++) {
-		const char *text = test->secrets.items[i].value;
-		if (text[0] && memmem(bytes, size, text, strlen(text)))
-			return true;
-	}
-	return false;
 }
 
 static void keep_record(struct upkeep_test *test, const struct upkeep_undo *theirs)

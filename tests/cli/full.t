@@ -27,6 +27,10 @@ fills = { tasks = {
   fill = { action = "core.exec"; argv = [ "$dir/filler" ]; };
   never = { action = "core.exec"; argv = [ "/bin/touch", "$dir/never" ]; after = [ "fill" ]; };
   last = { action = "core.exec"; argv = [ "/bin/touch", "$dir/last" ]; after = [ "never" ]; }; }; };
+beside = { on_failure = "continue"; tasks = {
+  fill = { action = "core.exec"; argv = [ "$dir/filler" ]; };
+  never = { action = "core.exec"; argv = [ "/bin/touch", "$dir/never" ]; after = [ "fill" ]; };
+  sleeps = { action = "core.exec"; argv = [ "/bin/sleep", "300" ]; }; }; };
 fails = { tasks = { fill = { action = "core.exec"; argv = [ "$dir/filler", "1" ]; }; }; };
 END
 ballast() { [ "$(stat -c %s "$disk/state/ballast" 2>/dev/null)" = 16777216 ]; }
@@ -60,9 +64,21 @@ full() {
 	ok "... the next run says what is missing" again
 	rm "$disk"/fill.*
 	ok "... with room again" code 0 "$upkeep" run fine
+	ok "... what runs beside is cancelled" code 12 timeout 60 "$upkeep" run beside --jobs 2
+	ok "... says so" code 0 "$upkeep" show last --json
+	ok "... each task" json '[.tasks[] | [.task, .state]] | sort == [["fill","succeeded"],["never","failed"],["sleeps","cancelled"]]'
+	rm "$disk"/fill.*
+	ok "... with room again" code 0 "$upkeep" run fine
 	ok "... at the very end of a run" code 12 timeout 60 "$upkeep" run fails
 	ok "... the task is what failed" code 0 "$upkeep" show last --json
 	ok "... it says so" json '.state == "failed partial" and (.cause | startswith("task \"fill\""))'
+	"$dir/filler"
+	rm -f "$dir/began"
+	ok "... without a byte" code 74 "$upkeep" run fine
+	ok "... what to do" has err "next: make room on the file system of the state directory"
+	ok "... nothing begins" test ! -e "$dir/began"
+	ok "... the journal can be read" code 0 "$upkeep" history --json
+	ok "... with that run" json '.[0].graph == "fails"'
 	rm "$disk"/fill.*
 	ok "... with room once more" code 0 "$upkeep" run fine
 	ok "... there is a ballast again" ballast
@@ -92,6 +108,8 @@ rm "$disk"/fill.*
 ok "... the journal can be read" code 0 "$upkeep" history --json
 ok "... the run is there" json '.[0].graph == "fills" and .[0].state == "interrupted"'
 
+ok "... with room again" code 0 "$upkeep" run fine
+
 rm -f "$dir/began"
 mount -o remount,ro "$disk"
 ok "a disk that is read-only" code 74 "$upkeep" run fine
@@ -99,7 +117,7 @@ ok "... says so" has err "Read-only file system"
 ok "... and what to do" has err "next: mount the file system of the state directory writable"
 ok "... nothing was begun" test ! -e "$dir/began"
 ok "... the journal can be read" code 0 "$upkeep" history --json
-ok "... the runs are there" json 'length == 2'
+ok "... the runs are there" json 'length == 3'
 mount -o remount,rw "$disk"
 ok "... writable again" code 0 "$upkeep" run fine
 

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "journal/ballast.h"
+#include "journal/space.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -135,6 +136,12 @@ static void add_warnings(struct journal *journal, unsigned count)
 		journal_add_warning(journal, 0, text);
 }
 
+static int teardown_mount(void **state)
+{
+	umount2(dir, MNT_DETACH);
+	return teardown(state);
+}
+
 static bool mount_small(void)
 {
 	return unshare(CLONE_NEWNS) == 0 &&
@@ -177,12 +184,13 @@ static void test_a_full_disk(void **state)
 	assert_false(journal_is_full(journal));
 	assert_int_equal(journal_verify(journal, NULL), 0);
 	journal_close(journal);
-	umount2(dir, MNT_DETACH);
 }
 
 /* As after a power cut: it is not the flush that finds no room first. */
 static void test_a_journal_opens_on_a_full_disk(void **state)
 {
+	CLEANUP_ERROR struct error err = {0};
+
 	(void)state;
 	if (!mount_small())
 		skip();
@@ -192,6 +200,7 @@ static void test_a_journal_opens_on_a_full_disk(void **state)
 	flush(journal, JOURNAL_SYNC);
 	journal_close(journal);
 	fill("fill");
+	assert_false(space_is_left(dir));
 	journal = open_writer();
 	assert_true(journal_is_full(journal));
 	assert_int_equal(journal_use_run(journal, ID1, NULL), 0);
@@ -199,7 +208,13 @@ static void test_a_journal_opens_on_a_full_disk(void **state)
 	flush(journal, JOURNAL_SYNC);
 	expect_warnings(journal, 5);
 	journal_close(journal);
-	umount2(dir, MNT_DETACH);
+	/* Without a ballast it does not begin; what is there can be read. */
+	fill("more");
+	assert_int_equal(journal_open(dir, &journal, &err), -ENOSPC);
+	assert_non_null(strstr(err.next, "make room"));
+	assert_int_equal(journal_open_readonly(dir, &journal, NULL), 0);
+	expect_warnings(journal, 5);
+	journal_close(journal);
 }
 
 /* Another run has given it up a moment ago. */
@@ -220,19 +235,19 @@ static void test_room_that_another_made(void **state)
 	flush(journal, JOURNAL_SYNC);
 	expect_warnings(journal, 5);
 	journal_close(journal);
-	umount2(dir, MNT_DETACH);
 }
 
 int main(void)
 {
+#define SMALL(test) cmocka_unit_test_setup_teardown(test, setup, teardown_mount)
 	static const struct CMUnitTest tests[] = {
 		ONE(test_it_holds_room),
 		ONE(test_a_short_one_is_made_whole),
 		ONE(test_half_of_one_is_not_left),
 		ONE(test_a_link_is_not_followed),
-		ONE(test_a_full_disk),
-		ONE(test_a_journal_opens_on_a_full_disk),
-		ONE(test_room_that_another_made),
+		SMALL(test_a_full_disk),
+		SMALL(test_a_journal_opens_on_a_full_disk),
+		SMALL(test_room_that_another_made),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -176,6 +176,22 @@ static void test_a_rollback_that_began_keeps_them(void **state)
 	journal_close(journal);
 }
 
+/* Between the look and the mark. */
+static void test_a_rollback_that_begins_meanwhile_keeps_them(void **state)
+{
+	struct journal *journal = open_writer();
+
+	(void)state;
+	add_past(journal, ID(1), 10, RUN_SUCCEEDED, 100);
+	add_past(journal, ID(2), 10, RUN_SUCCEEDED, 100);
+	sql_run("CREATE TRIGGER t AFTER UPDATE OF gone_ms ON undo_files WHEN new.run=1"
+		" BEGIN UPDATE runs SET state=3 WHERE run=2; END");
+	assert_int_equal(retain(journal, 5000, 0), 1);
+	assert_false(has_files(ID(1)));
+	expect_why(journal, ID(2), NULL);
+	journal_close(journal);
+}
+
 /* Killed between the mark and the removal: marked is gone, the next one removes the rest. */
 static void test_what_a_crash_left_is_removed(void **state)
 {
@@ -234,6 +250,7 @@ int main(void)
 		ONE(test_after_undo_keep_they_are_gone),
 		ONE(test_the_words),
 		ONE(test_a_rollback_that_began_keeps_them),
+		ONE(test_a_rollback_that_begins_meanwhile_keeps_them),
 		ONE(test_what_a_crash_left_is_removed),
 		ONE(test_the_mark_is_synced_before_the_files_go),
 		ONE(test_files_of_an_older_journal),

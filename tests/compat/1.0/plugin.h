@@ -310,7 +310,8 @@ struct upkeep_host {
 	 * -EMSGSIZE. */
 	int32_t (*would)(struct upkeep_ctx *ctx, const char *doing, const char *undoing);
 	/* plan only: leaves a token (up to UPKEEP_PAYLOAD_MAX bytes) for run; the last
-	 * counts.  -EINVAL: not in plan; -EMSGSIZE: too long. */
+	 * counts.  -EINVAL: not in plan; -EMSGSIZE: too long; -EPERM: it holds the text of a
+	 * secret. */
 	int32_t (*token_put)(struct upkeep_ctx *ctx, const void *token, size_t size);
 	/* run only: the token that plan left: its size, or -ENOENT (no plan was saved).
 	 * It lives until the callback returns, and is aligned for nothing but bytes. */
