@@ -170,7 +170,7 @@ run stuck
 ok "an undo that the guard cannot do" ends 13
 ok "... is told" state "rollback failed"
 ok "... the guard's file" guard_is 5
-ok "... with what it said" sh -c "'$upkeep' log last a --undo 2>/dev/null | grep -q cannot || grep -q cannot $dir/state/runs/$id/0.undo.1.log"
+ok "... with what it said" sh -c "'$upkeep' log last a | grep -q cannot"
 echo old >"$real"
 script -qec "stty cols 90 rows 24; $upkeep run brief" "$dir/typescript" </dev/null >/dev/null; cp "$dir/typescript" "$dir/out"
 ok "the live view" has out "  a  waits for its confirmation, "
