@@ -10,7 +10,8 @@
  *	probe.c    what is asked before that: did unknown tasks happen, has anything drifted?
  *	attempt.c  one attempt of a task, from its start to its end, whatever it runs
  *	remains.c  what it leaves alive, and what cannot be killed
- *	program.c  core.exec; worker.c and host.c: actions of plugins; confirm.c: core.confirm
+ *	program.c  core.exec; worker.c, host.c, recording.c: actions of plugins;
+ *	confirm.c  core.confirm
  *	stream.c   pipes from processes to logs, captures and outputs
  */
 #ifndef UPKEEP_RUN_ENGINE_H
@@ -467,7 +468,7 @@ bool workers_include(const struct engine *engine, pid_t pid);
 bool workers_reaped(struct engine *engine, pid_t pid, int status);
 void workers_close(struct engine *engine);
 
-/* host.c: the records of this turn are synced now. */
-void host_answer_undo(struct engine *engine);
+/* recording.c: the records of this turn are synced now. */
+void recording_answer(struct engine *engine);
 
 #endif

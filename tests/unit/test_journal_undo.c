@@ -215,7 +215,7 @@ static void expect_settled(struct journal *journal, enum run_state s, const char
 	assert_string_equal(err.next, "upkeep history");
 }
 
-#define PARTIAL " 12 3 failed task a: it broke -|"
+#define PARTIAL " 12 3 failed task a: it broke; put right by a person: by hand -|"
 
 static void test_a_person_resolves(void **state)
 {
