@@ -127,7 +127,7 @@ struct attempt {
 	int64_t timeout_at_ms, kill_at_ms, look_at_ms; /* INT64_MAX: never */
 	int64_t stuck_at_ms; /* when what was killed, and lives, counts as stuck */
 	bool timed_out, cancelled, killed;
-	bool stuck; /* some of it cannot be killed: it ends all the same */
+	bool stuck;         /* some of it cannot be killed: it ends all the same */
 	bool run_timed_out; /* cancelled by the time limit of the graph */
 	bool ended_well;    /* the program's exit code is one of `ok` */
 

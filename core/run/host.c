@@ -65,7 +65,7 @@ static void on_log(struct attempt *attempt, struct wire_in *in)
 
 static int on_output(struct attempt *attempt, struct wire_in *in)
 {
-	if (attempt->record || attempt->kind == ATTEMPT_PROBE)
+	if (attempt->record || attempt_probes(attempt))
 		return -EBADMSG; /* neither undo nor probe has any */
 
 	const char *name = wire_get_text(in, WIRE_NAME), *value = wire_get_text(in, WIRE_TEXT);
