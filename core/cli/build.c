@@ -55,13 +55,16 @@ int cli_build(const struct cli *cli, struct loaded *loaded, struct plan **ret)
 {
 	CLEANUP_ERROR struct error err = {0};
 	struct durations durations = {0};
+	if (loaded->site->faulty) { /* its graphs may not have been read at all */
+		int code = diagnostics_refuse(loaded, cli->args.items[0], false);
+		return code ? code : EXIT_CONFIGURATION;
+	}
 	const struct graph *graph = graph_load(cli, loaded);
 	const struct cli_options *o = &cli->options;
 
 	if (!graph)
 		return EXIT_USAGE;
-	if (diagnostics_errors(&loaded->diagnostics, graph->name) || loaded->site->faulty ||
-		graph->faulty) {
+	if (diagnostics_errors(&loaded->diagnostics, graph->name) || graph->faulty) {
 		int code = diagnostics_refuse(loaded, graph->name, false);
 		return code ? code : EXIT_CONFIGURATION;
 	}
@@ -84,4 +87,16 @@ int cli_build(const struct cli *cli, struct loaded *loaded, struct plan **ret)
 	if (code)
 		return code;
 	return cli_fail(cli, r == -ENOENT || r == -ERANGE ? EXIT_USAGE : EXIT_CONFIGURATION, &err);
+}
+
+int jobs_parse(const struct cli *cli, uint32_t *ret)
+{
+	const char *text = cli->options.jobs;
+	char *end;
+	unsigned long jobs = text ? strtoul(text, &end, 10) : 0;
+
+	*ret = (uint32_t)jobs;
+	if (!text || (*text >= '0' && *text <= '9' && !*end && jobs <= 4096))
+		return 0;
+	return cli_usage(cli, NULL, "--jobs is a number from 0 to 4096, not \"%s\"", text);
 }

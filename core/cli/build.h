@@ -7,6 +7,8 @@
 
 /* 0, or an exit code after a message. */
 int cli_build(const struct cli *cli, struct loaded *loaded, struct plan **ret);
+/* --jobs; 0, or EXIT_USAGE after a message. */
+int jobs_parse(const struct cli *cli, uint32_t *ret);
 
 /* How long the plan will take, from the durations that the journal remembers. */
 struct forecast {

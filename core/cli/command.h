@@ -16,8 +16,9 @@
 typedef VEC(const char *) cli_words;
 
 struct cli_options {
-	const char *site, *state_dir, *color, *jobs, *start_at, *limit;
-	bool json, quiet, help, version, yes, strict, follow, calls;
+	const char *site, *state_dir, *color, *jobs, *start_at, *limit, *settings, *why, *save,
+		*plan;
+	bool json, quiet, help, version, yes, strict, follow, calls, force, journaled;
 	cli_words params, only, skip;
 };
 
@@ -35,6 +36,7 @@ struct cli {
 	const struct cli_command *command;
 	struct cli_options options;
 	cli_words args;
+	int report_fd; /* where the report of a run goes; 0: standard output */
 };
 
 struct cli_command {
@@ -72,8 +74,14 @@ int command_log(struct cli *cli);
 int command_plugins(struct cli *cli);
 int command_doc(struct cli *cli);
 int command_cancel(struct cli *cli);
+int command_confirm(struct cli *cli);
+int command_recover(struct cli *cli);
+int command_rollback(struct cli *cli);
+int command_resume(struct cli *cli);
+int command_resolve(struct cli *cli);
 int command_locks(struct cli *cli);
 int command_new(struct cli *cli);
+int command_drill(struct cli *cli);
 int command_lint(struct cli *cli);
 
 /* Messages to standard error: "upkeep: WHAT" and "next: NEXT"; returns `code`. */

@@ -40,13 +40,47 @@ static const struct cli_option run_options[] = {
 	{"--yes", 'y', OPTION_FLAG, NULL, "answer every confirmation with yes", AT(yes)},
 	SELECT_OPTIONS,
 	{"--strict", 0, OPTION_FLAG, NULL, "end with 12 where there are warnings", AT(strict)},
+	{"--plan", 0, OPTION_TEXT, "FILE", "do what was saved there, or refuse; instead of GRAPH",
+		AT(plan)},
 };
-static const struct cli_option plan_options[] = {PARAM_OPTION, SELECT_OPTIONS};
+static const struct cli_option plan_options[] = {
+	PARAM_OPTION,
+	SELECT_OPTIONS,
+	{"--save", 0, OPTION_TEXT, "FILE", "write the plan down, to be run later", AT(save)},
+};
+static const struct cli_option drill_options[] = {
+	{"--jobs", 'j', OPTION_TEXT, "N", "job slots; 0: as the site file says", AT(jobs)},
+	PARAM_OPTION,
+	{"--yes", 'y', OPTION_FLAG, NULL, "answer every confirmation with yes", AT(yes)},
+	SELECT_OPTIONS,
+	{"--force", 0, OPTION_FLAG, NULL, "run also what cannot be undone", AT(force)},
+};
 static const struct cli_option history_options[] = {
 	{"--limit", 'n', OPTION_TEXT, "N", "at most so many runs; 20 unless told", AT(limit)},
 };
 static const struct cli_option log_options[] = {
 	{"--follow", 'f', OPTION_FLAG, NULL, "go on while the run lives", AT(follow)},
+};
+
+#define SETTINGS_OPTION                                                                  \
+	{                                                                                \
+		"--settings", 0, OPTION_TEXT, "WHICH",                                   \
+			"settings of the plugins: journaled (with the run), or current", \
+			AT(settings)                                                     \
+	}
+static const struct cli_option recover_options[] = {SETTINGS_OPTION};
+static const struct cli_option rollback_options[] = {
+	{"--force", 0, OPTION_FLAG, NULL, "put back also what has been changed since", AT(force)},
+	SETTINGS_OPTION,
+};
+static const struct cli_option resume_options[] = {
+	{"--journaled", 0, OPTION_FLAG, NULL, "the graph as it was, where it is another today",
+		AT(journaled)},
+	{"--yes", 'y', OPTION_FLAG, NULL, "answer every confirmation with yes", AT(yes)},
+	SETTINGS_OPTION,
+};
+static const struct cli_option resolve_options[] = {
+	{"--why", 0, OPTION_TEXT, "TEXT", "what was done by hand, for the journal", AT(why)},
 };
 
 static const struct cli_option lint_options[] = {
@@ -58,13 +92,22 @@ const struct cli_command cli_commands[] = {
 	{"run", "GRAPH", "run a graph",
 		"Checks the configuration, plans the graph and runs it. Errors elsewhere in the "
 		"site "
-		"are printed as warnings.",
-		COUNTED(run_options), 1, 1, command_run},
+		"are printed as warnings. With --plan FILE and no GRAPH it does what upkeep plan "
+		"saved "
+		"there, and refuses where the site, the graph or what its tasks would do "
+		"have changed since, or the file is not the caller's own.",
+		COUNTED(run_options), 0, 1, command_run},
 	{"plan", "GRAPH", "say what a run would do",
-		"Asks the actions what they would do and changes nothing. Ends with 0 where "
-		"nothing "
-		"would change, with 2 where something would.",
+		"Asks the actions what they would do and how that would be undone, and changes "
+		"nothing. Ends with 0 where nothing would change, with 2 where something would. "
+		"With --save FILE, upkeep run can do just that later.",
 		COUNTED(plan_options), 1, 1, command_plan},
+	{"drill", "GRAPH", "run a graph, undo it and compare",
+		"Asks the actions' probes, runs the graph, puts everything back as rollback does, "
+		"and "
+		"asks them again. Ends with 0 where all is as it was before. Refuses a graph with "
+		"tasks that cannot be undone.",
+		COUNTED(drill_options), 1, 1, command_drill},
 	{"check", "", "report every error of the site",
 		"Reads the whole site and plans every graph. Loads no plugin and reads no journal.",
 		NULL, 0, 0, 0, command_check},
@@ -75,12 +118,12 @@ const struct cli_command cli_commands[] = {
 	{"history", "[GRAPH]", "list earlier runs", "Newest first.", COUNTED(history_options), 0, 1,
 		command_history},
 	{"show", "RUN", "show one run",
-		"Its tasks, tables, warnings and verdict. RUN is an id, the "
-		"beginning of one, or last.",
+		"Its tasks, tables, warnings and verdict, what its tasks can put back, and the "
+		"tries to undo them. RUN is an id, the beginning of one, or last.",
 		NULL, 0, 1, 1, command_show},
 	{"log", "RUN [TASK]", "print the output of a run's tasks",
-		"RUN is an id, the beginning of one, or last.", COUNTED(log_options), 1, 2,
-		command_log},
+		"Tries to undo a task have a heading. RUN is an id, the beginning of one, or last.",
+		COUNTED(log_options), 1, 2, command_log},
 	{"plugins", "", "list the enabled plugins", "With version, ABI and actions.", NULL, 0, 0, 0,
 		command_plugins},
 	{"doc", "[ACTION]", "explain an action",
@@ -93,6 +136,27 @@ const struct cli_command cli_commands[] = {
 	{"cancel", "RUN", "cancel a run",
 		"The run is asked to stop; its verdict says what it left.", NULL, 0, 1, 1,
 		command_cancel},
+	{"confirm", "RUN", "keep what a task with confirm_within did",
+		"Without it the task is put back when its time is over.", NULL, 0, 1, 1,
+		command_confirm},
+	{"recover", "[RUN]", "put interrupted runs in order",
+		"Ends what is left of every run whose upkeep was killed, and does what its graph's "
+		"on_interrupt says: puts everything back, goes on, or holds it for a person. Runs "
+		"that are alive are left alone. For boot time; run does it first, too.",
+		COUNTED(recover_options), 0, 1, command_recover},
+	{"rollback", "RUN", "put back what a run changed",
+		"Undoes its tasks in reverse order, also hours after it succeeded. Refuses where "
+		"what "
+		"it left has been changed since. Ends with 0 where everything is back.",
+		COUNTED(rollback_options), 1, 1, command_rollback},
+	{"resume", "RUN", "go on with an interrupted run",
+		"With the same id and the graph as it was; what had succeeded is not done again. "
+		"Refuses where the site's graph is another today, unless told --journaled.",
+		COUNTED(resume_options), 1, 1, command_resume},
+	{"resolve", "RUN", "say that a run is settled",
+		"After a person has put right what it left: nothing of it will be undone, and its "
+		"graph can run again.",
+		COUNTED(resolve_options), 1, 1, command_resolve},
 	{"locks", "", "list the locks that are held", "Who holds each, since when and for what.",
 		NULL, 0, 0, 0, command_locks},
 	{"new plugin", "NAME", "begin a plugin",

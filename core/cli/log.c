@@ -11,9 +11,10 @@
 
 #define POLL_US 200000
 
-/* An attempt's output and how far it was printed. */
+/* The output of an attempt, or of a try to undo, and how far it was printed. */
 struct piece {
-	uint32_t task, attempt;
+	uint32_t task, number;
+	bool undo;
 	char *name;
 	off_t printed;
 	bool headed;
@@ -33,27 +34,62 @@ static bool is_asked(const char *only, const char *name)
 	return !*rest || *rest == '[' || *rest == '/';
 }
 
-static int piece_read(void *data, const struct journal_task *task)
+static void piece_add(
+	struct pieces *pieces, const char *name, uint32_t task, uint32_t number, bool undo)
+{
+	vec_each(&pieces->list, piece)
+		if (piece->task == task && piece->number == number && piece->undo == undo)
+			return;
+	struct piece *piece = vec_add(&pieces->list);
+	piece->task = task;
+	piece->number = number;
+	piece->undo = undo;
+	piece->name = base_string(name);
+	pieces->many |= pieces->list.items[0].task != task;
+}
+
+static int attempt_read(void *data, const struct journal_task *task)
 {
 	struct pieces *pieces = data;
 
 	if (pieces->only && !is_asked(pieces->only, task->name))
 		return 0;
 	pieces->known = true;
-	vec_each(&pieces->list, piece)
-		if (piece->task == task->index && piece->attempt == task->attempt)
-			return 0;
-	struct piece *piece = vec_add(&pieces->list);
-	piece->task = task->index;
-	piece->attempt = task->attempt;
-	piece->name = base_string(task->name);
-	pieces->many |= pieces->list.items[0].task != task->index;
+	piece_add(pieces, task->name, task->index, task->attempt, false);
 	return 0;
+}
+
+/* The tasks were read before: one that is not there was not asked for. */
+static int undoing_read(void *data, const struct journal_undoing *undoing)
+{
+	struct pieces *pieces = data;
+	const char *name = NULL;
+
+	vec_each(&pieces->list, piece)
+		if (piece->task == undoing->task)
+			name = piece->name;
+	if (name)
+		piece_add(pieces, name, undoing->task, undoing->number, true);
+	return 0;
+}
+
+static void piece_path(
+	const struct piece *piece, const char *state_dir, const char *id, struct text *path)
+{
+	char below[JOURNAL_PATH_SIZE];
+
+	if (piece->undo)
+		journal_undo_log_path(below, id, piece->task, piece->number);
+	else
+		journal_log_path(below, id, piece->task, piece->number);
+	text_addf(path, "%s/%s", state_dir, below);
 }
 
 static void bytes_print(struct pieces *pieces, struct piece *piece, const char *bytes, size_t size)
 {
-	if (pieces->many && !piece->headed)
+	if (piece->undo && !piece->headed)
+		printf("==> undo of %s, try %u <==\n", piece->name, piece->number);
+	else if (pieces->many && !piece->headed)
 		printf("==> %s <==\n", piece->name);
 	piece->headed = pieces->printed = true;
 	fwrite(bytes, 1, size, stdout);
@@ -63,11 +99,10 @@ static void piece_print(
 	struct pieces *pieces, struct piece *piece, const char *state_dir, const char *id)
 {
 	CLEANUP_TEXT struct text path = {0};
-	char below[JOURNAL_PATH_SIZE], bytes[65536];
+	char bytes[65536];
 	ssize_t size;
 
-	journal_log_path(below, id, piece->task, piece->attempt);
-	text_addf(&path, "%s/%s", state_dir, below);
+	piece_path(piece, state_dir, id, &path);
 	CLEANUP_FD int fd = open(text_string(&path), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	while (fd >= 0 && (size = pread(fd, bytes, sizeof bytes, piece->printed)) > 0) {
 		bytes_print(pieces, piece, bytes, (size_t)size);
@@ -80,11 +115,9 @@ static void piece_json(
 {
 	CLEANUP_TEXT struct text path = {0}, visible = {0};
 	CLEANUP_FREE char *bytes = NULL;
-	char below[JOURNAL_PATH_SIZE];
 	size_t size = 0;
 
-	journal_log_path(below, id, piece->task, piece->attempt);
-	text_addf(&path, "%s/%s", state_dir, below);
+	piece_path(piece, state_dir, id, &path);
 	file_load(text_string(&path), 1u << 30, &bytes, &size, NULL);
 	json_t *text = json_stringn(bytes ? bytes : "", size);
 	if (!text) { /* not UTF-8 */
@@ -92,8 +125,9 @@ static void piece_json(
 		text = json_string(text_string(&visible));
 	}
 	json_array_append_new(pieces->json,
-		json_pack("{s:s, s:i, s:s, s:o}", "task", piece->name, "attempt",
-			(int)piece->attempt, "file", text_string(&path), "text", text));
+		json_pack("{s:s, s:i, s:s, s:o}", "task", piece->name,
+			piece->undo ? "undo_try" : "attempt", (int)piece->number, "file",
+			text_string(&path), "text", text));
 }
 
 static int state_read(void *data, const struct journal_run *run)
@@ -126,7 +160,8 @@ static int log_print(const struct cli *cli, struct journal *journal, const char 
 
 	for (;;) {
 		if (run_seen(journal, state_dir, id, state_read, &lives, &err) < 0 ||
-			journal_tasks(journal, id, piece_read, pieces, &err) < 0)
+			journal_tasks(journal, id, attempt_read, pieces, &err) < 0 ||
+			journal_undoings(journal, id, undoing_read, pieces, &err) < 0)
 			return cli_fail(cli, EXIT_JOURNAL, &err);
 		vec_each(&pieces->list, piece)
 			pieces->json ? piece_json(pieces, piece, state_dir, id)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/load.h"
+#include "cli/undone.h"
 
 #include "base/cleanup.h"
 #include "report/human.h"
@@ -12,8 +13,9 @@ struct shown {
 	json_t *json;
 	struct table table;
 	struct text head;
+	struct undone undo;
 	char id[RUN_ID_SIZE];
-	bool interrupted;
+	bool interrupted, undoable; /* undoable: some task has something to undo */
 };
 
 json_t *run_json(const struct cli *cli, const struct journal_run *run)
@@ -34,7 +36,7 @@ static int run_read(void *data, const struct journal_run *run)
 	char buffer[HUMAN_SIZE];
 
 	memcpy(shown->id, run->id, sizeof shown->id);
-	shown->interrupted = run->state == RUN_INTERRUPTED;
+	shown->interrupted = shown->undo.interrupted = run->state == RUN_INTERRUPTED;
 	shown->json = run_json(shown->cli, run);
 	text_addf(&shown->head, "run %s of %s: %s\nstarted %s", run->id, run->graph,
 		run_state_name(run->state), human_time(buffer, run->started_ms));
@@ -72,9 +74,15 @@ static int task_read(void *data, const struct journal_task *read)
 
 	if (shown->interrupted && task->state == TASK_RUNNING)
 		task->state = TASK_UNKNOWN;
+	if (shown->interrupted && task->undo == UNDO_UNDOING)
+		task->undo = UNDO_TODO;
+	undone_name(&shown->undo, task);
 	json_array_append_new(json_object_get(shown->json, "tasks"), task_json(shown, task));
 	table_add(&shown->table, task->name);
 	table_add(&shown->table, task_state_name(task->state));
+	if (shown->undoable)
+		table_add(&shown->table,
+			task->undo == UNDO_NOTHING ? NULL : undo_state_name(task->undo));
 	snprintf(buffer, sizeof buffer, "%u", task->attempt);
 	table_add(&shown->table, buffer);
 	table_add(&shown->table,
@@ -124,11 +132,21 @@ static int shown_read(struct journal *journal, const char *state_dir, const char
 	json_object_set_new(shown->json, "outputs", json_array());
 	json_object_set_new(shown->json, "tables", json_object());
 	json_object_set_new(shown->json, "warnings", json_array());
+	r = undone_any(journal, id, err);
+	if (r < 0)
+		return r;
+	shown->undoable = r;
+	table_begin(&shown->table,
+		r ? "task|state|undo|>attempt|>took|>output|message"
+		  : "task|state|>attempt|>took|>output|message");
 	r = journal_tasks(journal, id, task_read, shown, err);
 	if (r == 0)
 		r = journal_outputs(journal, id, output_read, shown, err);
 	if (r == 0)
 		r = journal_rows(journal, id, row_read, shown, err);
+	if (r == 0)
+		r = undone_read(&shown->undo, journal, err);
+	undone_json(&shown->undo, shown->json);
 	return r == 0 ? journal_warnings(journal, id, warning_read, shown, err) : r;
 }
 
@@ -140,6 +158,7 @@ static void shown_print(const struct shown *shown)
 
 	text_addf(&text, "%s\n", text_string(&shown->head));
 	table_print(&shown->table, &text);
+	undone_print(&shown->undo, &text);
 	rows_print(json_object_get(shown->json, "tables"), &text);
 	json_array_foreach(json_object_get(shown->json, "warnings"), i, warning)
 		text_addf(&text, "warning: %s\n", json_string_value(warning));
@@ -155,7 +174,7 @@ int command_show(struct cli *cli)
 	char id[RUN_ID_SIZE];
 	int code = run_load(cli, &state_dir, &journal, id);
 
-	table_begin(&shown.table, "task|state|>attempt|>took|>output|message");
+	undone_begin(&shown.undo, cli, id);
 	if (!code && shown_read(journal, state_dir, id, &shown, &err) < 0)
 		code = cli_fail(cli, EXIT_JOURNAL, &err);
 	if (!code && cli->options.json)
@@ -165,6 +184,7 @@ int command_show(struct cli *cli)
 	json_decref(shown.json);
 	text_free(&shown.head);
 	table_free(&shown.table);
+	undone_free(&shown.undo);
 	journal_close(journal);
 	return code;
 }

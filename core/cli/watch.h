@@ -12,7 +12,11 @@ struct watch {
 	const char **names;
 	char *given;
 };
-void watch_begin(struct watch *watch, const struct cli *cli, const struct plan *plan);
+/* `rolls_back`: that everything is put back is success. */
+void watch_begin(
+	struct watch *watch, const struct cli *cli, const struct plan *plan, bool rolls_back);
 void watch_end(struct watch *watch);
+/* run_execute, reported; an exit code. */
+int watch_execute(const struct cli *cli, const struct plan *plan, struct run_options *options);
 
 #endif

@@ -110,7 +110,7 @@ bool loader_key(struct loader *loader, const struct upkeep_param *key, struct va
 	}
 	if (value->has_refs && !(key->flags & KEY_REFS)) {
 		char what[96];
-		snprintf(what, sizeof what, "key \"%s\"", member->name);
+		snprintf(what, sizeof what, "%s \"%s\"", loader->key_noun, member->name);
 		loader_refuse_refs(loader, what, value);
 		return false;
 	}

@@ -131,19 +131,23 @@ static void check_inner(struct loader *loader, const char *outer, const struct u
 	loader->key_noun = before;
 }
 
-static void set_retry(struct loader *loader, struct value *group, struct retry *retry)
+/* What `group` leaves out stays as it is in `retry`. */
+static void set_retry(
+	struct loader *loader, const char *outer, struct value *group, struct retry *retry)
 {
 	size_t count = UPKEEP_COUNT(retry_keys);
 
-	check_inner(loader, "retry", retry_keys, count, group);
+	check_inner(loader, outer, retry_keys, count, group);
 	const struct value *backoff = value_get(group, "backoff");
-	union scalar factor = {.real = 2};
+	union scalar factor = {.real = retry->backoff};
 	if (backoff && backoff->kind != VALUE_NONE)
 		scalar_parse(UPKEEP_FLOAT, backoff, &factor, NULL);
 	retry->backoff = factor.real;
-	retry->attempts = (uint32_t)group_number(retry_keys, count, group, "attempts", 1);
-	retry->delay_ms = group_number(retry_keys, count, group, "delay", 1000);
-	retry->max_delay_ms = group_number(retry_keys, count, group, "max_delay", 5 * 60 * 1000);
+	retry->attempts =
+		(uint32_t)group_number(retry_keys, count, group, "attempts", retry->attempts);
+	retry->delay_ms = group_number(retry_keys, count, group, "delay", retry->delay_ms);
+	retry->max_delay_ms =
+		group_number(retry_keys, count, group, "max_delay", retry->max_delay_ms);
 	if (retry->max_delay_ms < retry->delay_ms)
 		retry->max_delay_ms = retry->delay_ms;
 }
@@ -316,8 +320,32 @@ static struct name_list set_names(struct loader *loader, const struct value *val
 	return names;
 }
 
+/* The undo's own `timeout` and `retry`; the rest moves together over them. */
+static void take_undo_keys(struct loader *loader, struct value *group, struct task_options *options)
+{
+	struct value_member *members = group->group.members;
+	const char *before = loader->key_noun;
+	uint32_t kept = 0;
+
+	loader->key_noun = "rollback: key";
+	for (uint32_t i = 0; i < group->group.count; i++) {
+		enum option option = find(members[i].name);
+		struct value_member member = members[i];
+		if (option == OPTION_TIMEOUT && loader_key(loader, &keys[option], &member))
+			options->rollback_timeout_ms = key_number(&keys[option], &member.value);
+		else if (option == OPTION_RETRY && loader_key(loader, &keys[option], &member))
+			set_retry(
+				loader, "rollback: retry", &member.value, &options->rollback_retry);
+		else if (option != OPTION_TIMEOUT && option != OPTION_RETRY)
+			members[kept++] = member;
+	}
+	group->group.count = kept;
+	loader->key_noun = before;
+}
+
 static void set_rollback(struct loader *loader, struct value *group, struct task_options *options)
 {
+	take_undo_keys(loader, group, options);
 	struct value args = *group;
 	const struct value *action = value_get(group, "action");
 
@@ -347,7 +375,11 @@ static void set_special(struct loader *loader, enum option option, struct value 
 		set_each(loader, value, &options->each);
 		break;
 	case OPTION_RETRY:
-		set_retry(loader, value, &options->retry);
+		options->retry = (struct retry){.attempts = 1,
+			.delay_ms = 1000,
+			.max_delay_ms = 5 * 60 * 1000,
+			.backoff = 2};
+		set_retry(loader, "retry", value, &options->retry);
 		break;
 	case OPTION_LOCK:
 		options->locks = set_names(loader, value, false);

@@ -25,7 +25,7 @@ struct reading {
 	const char *last_action;      /* tasks in a row with the same one look it up once */
 	const struct instance *last_instance;
 	const struct action_description *last_description;
-	bool in_list;
+	bool in_list, has_rollback; /* a faulty one, too */
 };
 
 static void set_after(struct loader *loader, struct value_member *member, struct task *task)
@@ -70,6 +70,7 @@ static bool take_key(struct loader *loader, struct reading *reading, struct valu
 			reading->task->from_at = member->value.at;
 		}
 	} else if (options_is_key(name)) {
+		reading->has_rollback |= strcmp(name, "rollback") == 0;
 		options_set(loader, member, own_options(loader, reading));
 	} else {
 		return false;
@@ -149,6 +150,33 @@ static void check_args(struct loader *loader, struct task *task)
 			"key \"leaves_running\": action \"%s\" leaves nothing running", decl->name);
 }
 
+static bool has_undo(const struct task *task)
+{
+	return task->action->has & ACTION_HAS_UNDO &&
+		action_changes(&task->action->decl, &task->args) != UPKEEP_CHANGES_IRREVERSIBLE;
+}
+
+/* Keys that are right by themselves. */
+static void check_together(struct loader *loader, const struct reading *reading)
+{
+	const struct task *task = reading->task;
+	const struct task_options *o = task->options;
+	bool late = o->run_if != RUN_IF_SUCCESS;
+	bool graph = !task->instance && strcmp(task->action->decl.name, "graph") == 0;
+
+	if (late && o->pivot)
+		loader_error(loader, task->at, "leave one of them out",
+			"keys \"pivot\" and \"run_if\" do not go together: a task with run_if "
+			"runs when all is decided");
+	if (late && o->confirm_within_ms)
+		loader_error(loader, task->at, "leave one of them out",
+			"keys \"confirm_within\" and \"run_if\" do not go together: a task with "
+			"run_if is never undone");
+	else if (o->confirm_within_ms && !graph && !reading->has_rollback && !has_undo(task))
+		loader_error(loader, task->at, "give it a rollback",
+			"key \"confirm_within\": nothing could undo it");
+}
+
 /* The arguments move together over the core's keys, which are used up by then. */
 static void load_task(struct loader *loader, struct value *group, struct reading *reading)
 {
@@ -157,6 +185,7 @@ static void load_task(struct loader *loader, struct value *group, struct reading
 	uint32_t kept = 0;
 
 	reading->options = NULL;
+	reading->has_rollback = false;
 	reading->action = (struct value){0};
 	loader->key_noun = "key";
 	task->args = *group;
@@ -170,6 +199,7 @@ static void load_task(struct loader *loader, struct value *group, struct reading
 		return;
 	drop_unknown(loader, task);
 	check_args(loader, task);
+	check_together(loader, reading);
 }
 
 /* Enters a task's name; false where it has none that can be used. */

@@ -19,6 +19,7 @@ struct decide *decide_new(const struct plan *plan, const struct decide_options *
 	d->pools = base_alloc(plan->resource_count * sizeof d->pools[0]);
 	d->first_arrival = d->last_arrival = d->culprit = PLAN_NONE;
 	d->verdict = RUN_SUCCEEDED;
+	d->unconfirmed = options->unconfirmed;
 	d->stop_reason = REASON_CANCEL;
 	d->deadline_ms = INT64_MAX;
 	rank_gangs(d);
@@ -57,17 +58,48 @@ static void begin_phase(struct decide *d, enum phase phase)
 	if (phase == PHASE_FINAL && !d->final_left)
 		return;
 	for (uint32_t g = 0; g < d->plan->gang_count; g++)
-		if (d->units[g].final == (phase == PHASE_FINAL) && d->units[g].waiting == 0)
+		if (d->units[g].final == (phase == PHASE_FINAL) && d->units[g].waiting == 0 &&
+			d->units[g].place == PLACE_PENDING)
 			arrival_push(d, g);
+}
+
+static void begin_final(struct decide *d)
+{
+	d->draining = d->cancels >= 2;
+	d->outcome = (uint8_t)stop_outcome(d);
+	begin_phase(d, PHASE_FINAL);
+}
+
+/* Forward work is over. */
+static void turn(struct decide *d)
+{
+	bool wanted = d->options.begin == DECIDE_UNDO ||
+		(d->options.begin == DECIDE_FORWARD && d->plan->on_failure == ON_FAILURE_UNDO);
+
+	if (wanted && d->verdict != RUN_SUCCEEDED && d->changed && !d->barred)
+		undo_begin(d);
+	else
+		begin_final(d);
+}
+
+/* Locks that are wanted at the start are there, or will never be. */
+static void begin_work(struct decide *d)
+{
+	if (d->options.begin == DECIDE_FORWARD)
+		begin_phase(d, PHASE_FORWARD);
+	else
+		turn(d);
 }
 
 static void begin_run(struct decide *d)
 {
 	if (d->phase != PHASE_START)
 		return;
+	if (d->restored || d->options.begin != DECIDE_FORWARD)
+		restore_run(d);
 	d->holds_locks = d->plan->locks_at_start;
 	if (!d->holds_locks) {
-		begin_phase(d, PHASE_FORWARD);
+		begin_work(d);
 		return;
 	}
 	d->phase = PHASE_LOCKS;
@@ -99,7 +131,7 @@ static void take_answer(struct decide *d, const struct event *event)
 			return;
 		if (refused)
 			stop_refused(d);
-		begin_phase(d, PHASE_FORWARD);
+		begin_work(d);
 		return;
 	}
 	struct unit *unit = &d->units[gang];
@@ -123,7 +155,16 @@ static void take_cancel(struct decide *d)
 
 	stop_on_cancel(d);
 	if (!began)
-		begin_phase(d, PHASE_FORWARD);
+		begin_work(d);
+}
+
+static void take_hold(struct decide *d)
+{
+	if (d->undo_held)
+		return;
+	stop_on_hold(d);
+	if (d->phase != PHASE_UNDO)
+		take_cancel(d);
 }
 
 static void take_time(struct decide *d)
@@ -161,6 +202,10 @@ void decide_event(struct decide *d, const struct event *event)
 		take_cancel(d);
 		break;
 	case EVENT_UNDONE:
+		undo_end_task(d, event);
+		break;
+	case EVENT_HOLD_UNDO:
+		take_hold(d);
 		break;
 	}
 	take_time(d);
@@ -180,6 +225,8 @@ static bool schedule_one(struct decide *d)
 	uint32_t gang = heap_pop(&d->ready).gang;
 	if (!resource_take(d, gang))
 		gang_block(d, gang);
+	else if (d->phase == PHASE_UNDO)
+		undo_start(d, gang);
 	else if (resource_is_shared(d, gang))
 		gang_acquire(d, gang);
 	else
@@ -193,14 +240,8 @@ static void finish_run(struct decide *d)
 	if (d->holds_locks)
 		queue_push(d, DECISION_RELEASE);
 	struct decision *decision = queue_push(d, DECISION_FINISH);
-	bool partial = d->verdict != RUN_SUCCEEDED && d->changed_count;
-	decision->run_state = partial         ? RUN_FAILED_PARTIAL
-		: d->verdict == RUN_SUCCEEDED ? RUN_SUCCEEDED
-					      : RUN_FAILED_CLEAN;
-	decision->exit_code = d->refused      ? EXIT_BUSY
-		: partial                     ? EXIT_FAILED_PARTIAL
-		: d->verdict == RUN_SUCCEEDED ? EXIT_OK
-					      : EXIT_FAILED_CLEAN;
+	decision->run_state = d->outcome;
+	decision->exit_code = stop_exit_code(d);
 }
 
 /* One step towards the next decision; false: an event is needed. */
@@ -209,15 +250,20 @@ static bool step(struct decide *d)
 	uint32_t gang = arrival_pop(d);
 
 	if (gang != PLAN_NONE) {
-		gang_arrive(d, gang);
+		if (d->phase == PHASE_UNDO)
+			undo_arrive(d, gang);
+		else
+			gang_arrive(d, gang);
 		return true;
 	}
 	if (d->draining ? stop_drain(d) : schedule_one(d))
 		return true;
 	if (d->phase == PHASE_FORWARD && !d->forward_left) {
-		/* here the undo track gets its turn */
-		d->draining = d->cancels >= 2;
-		begin_phase(d, PHASE_FINAL);
+		turn(d);
+		return true;
+	}
+	if (d->phase == PHASE_UNDO && !d->undo_left) {
+		begin_final(d);
 		return true;
 	}
 	if (d->phase == PHASE_FINAL && !d->final_left) {
@@ -259,6 +305,12 @@ enum undo_state decide_undo_state(const struct decide *d, uint32_t task)
 
 const char *decide_verdict(const struct decide *d)
 {
+	bool known = d->phase >= PHASE_FINAL;
+
+	if (known && d->outcome == RUN_ROLLED_BACK)
+		return "rolled back";
+	if (known && d->outcome == RUN_ROLLBACK_FAILED)
+		return "rollback failed";
 	return d->verdict == RUN_SUCCEEDED      ? "succeeded"
 		: d->verdict == RUN_INTERRUPTED ? "cancelled"
 						: "failed";

@@ -24,7 +24,8 @@ static void gang_advance(struct decide *d, uint32_t gang, uint32_t blame)
 			(d->tracks[unit->upstream].state != TASK_FAILED &&
 				d->tracks[blame].state == TASK_FAILED)))
 		unit->upstream = blame;
-	if (--unit->waiting == 0 && (!unit->final || d->phase == PHASE_FINAL))
+	if (--unit->waiting == 0 && unit->place != PLACE_SETTLED &&
+		(!unit->final || d->phase == PHASE_FINAL))
 		arrival_push(d, gang);
 }
 
@@ -73,13 +74,22 @@ static void set_tracks(
 	}
 }
 
-static bool failure_is_ignored(const struct decide *d, uint32_t gang)
+/* A change that could be neither finished nor undone is not ignored. */
+static bool gang_is_stuck(const struct decide *d, uint32_t gang)
+{
+	for (uint32_t i = 0; i < d->plan->gangs[gang].member_count; i++)
+		if (undo_is_stuck(d->tracks[gang_members(d, gang)[i]].undo))
+			return true;
+	return false;
+}
+
+bool gang_failure_is_ignored(const struct decide *d, uint32_t gang)
 {
 	for (uint32_t i = 0; i < d->plan->gangs[gang].member_count; i++)
 		if (d->tracks[gang_members(d, gang)[i]].state == TASK_FAILED &&
 			!(member_task(d, gang, i)->flags & PLAN_IGNORE_FAILURE))
 			return false;
-	return true;
+	return !gang_is_stuck(d, gang);
 }
 
 /* The first member in `state`, or PLAN_NONE. */
@@ -95,7 +105,7 @@ static uint32_t find_member(const struct decide *d, uint32_t gang, enum task_sta
 static void gang_fail(struct decide *d, uint32_t gang)
 {
 	uint32_t failed = find_member(d, gang, TASK_FAILED);
-	bool ignored = failed != PLAN_NONE && failure_is_ignored(d, gang);
+	bool ignored = failed != PLAN_NONE && gang_failure_is_ignored(d, gang);
 
 	if (failed == PLAN_NONE)
 		failed = gang_members(d, gang)[0];
@@ -172,7 +182,8 @@ void gang_make_ready(struct decide *d, uint32_t gang)
 void gang_block(struct decide *d, uint32_t gang)
 {
 	d->units[gang].place = PLACE_BLOCKED;
-	set_states(d, gang, TASK_WAITING);
+	if (d->phase != PHASE_UNDO)
+		set_states(d, gang, TASK_WAITING);
 }
 
 void gang_acquire(struct decide *d, uint32_t gang)
@@ -184,16 +195,16 @@ void gang_acquire(struct decide *d, uint32_t gang)
 	queue_push(d, DECISION_ACQUIRE)->gang = gang;
 }
 
-void gang_start(struct decide *d, uint32_t gang)
+/* The attempt itself, in a slot that is taken. */
+static void gang_launch(struct decide *d, uint32_t gang)
 {
 	struct unit *unit = &d->units[gang];
 
 	unit->place = PLACE_RUNNING;
-	unit->link = (uint32_t)d->slots.count;
-	vec_push(&d->slots, gang);
 	unit->attempt++;
 	unit->running = d->plan->gangs[gang].member_count;
-	unit->failed = unit->transient = false;
+	unit->failed = unit->transient = unit->continues = unit->unconfirmed = false;
+	unit->resumed = false;
 	unit->stopping = ASKED_NOTHING;
 	set_tracks(d, gang, TASK_RUNNING, REASON_NONE);
 	struct decision *decision = queue_push(d, DECISION_START);
@@ -201,12 +212,21 @@ void gang_start(struct decide *d, uint32_t gang)
 	decision->attempt = unit->attempt;
 }
 
+void gang_start(struct decide *d, uint32_t gang)
+{
+	slot_take(d, gang);
+	if (d->units[gang].resumed && undo_leftovers(d, gang))
+		set_states(d, gang, TASK_WAITING);
+	else
+		gang_launch(d, gang);
+}
+
 void gang_stop(struct decide *d, uint32_t gang, bool kill)
 {
 	struct unit *unit = &d->units[gang];
 	uint8_t how = kill ? ASKED_TO_DIE : ASKED_TO_STOP;
 
-	if (unit->stopping >= how)
+	if (unit->place != PLACE_RUNNING || unit->stopping >= how)
 		return;
 	unit->stopping = how;
 	struct decision *decision = queue_push(d, DECISION_CANCEL);
@@ -252,50 +272,84 @@ static void gang_delay(struct decide *d, uint32_t gang, const struct retry *retr
 	heap_push(&d->timers, UINT64_MAX - (uint64_t)at, gang);
 }
 
-void gang_give_up(struct decide *d, uint32_t gang)
+/* After a delay or an undo: the states of the attempt before, which `reason` remembers. */
+static void gang_fail_again(struct decide *d, uint32_t gang)
 {
-	if (d->units[gang].attempt == 0) {
-		gang_settle(d, gang, TASK_CANCELLED, d->stop_reason);
-		return;
-	}
 	for (uint32_t i = 0; i < d->plan->gangs[gang].member_count; i++) {
 		struct track *track = &d->tracks[gang_members(d, gang)[i]];
+		if (d->units[gang].resumed)
+			track->reason = undo_is_stuck(track->undo) ? REASON_START : REASON_GANG;
 		track->state = track->reason == REASON_GANG ? TASK_CANCELLED : TASK_FAILED;
 	}
 	gang_fail(d, gang);
+}
+
+void gang_give_up(struct decide *d, uint32_t gang)
+{
+	if (d->phase == PHASE_UNDO)
+		undo_arrive(d, gang);
+	else if (d->units[gang].attempt == 0 || d->units[gang].resumed)
+		gang_settle(d, gang, TASK_CANCELLED, d->stop_reason);
+	else
+		gang_fail_again(d, gang);
+}
+
+static const struct retry *gang_retry(const struct decide *d, uint32_t gang)
+{
+	return &d->plan->retries[d->plan->gangs[gang].retry];
+}
+
+void gang_go_on(struct decide *d, uint32_t gang)
+{
+	bool stuck = gang_is_stuck(d, gang);
+
+	if (d->units[gang].resumed && !stuck && !d->draining) {
+		gang_launch(d, gang);
+		return;
+	}
+	slot_leave(d, gang);
+	if (stuck)
+		gang_fail_again(d, gang);
+	else if (d->draining)
+		gang_give_up(d, gang);
+	else
+		gang_delay(d, gang, gang_retry(d, gang));
+	resource_give(d, gang);
+}
+
+/* What a failed attempt had changed and undone is nothing once another one succeeded. */
+static void gang_succeed(struct decide *d, uint32_t gang)
+{
+	for (uint32_t i = 0; d->changed && i < d->plan->gangs[gang].member_count; i++) {
+		struct track *track = &d->tracks[gang_members(d, gang)[i]];
+		if (track->undo == UNDO_UNDONE)
+			track->undo = UNDO_NOTHING;
+	}
+	gang_close(d, gang, PLAN_NONE, PLAN_NONE);
 }
 
 /* All members of a running gang have ended. */
 static void gang_end(struct decide *d, uint32_t gang)
 {
 	struct unit *unit = &d->units[gang];
-	const struct retry *retry = &d->plan->retries[d->plan->gangs[gang].retry];
-	uint32_t moved = d->slots.items[--d->slots.count];
+	const struct retry *retry = gang_retry(d, gang);
+	bool again = unit->failed && unit->transient && unit->attempt < retry->attempts &&
+		!d->draining && !gang_is_stuck(d, gang);
 
-	d->slots.items[unit->link] = moved;
-	d->units[moved].link = unit->link;
-	if (!unit->failed) {
-		gang_close(d, gang, PLAN_NONE, PLAN_NONE);
-	} else {
+	if (unit->failed)
 		mark_dragged(d, gang);
-		if (unit->transient && unit->attempt < retry->attempts && !d->draining)
-			gang_delay(d, gang, retry);
-		else
-			gang_fail(d, gang);
+	if (again && !unit->continues && undo_leftovers(d, gang)) {
+		set_states(d, gang, TASK_WAITING);
+		return;
 	}
+	slot_leave(d, gang);
+	if (again)
+		gang_delay(d, gang, retry);
+	else if (unit->failed)
+		gang_fail(d, gang);
+	else
+		gang_succeed(d, gang);
 	resource_give(d, gang);
-}
-
-static void note_change(struct decide *d, uint32_t task, bool irreversible)
-{
-	const struct plan_task *planned = &d->plan->tasks[task];
-	struct track *track = &d->tracks[task];
-
-	if (d->units[planned->gang].final || track->undo != UNDO_NOTHING)
-		return; /* run_if tasks are never undone */
-	track->undo =
-		planned->flags & PLAN_CAN_UNDO && !irreversible ? UNDO_TODO : UNDO_IRREVERSIBLE;
-	d->changed_count++;
 }
 
 void gang_end_task(struct decide *d, const struct event *event)
@@ -310,12 +364,14 @@ void gang_end_task(struct decide *d, const struct event *event)
 	track->reason = (uint8_t)event->reason;
 	if (event->result == TASK_CANCELLED && event->reason == REASON_NONE)
 		track->reason = d->stop_reason;
-	if (event->changed)
-		note_change(d, event->task, event->irreversible);
+	if (event->changed || event->undo != UNDO_NOTHING)
+		undo_note(d, event);
 	unit->running--;
 	if (event->result != TASK_SUCCEEDED && !unit->failed) {
 		unit->failed = true;
 		unit->transient = event->transient && event->result == TASK_FAILED;
+		unit->continues = event->continues;
+		unit->unconfirmed = event->unconfirmed;
 		if (unit->running)
 			gang_stop(d, gang, false);
 	}

@@ -5,11 +5,12 @@
 #include "decide/decide.h"
 #include "decide/heap.h"
 
-/* What the run is at.  The undo track lies between FORWARD and FINAL. */
+/* What the run is at. */
 enum phase {
 	PHASE_START,
 	PHASE_LOCKS, /* waits for all locks of the plan */
 	PHASE_FORWARD,
+	PHASE_UNDO,
 	PHASE_FINAL, /* tasks with run_if */
 	PHASE_OVER,
 };
@@ -24,12 +25,21 @@ enum place {
 	PLACE_ACQUIRED,  /* in decide.acquired */
 	PLACE_RUNNING,   /* in decide.slots */
 	PLACE_DELAYED,   /* in decide.timers */
+	PLACE_UNDOING,   /* in decide.slots: its members are being undone */
 	PLACE_SETTLED,
 };
 
 enum { ASKED_NOTHING, ASKED_TO_STOP, ASKED_TO_DIE };
 
-struct unit {              /* of a gang */
+/* What the undo has found out about a task. */
+enum {
+	MARK_THROUGH = 1, /* of its gang's undo: it has had its turn */
+	MARK_KEPT = 2,    /* a pivot that has succeeded, or before one */
+	MARK_BARRED = 4,  /* its undo has failed or is held: what it needs is held, too */
+};
+
+/* Of a gang.  In PHASE_UNDO, rank and waiting of forward gangs are those of the way back. */
+struct unit {
 	uint64_t rank;     /* longest remaining path, ms (or steps) */
 	uint32_t waiting;  /* edges from what is not settled */
 	uint32_t upstream; /* the task to blame where something needed did not succeed */
@@ -41,10 +51,15 @@ struct unit {              /* of a gang */
 	bool final : 1;   /* has run_if */
 	bool failed : 1;  /* this attempt */
 	bool transient : 1;
+	bool continues : 1;   /* the next attempt, from the records of this one */
+	bool unconfirmed : 1; /* this attempt failed because nobody confirmed it */
+	bool resumed : 1;     /* an earlier run left it unfinished; not started again yet */
+	bool barred : 1;      /* something that needs it could not be undone */
 };
 
 struct track { /* of a task */
 	uint8_t state, reason, undo;
+	uint8_t marks; /* MARK_* */
 };
 
 struct pool { /* of a resource */
@@ -62,18 +77,24 @@ struct decide {
 	VEC(uint32_t) slots, acquiring;
 	VEC(struct decision) queue;
 	size_t queue_head;
-	uint32_t first_arrival, last_arrival; /* gangs that need nothing more; linked */
-	uint32_t forward_left, final_left;    /* gangs */
+	uint32_t first_arrival, last_arrival;         /* gangs that need nothing more; linked */
+	uint32_t forward_left, undo_left, final_left; /* gangs */
 	uint64_t rng;
 	int64_t now_ms, deadline_ms;
-	uint32_t changed_count; /* forward tasks */
-	uint32_t culprit;       /* the task whose failure stopped the run */
+	uint32_t culprit; /* the task whose failure stopped the run */
 	uint32_t drained_pool;
 	uint8_t phase;       /* enum phase */
-	uint8_t verdict;     /* RUN_SUCCEEDED, RUN_FAILED_CLEAN, RUN_INTERRUPTED */
+	uint8_t verdict;     /* of the forward work: RUN_SUCCEEDED, _FAILED_CLEAN, _INTERRUPTED */
+	uint8_t outcome;     /* from PHASE_FINAL on: the state in which the run will end */
 	uint8_t stop_reason; /* of what is cancelled */
 	uint8_t cancels;
 	bool draining, holds_locks, refused;
+	bool barred;      /* it has not got its locks: nothing starts, nothing is undone */
+	bool changed;     /* a forward task has changed the site, ever */
+	bool unconfirmed; /* that is why the culprit failed */
+	bool restored;    /* decide_restore was called */
+	bool turned;      /* DECISION_TURN was made */
+	bool undo_held;   /* EVENT_HOLD_UNDO came */
 };
 
 /* rank.c: fills unit.rank, unit.waiting and unit.final. */
@@ -84,6 +105,8 @@ struct decision *queue_push(struct decide *decide, enum decision_kind kind);
 bool queue_pop(struct decide *decide, struct decision *ret);
 void arrival_push(struct decide *decide, uint32_t gang);
 uint32_t arrival_pop(struct decide *decide); /* PLAN_NONE: there is none */
+void slot_take(struct decide *decide, uint32_t gang);
+void slot_leave(struct decide *decide, uint32_t gang);
 
 /* gang.c: what happens to one gang */
 void gang_settle(
@@ -97,6 +120,30 @@ void gang_end_task(struct decide *decide, const struct event *event);
 void gang_stop(struct decide *decide, uint32_t gang, bool kill);
 /* Settles a gang that will not get its next attempt. */
 void gang_give_up(struct decide *decide, uint32_t gang);
+/* What earlier attempts left is undone, or cannot be: on to the next attempt. */
+void gang_go_on(struct decide *decide, uint32_t gang);
+bool gang_failure_is_ignored(const struct decide *decide, uint32_t gang);
+
+/* undo.c: the way back */
+void undo_begin(struct decide *decide);
+/* Everything that needs the gang is through. */
+void undo_arrive(struct decide *decide, uint32_t gang);
+/* It has its slot and its resources. */
+void undo_start(struct decide *decide, uint32_t gang);
+void undo_end_task(struct decide *decide, const struct event *event);
+/* Outside PHASE_UNDO: undoes what attempts of a gang that keeps its slot have left, then calls
+ * gang_go_on.  False: they have left nothing. */
+bool undo_leftovers(struct decide *decide, uint32_t gang);
+/* Tells the undo that runs in this gang to stop. */
+void undo_stop(struct decide *decide, uint32_t gang);
+void undo_note(struct decide *decide, const struct event *event);
+static inline bool undo_is_stuck(enum undo_state undo)
+{
+	return undo == UNDO_FAILED || undo == UNDO_HELD;
+}
+
+/* restore.c: makes the state of an earlier run, which the tracks tell, the state of this one. */
+void restore_run(struct decide *decide);
 
 /* resource.c: locks and pools inside the run, and what other runs must be asked for */
 /* Takes them all and returns true, or puts the gang among the waiters of one. */
@@ -111,6 +158,11 @@ void stop_on_failure(struct decide *decide, uint32_t task);
 void stop_on_timeout(struct decide *decide);
 void stop_on_cancel(struct decide *decide);
 void stop_refused(struct decide *decide);
+/* The undo is to stop as well. */
+void stop_on_hold(struct decide *decide);
+/* How the run ends: from what its tracks say after the undo. */
+enum run_state stop_outcome(const struct decide *decide);
+enum exit_code stop_exit_code(const struct decide *decide);
 /* Gives up one gang that will not start any more; false: none is left. */
 bool stop_drain(struct decide *decide);
 

@@ -38,3 +38,17 @@ uint32_t arrival_pop(struct decide *d)
 		d->first_arrival = d->units[gang].link;
 	return gang;
 }
+
+void slot_take(struct decide *d, uint32_t gang)
+{
+	d->units[gang].link = (uint32_t)d->slots.count;
+	vec_push(&d->slots, gang);
+}
+
+void slot_leave(struct decide *d, uint32_t gang)
+{
+	uint32_t at = d->units[gang].link, moved = d->slots.items[--d->slots.count];
+
+	d->slots.items[at] = moved;
+	d->units[moved].link = at;
+}

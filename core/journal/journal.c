@@ -4,11 +4,14 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "journal/ballast.h"
 #include "journal/schema.h"
+#include "journal/space.h"
 
 #include <fcntl.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -22,6 +25,10 @@ static int error_code(sqlite3 *db, int code)
 {
 	int from_system = db ? sqlite3_system_errno(db) : 0;
 
+	/* A crash left it such that only a writer can read it. */
+	if (code == SQLITE_READONLY_ROLLBACK || code == SQLITE_READONLY_RECOVERY ||
+		code == SQLITE_READONLY_CANTINIT)
+		return -ESTALE;
 	switch (code & 0xff) {
 	case SQLITE_FULL:
 		return -ENOSPC;
@@ -47,13 +54,17 @@ static const char *error_next(int code)
 {
 	switch (code) {
 	case -ENOSPC:
+	case -EDQUOT:
 	case -EFBIG:
 	case -EIO:
 		return "make room on the file system of the state directory, or see why it fails";
 	case -EBUSY:
 		return "see which process holds the journal: fuser -v journal.db";
 	case -EUCLEAN:
-		return "move journal.db away: the next run starts a new one";
+		return "move journal.db away: the next run starts a new one; what earlier runs can "
+		       "put back lies as text in runs/RUN/undo";
+	case -EROFS:
+		return "mount the file system of the state directory writable";
 	case -EACCES:
 	case -EPERM:
 		return "run it as the owner of the state directory";
@@ -67,10 +78,15 @@ int store_error(struct journal *journal, int code, struct error *err, const char
 	int result = error_code(journal->db, code);
 	const char *why = journal->db ? sqlite3_errmsg(journal->db) : sqlite3_errstr(code);
 
-	if (result == -EFBIG || result == -ENOSPC)
+	if (result == -EFBIG || result == -ENOSPC || result == -EDQUOT)
 		why = strerror(-result);
 	return error_set(err, result, error_next(result), "cannot %s the journal \"%s\": %s", doing,
 		journal->path, why);
+}
+
+int store_unknown(const char *id, struct error *err)
+{
+	return error_set(err, -ENOENT, "upkeep history", "there is no run \"%s\"", id);
 }
 
 int store_prepare(struct journal *journal, const char *sql, sqlite3_stmt **ret, struct error *err)
@@ -85,6 +101,20 @@ int store_run(struct journal *journal, const char *sql, struct error *err)
 	int code = sqlite3_exec(journal->db, sql, NULL, NULL, NULL);
 
 	return code == SQLITE_OK ? 0 : store_error(journal, code, err, "write");
+}
+
+int store_begin(struct journal *journal, struct error *err)
+{
+	return store_run(journal, "BEGIN IMMEDIATE", err);
+}
+
+int store_end(struct journal *journal, int r, struct error *err)
+{
+	if (r == 0)
+		r = store_run(journal, "COMMIT", err);
+	if (r < 0 && !sqlite3_get_autocommit(journal->db))
+		sqlite3_exec(journal->db, "ROLLBACK", NULL, NULL, NULL);
+	return r;
 }
 
 void store_finalize(sqlite3_stmt **statement)
@@ -157,18 +187,14 @@ static int schema_step(struct journal *journal, int64_t version, struct error *e
 static int schema_migrate(struct journal *journal, struct error *err)
 {
 	int64_t version = 0;
-	int r = store_run(journal, "BEGIN IMMEDIATE", err);
+	int r = store_begin(journal, err);
 
 	if (r < 0)
 		return r;
 	r = schema_check(journal, &version, err);
 	while (r == 0 && version < (int64_t)journal_step_count)
 		r = schema_step(journal, version++, err);
-	if (r == 0)
-		r = store_run(journal, "COMMIT", err);
-	if (r < 0 && !sqlite3_get_autocommit(journal->db))
-		sqlite3_exec(journal->db, "ROLLBACK", NULL, NULL, NULL);
-	return r;
+	return store_end(journal, r, err);
 }
 
 /* SQLite gives WAL and index the mode of the main file. Closing a descriptor of a
@@ -178,10 +204,10 @@ static void file_make(const char *path)
 	CLEANUP_FD int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 }
 
-static int db_open(struct journal *journal, int flags, struct error *err)
+static int db_open(struct journal *journal, const char *name, int flags, struct error *err)
 {
-	int code = sqlite3_open_v2(journal->path, &journal->db,
-		flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE, NULL);
+	int code = sqlite3_open_v2(
+		name, &journal->db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE, NULL);
 
 	if (code != SQLITE_OK)
 		return store_error(journal, code, err, "open");
@@ -216,6 +242,15 @@ static int wal_enable(struct journal *journal, struct error *err)
 	return r;
 }
 
+static void index_reserve(struct journal *journal)
+{
+	CLEANUP_TEXT struct text path = {0};
+
+	text_addf(&path, "%s-shm", journal->path);
+	store_number(journal, "SELECT 1 FROM runs"); /* opens it */
+	space_reserve(text_string(&path));
+}
+
 static int writer_open(struct journal *journal, const char *state_dir, struct error *err)
 {
 	int64_t version = 0;
@@ -230,14 +265,19 @@ static int writer_open(struct journal *journal, const char *state_dir, struct er
 	if (journal->dir_fd < 0)
 		return error_set(
 			err, -errno, NULL, "cannot open the state directory \"%s\": %m", state_dir);
+	if (!space_is_left(state_dir))
+		return error_set(err, -ENOSPC, error_next(-ENOSPC),
+			"cannot open the journal \"%s\": %s", journal->path, strerror(ENOSPC));
 	file_make(journal->path);
-	r = db_open(journal, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, err);
+	r = db_open(journal, journal->path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, err);
 	if (r == 0)
 		r = schema_check(journal, &version, err);
 	if (r == 0)
 		r = wal_enable(journal, err);
 	if (r == 0 && version < (int64_t)journal_step_count)
 		r = schema_migrate(journal, err);
+	if (r == 0)
+		index_reserve(journal);
 	return r;
 }
 
@@ -260,11 +300,44 @@ static int journal_finish(struct journal *journal, int r, struct journal **ret)
 	return r;
 }
 
+/* Opening takes room too: what is to be undone after a power cut on a full disk needs it. */
 int journal_open(const char *state_dir, struct journal **ret, struct error *err)
 {
 	struct journal *journal = journal_new(state_dir);
+	int r = writer_open(journal, state_dir, err);
 
-	return journal_finish(journal, writer_open(journal, state_dir, err), ret);
+	if ((r == -ENOSPC || r == -EDQUOT) && ballast_give(journal->dir_fd)) {
+		journal_close(journal);
+		error_clear(err);
+		journal = journal_new(state_dir);
+		journal->full = true;
+		r = writer_open(journal, state_dir, err);
+	}
+	return journal_finish(journal, r, ret);
+}
+
+/* On a file system that is read-only or full, SQLite cannot make the index that it wants to read
+ * a WAL by. Where there is no WAL, the file is all there is, and nobody changes it. */
+static bool is_frozen(const struct journal *journal)
+{
+	CLEANUP_TEXT struct text wal = {0};
+	struct statvfs fs;
+
+	text_addf(&wal, "%s-wal", journal->path);
+	if (access(text_string(&wal), F_OK) == 0 || statvfs(journal->path, &fs) < 0)
+		return false;
+	return fs.f_flag & ST_RDONLY || !space_is_left(journal->path);
+}
+
+static int frozen_open(struct journal *journal, struct error *err)
+{
+	CLEANUP_TEXT struct text uri = {0};
+
+	text_adds(&uri, "file:");
+	for (const char *c = journal->path; *c; c++)
+		strchr("%?#", *c) ? text_addf(&uri, "%%%02x", *c) : text_addc(&uri, *c);
+	text_adds(&uri, "?immutable=1");
+	return db_open(journal, text_string(&uri), SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, err);
 }
 
 static int reader_open(struct journal *journal, const char *state_dir, struct error *err)
@@ -278,7 +351,8 @@ static int reader_open(struct journal *journal, const char *state_dir, struct er
 		return error_set(err, -errno, error_next(-errno),
 			"cannot open the journal \"%s\": %m", journal->path);
 	}
-	int r = db_open(journal, SQLITE_OPEN_READONLY, err);
+	int r = is_frozen(journal) ? frozen_open(journal, err)
+				   : db_open(journal, journal->path, SQLITE_OPEN_READONLY, err);
 	if (r == 0)
 		r = schema_check(journal, &version, err);
 	if (r == 0 && version < (int64_t)journal_step_count)
@@ -295,20 +369,25 @@ int journal_open_readonly(const char *state_dir, struct journal **ret, struct er
 	return journal_finish(journal, reader_open(journal, state_dir, err), ret);
 }
 
-void journal_close(struct journal *journal)
+void journal_detach(struct journal *journal)
 {
-	if (!journal)
-		return;
 	for (unsigned i = 0; i < STORE_KINDS; i++)
 		store_finalize(&journal->kinds[i]);
 	store_finalize(&journal->begin);
 	store_finalize(&journal->commit);
 	store_finalize(&journal->rollback);
-	sqlite3_close_v2(journal->db);
+	sqlite3_close_v2(TAKE_PTR(journal->db));
+	if (journal->dir_fd >= 0)
+		close(TAKE_FD(journal->dir_fd));
+}
+
+void journal_close(struct journal *journal)
+{
+	if (!journal)
+		return;
+	journal_detach(journal);
 	queue_free(&journal->queue);
 	vec_free(&journal->places);
-	if (journal->dir_fd >= 0)
-		close(journal->dir_fd);
 	free(journal->path);
 	free(journal);
 }
@@ -360,4 +439,9 @@ void journal_run_dir(char path[], const char *id)
 void journal_log_path(char path[], const char *id, uint32_t task, uint32_t attempt)
 {
 	snprintf(path, JOURNAL_PATH_SIZE, "runs/%s/%u.%u.log", id, task, attempt);
+}
+
+void journal_undo_log_path(char path[], const char *id, uint32_t task, uint32_t number)
+{
+	snprintf(path, JOURNAL_PATH_SIZE, "runs/%s/%u.undo.%u.log", id, task, number);
 }

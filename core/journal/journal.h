@@ -22,9 +22,12 @@ struct journal;
  * (-ENOTSUP) on a file system that is not local, (-EPROTO) a newer schema. */
 int journal_open(const char *state_dir, struct journal **ret, struct error *err);
 /* For readers: never makes or migrates; -ENOENT where there is no journal yet, -ESTALE
- * where it has an older schema (journal_open would migrate it). */
+ * where it has an older schema, or a crash left it half written (journal_open would migrate
+ * and mend it). */
 int journal_open_readonly(const char *state_dir, struct journal **ret, struct error *err);
 void journal_close(struct journal *journal);
+/* Closes the database for good; what is queued from now on is never written. */
+void journal_detach(struct journal *journal);
 /* Reads the whole file and checks it: 0, or -EUCLEAN with what was found. */
 int journal_verify(struct journal *journal, struct error *err);
 
@@ -62,8 +65,11 @@ struct journal_run {
  * run can be made again (plan/restore). */
 void journal_add_run(struct journal *journal, const struct journal_run *run, const char *resolved,
 	size_t resolved_size);
-/* Changes state, end, exit code, warnings, cause and next of the current run. */
+/* Changes state, end, exit code, warnings, cause and next of the current run, and notes how much
+ * room its undo files take. */
 void journal_end_run(struct journal *journal, const struct journal_run *run);
+/* The run is in another state, and has not ended. */
+void journal_set_state(struct journal *journal, enum run_state state);
 /* Makes an earlier run the current one, to which everything below belongs (resume,
  * rollback); after journal_add_run it is the new one. */
 int journal_use_run(struct journal *journal, const char *id, struct error *err);
@@ -118,9 +124,33 @@ uint64_t journal_add_undo(struct journal *journal, const struct journal_undo *un
 void journal_set_undo(struct journal *journal, uint64_t id, enum journal_undo_state state,
 	const char *fingerprint);
 
+/* One try to undo a task, as a whole: its start (state UNDO_UNDOING) and its end.  Keyed by
+ * run, task and number; later calls replace. */
+struct journal_undoing {
+	uint32_t task, number; /* from 1 */
+	enum undo_state state; /* UNDOING; UNDONE, FAILED or HELD at its end */
+	int64_t started_ms, ended_ms;
+	int exit_code;              /* signal: 256 + N; -1: none */
+	const char *message, *next; /* of a failure; NULL */
+	const char *log;            /* path below the state directory, NULL: no output */
+	uint64_t log_bytes;
+};
+void journal_put_undoing(struct journal *journal, const struct journal_undoing *undoing);
+void journal_undo_log_path(char path[], const char *id, uint32_t task, uint32_t number);
+/* runs/ID/TASK.undo.NUMBER.log */
+
+/* The undo track of a task: changed in the row of its last attempt. */
+void journal_set_task_undo(struct journal *journal, uint32_t task, enum undo_state undo);
+
+/* Keeps room for a full disk (ballast.h) in the state directory. */
+int journal_keep_ballast(struct journal *journal, struct error *err);
+
 /* Writes everything queued.  A failure (disk full, I/O) leaves the queue as it
- * was.  Nothing queued and nothing unsynced: does nothing. */
+ * was.  Nothing queued and nothing unsynced: does nothing.  On a full disk the ballast is given
+ * up, and it is tried once more. */
 int journal_flush(struct journal *journal, enum journal_sync sync, struct error *err);
+/* The disk was full: what is written now needs the room of the ballast.  Time to stop. */
+bool journal_is_full(const struct journal *journal);
 bool journal_has_queued(const struct journal *journal);
 /* Folds the WAL back while nothing else is to do. */
 void journal_checkpoint(struct journal *journal);
@@ -155,6 +185,18 @@ int journal_warnings(struct journal *journal, const char *id,
 /* The records of a run, newest first. */
 int journal_undos(struct journal *journal, const char *id,
 	int (*reader)(void *data, const struct journal_undo *undo), void *data, struct error *err);
+/* The tries to undo tasks of a run, by task and number. */
+int journal_undoings(struct journal *journal, const char *id,
+	int (*reader)(void *data, const struct journal_undoing *undoing), void *data,
+	struct error *err);
+/* Runs that are not settled (running, rolling back, rollback failed, interrupted, awaiting
+ * confirmation), alive or not, and that nobody has resolved; oldest first. */
+int journal_unsettled(
+	struct journal *journal, journal_run_reader *reader, void *data, struct error *err);
+/* A person says that a run that is not settled is: it becomes FAILED_PARTIAL, what it left is
+ * never undone.  Written and synced at once. */
+int journal_resolve(struct journal *journal, const char *id, uid_t uid, int64_t at_ms,
+	const char *why, struct error *err);
 /* The plan as journal_add_run was given it; the caller frees *ret_text. */
 int journal_read_plan(struct journal *journal, const char *id, char **ret_text, size_t *ret_size,
 	struct error *err);
@@ -166,5 +208,14 @@ int journal_durations(struct journal *journal, const char *graph,
  * `keep_runs` of their graph, with their files; never one that is not settled. */
 int journal_retain(struct journal *journal, int64_t now_ms, int64_t keep_ms, uint32_t keep_runs,
 	uint32_t *ret_removed, struct error *err);
+/* Gives up undo files of settled runs: of those that ended more than `keep_ms` ago, and of the
+ * oldest where those of all runs take more than `space_bytes`.  What is not settled keeps them.
+ * The records stay, to be read; the run cannot be undone any more. */
+int journal_retain_undo(struct journal *journal, int64_t now_ms, int64_t keep_ms,
+	uint64_t space_bytes, uint32_t *ret_forgotten, struct error *err);
+/* 1 where the undo files of a run were given up, and why, to be freed: "its undo files are
+ * gone: undo_space (2 GiB) was needed by newer runs"; else 0 and NULL.  Whoever undoes a settled
+ * run asks after its journal_set_state was flushed: from then on they are not given up. */
+int journal_forgotten(struct journal *journal, const char *id, char **ret_why, struct error *err);
 
 #endif

@@ -45,7 +45,8 @@ int store_each(struct journal *journal, const char *sql, const char *run_id, sto
 
 	if (r < 0)
 		return r;
-	sqlite3_bind_text(statement, 1, run_id, -1, SQLITE_STATIC);
+	if (run_id)
+		sqlite3_bind_text(statement, 1, run_id, -1, SQLITE_STATIC);
 	return rows_read(journal, statement, each, data, err);
 }
 
@@ -120,7 +121,7 @@ int journal_find_run(
 	if (r < 0)
 		return r;
 	if (!*run || !found.count)
-		return error_set(err, -ENOENT, "upkeep history", "there is no run \"%s\"", run);
+		return store_unknown(run, err);
 	if (found.count > 1)
 		return error_set(err, -EEXIST, "give more of its id", "\"%s\" may be run %s or %s",
 			run, found.id, found.other);
@@ -135,6 +136,17 @@ int journal_read_run(struct journal *journal, const char *id, journal_run_reader
 
 	return store_each(
 		journal, "SELECT " RUN_COLUMNS " FROM runs WHERE id=?1", id, run_row, &call, err);
+}
+
+int journal_unsettled(
+	struct journal *journal, journal_run_reader *reader, void *data, struct error *err)
+{
+	struct run_call call = {reader, data};
+
+	return store_each(journal,
+		"SELECT " RUN_COLUMNS " FROM runs WHERE state IN " STORE_UNSETTLED
+		" AND run NOT IN (SELECT run FROM resolved) ORDER BY run",
+		NULL, run_row, &call, err);
 }
 
 struct task_call {
@@ -268,6 +280,40 @@ int journal_undos(struct journal *journal, const char *id,
 		id, undo_row, &call, err);
 }
 
+struct undoing_call {
+	int (*reader)(void *data, const struct journal_undoing *undoing);
+	void *data;
+};
+
+static int undoing_row(void *data, sqlite3_stmt *row)
+{
+	struct undoing_call *call = data;
+	struct journal_undoing undoing = {
+		.task = column_u32(row, 1),
+		.number = column_u32(row, 2),
+		.state = (enum undo_state)sqlite3_column_int(row, 3),
+		.started_ms = sqlite3_column_int64(row, 4),
+		.ended_ms = sqlite3_column_int64(row, 5),
+		.exit_code = sqlite3_column_int(row, 6),
+		.log_bytes = (uint64_t)sqlite3_column_int64(row, 7),
+		.message = column(row, 8),
+		.next = column(row, 9),
+		.log = column(row, 10),
+	};
+
+	return call->reader(call->data, &undoing);
+}
+
+int journal_undoings(struct journal *journal, const char *id,
+	int (*reader)(void *data, const struct journal_undoing *undoing), void *data,
+	struct error *err)
+{
+	struct undoing_call call = {reader, data};
+
+	return store_each(journal, "SELECT * FROM undoings" OF_RUN " ORDER BY task, number", id,
+		undoing_row, &call, err);
+}
+
 static int plan_row(void *data, sqlite3_stmt *row)
 {
 	struct text *text = data;
@@ -302,29 +348,20 @@ static int use_row(void *data, sqlite3_stmt *row)
 	return 1;
 }
 
-#define LAST_OF(table) "coalesce((SELECT max(number) FROM " table " AS t WHERE t.run=runs.run), 0)"
+#define LAST_OF(table) "coalesce((SELECT max(number) FROM " #table " AS t WHERE t.run=runs.run), 0)"
+static const char use_sql[] = "SELECT run, max(" LAST_OF(outputs) "," LAST_OF(rows) "," LAST_OF(
+	warnings) "," LAST_OF(confirmations) ")," LAST_OF(undo_records) " FROM runs WHERE id=?1";
 
+/* What is queued belongs to the run that was the current one. */
 int journal_use_run(struct journal *journal, const char *id, struct error *err)
 {
-	int r = store_each(journal,
-		"SELECT run, max(" LAST_OF("outputs") ", " LAST_OF("rows") ", " LAST_OF(
-			"warnings") ", " LAST_OF("confirmations") "), " LAST_OF("undo_records") " F"
-												"RO"
-												"M "
-												"ru"
-												"ns"
-												" W"
-												"HE"
-												"RE"
-												" i"
-												"d="
-												"?"
-												"1",
-		id, use_row, journal, err);
+	int r = journal_has_queued(journal) ? journal_flush(journal, JOURNAL_COMMIT, err) : 0;
 
+	if (r == 0)
+		r = store_each(journal, use_sql, id, use_row, journal, err);
 	if (r < 0)
 		return r;
-	return r == 1 ? 0 : error_set(err, -ENOENT, "upkeep history", "there is no run \"%s\"", id);
+	return r == 1 ? 0 : store_unknown(id, err);
 }
 
 struct remembered {

@@ -6,13 +6,11 @@
 
 #include <string.h>
 
-/* Runs that still need a person, an undo or an answer are never removed:
- * running (0), rolling back (3), rollback failed (6), interrupted (7), awaiting
- * confirmation (8). */
+/* Runs that still need a person, an undo or an answer are never removed. */
 static const char candidates_sql[] =
 	"SELECT run, id FROM (SELECT run, id, state, ended_ms,"
 	" row_number() OVER (PARTITION BY graph ORDER BY run DESC) AS place FROM runs)"
-	" WHERE state NOT IN (0, 3, 6, 7, 8) AND ended_ms > 0"
+	" WHERE state NOT IN " STORE_UNSETTLED " AND ended_ms > 0"
 	" AND ended_ms < ?2 - ?1 AND place > ?3";
 
 static const char *const removals[] = {
@@ -24,6 +22,8 @@ static const char *const removals[] = {
 	"DELETE FROM confirmations WHERE run=?1",
 	"DELETE FROM undo_records WHERE run=?1",
 	"DELETE FROM owed WHERE run=?1",
+	"DELETE FROM undoings WHERE run=?1",
+	"DELETE FROM undo_files WHERE run=?1",
 	"DELETE FROM resolved WHERE run=?1",
 	"DELETE FROM runs WHERE run=?1",
 };
@@ -82,15 +82,10 @@ static int run_remove(struct journal *journal, const struct candidate *one, stru
 	int r = file_remove_tree(journal->dir_fd, dir, err);
 	if (r < 0)
 		return r;
-	r = store_run(journal, "BEGIN IMMEDIATE", err);
+	r = store_begin(journal, err);
 	if (r < 0)
 		return r;
-	r = rows_remove(journal, one->run, err);
-	if (r == 0)
-		r = store_run(journal, "COMMIT", err);
-	if (r < 0 && !sqlite3_get_autocommit(journal->db))
-		sqlite3_exec(journal->db, "ROLLBACK", NULL, NULL, NULL);
-	return r;
+	return store_end(journal, rows_remove(journal, one->run, err), err);
 }
 
 int journal_retain(struct journal *journal, int64_t now_ms, int64_t keep_ms, uint32_t keep_runs,

@@ -43,5 +43,16 @@ static const char step_undo[] =
 	"CREATE TABLE resolved(run INTEGER PRIMARY KEY, uid INTEGER NOT NULL,"
 	" at_ms INTEGER NOT NULL, why TEXT NOT NULL);";
 
-const char *const journal_steps[] = {step_base, step_undo};
+/* `undo_files`: how much room the undo files of a run take that has ended (none: no row; 1: not
+ * known), and when and why they were given up (0: they were not). */
+static const char step_back[] =
+	"CREATE TABLE undoings(run INTEGER, task INTEGER, number INTEGER,"
+	" state INTEGER NOT NULL, started_ms INTEGER NOT NULL, ended_ms INTEGER NOT NULL,"
+	" exit_code INTEGER NOT NULL, log_bytes INTEGER NOT NULL, message TEXT, next TEXT,"
+	" log TEXT, PRIMARY KEY(run, task, number)) WITHOUT ROWID;"
+	"CREATE TABLE undo_files(run INTEGER PRIMARY KEY, bytes INTEGER NOT NULL,"
+	" gone_ms INTEGER NOT NULL, why TEXT);"
+	"INSERT INTO undo_files SELECT DISTINCT run, 1, 0, NULL FROM undo_records;";
+
+const char *const journal_steps[] = {step_base, step_undo, step_back};
 const size_t journal_step_count = sizeof journal_steps / sizeof journal_steps[0];

@@ -7,18 +7,26 @@
 
 #include <sqlite3.h>
 
+/* The states of runs that are not settled: running, rolling back, rollback failed,
+ * interrupted, awaiting confirmation. */
+#define STORE_UNSETTLED "(0, 3, 6, 7, 8)"
+
 /* The statements that a flush runs. */
 enum store_kind {
 	STORE_RUN,
 	STORE_PLAN,
 	STORE_RUN_END,
 	STORE_TASK,
+	STORE_TASK_UNDO,
 	STORE_OUTPUT,
 	STORE_ROW,
 	STORE_WARNING,
 	STORE_CONFIRMATION,
 	STORE_UNDO,
 	STORE_UNDO_STATE,
+	STORE_RUN_STATE,
+	STORE_UNDOING,
+	STORE_UNDO_FILES,
 	STORE_KINDS,
 };
 
@@ -33,18 +41,28 @@ struct journal {
 	uint64_t number, undo_number; /* the last ones given out in this run */
 	struct journal_counts counts;
 	bool unsynced; /* something was committed and not yet synced */
+	bool full;     /* the ballast was given up */
 	int wal_pages;
 };
 
 /* A message from SQLite's last error; returns the errno value that fits. */
 int store_error(struct journal *journal, int code, struct error *err, const char *doing);
+/* "there is no run", -ENOENT */
+int store_unknown(const char *id, struct error *err);
 int store_prepare(struct journal *journal, const char *sql, sqlite3_stmt **ret, struct error *err);
 int store_run(struct journal *journal, const char *sql, struct error *err);
+/* A transaction by itself: store_end commits where `r` is 0, else rolls back; returns what
+ * became of it. */
+int store_begin(struct journal *journal, struct error *err);
+int store_end(struct journal *journal, int r, struct error *err);
 int64_t store_number(struct journal *journal, const char *sql); /* 0 where there is none */
 void store_finalize(sqlite3_stmt **statement);
 #define CLEANUP_STATEMENT __attribute__((cleanup(store_finalize)))
 
-/* Calls `each` for every row of a statement bound to the run's number. */
+/* Queues how much room the undo files of the current run take, where there are any. */
+void undo_files_note(struct journal *journal, const char *id);
+
+/* Calls `each` for every row of a statement whose ?1 is the run's id (NULL: it has none). */
 typedef int store_reader(void *data, sqlite3_stmt *row);
 int store_each(struct journal *journal, const char *sql, const char *run_id, store_reader *each,
 	void *data, struct error *err);

@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "journal/ballast.h"
 
 /* ?1 is the run's number; then the entry's numbers, then its texts. */
 static const char *const kind_sql[STORE_KINDS] = {
@@ -16,6 +17,8 @@ static const char *const kind_sql[STORE_KINDS] = {
 	[STORE_TASK] =
 		"INSERT OR REPLACE INTO tasks"
 		" VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19)",
+	[STORE_TASK_UNDO] = "UPDATE tasks SET undo=?3 WHERE run=?1 AND task=?2 AND attempt="
+			    "(SELECT max(attempt) FROM tasks WHERE run=?1 AND task=?2)",
 	[STORE_OUTPUT] = "INSERT INTO outputs VALUES(?1,?2,?3,?4,?5)",
 	[STORE_ROW] = "INSERT INTO rows VALUES(?1,?2,?3,?4,?5)",
 	[STORE_WARNING] = "INSERT INTO warnings VALUES(?1,?2,?3,?4)",
@@ -24,6 +27,11 @@ static const char *const kind_sql[STORE_KINDS] = {
 	[STORE_UNDO_STATE] =
 		"UPDATE undo_records SET state=?3, fingerprint=coalesce(?4, fingerprint)"
 		" WHERE run=?1 AND number=?2",
+	[STORE_RUN_STATE] = "UPDATE runs SET state=?2, ended_ms=0, exit_code=-1 WHERE run=?1",
+	[STORE_UNDOING] =
+		"INSERT OR REPLACE INTO undoings VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)",
+	[STORE_UNDO_FILES] = "INSERT INTO undo_files VALUES(?1,?2,0,NULL)"
+			     " ON CONFLICT(run) DO UPDATE SET bytes=?2",
 };
 
 #define ROW(row_kind, row_numbers, row_texts)                          \
@@ -57,6 +65,15 @@ void journal_end_run(struct journal *journal, const struct journal_run *run)
 	const int64_t numbers[] = {run->ended_ms, run->state, run->exit_code, run->warnings};
 	const char *const texts[] = {run->cause, run->next};
 	struct queue_row row = ROW(STORE_RUN_END, numbers, texts);
+
+	queue_add(&journal->queue, &row);
+	undo_files_note(journal, run->id);
+}
+
+void journal_set_state(struct journal *journal, enum run_state state)
+{
+	const int64_t numbers[] = {state};
+	struct queue_row row = {.kind = STORE_RUN_STATE, .numbers = numbers, .number_count = 1};
 
 	queue_add(&journal->queue, &row);
 }
@@ -98,6 +115,14 @@ void journal_put_task(struct journal *journal, const struct journal_task *task)
 		queue_replace(&journal->queue, place, &row);
 	else
 		task_remember(journal, task->index, queue_add(&journal->queue, &row));
+}
+
+void journal_set_task_undo(struct journal *journal, uint32_t task, enum undo_state undo)
+{
+	const int64_t numbers[] = {task, undo};
+	struct queue_row row = {.kind = STORE_TASK_UNDO, .numbers = numbers, .number_count = 2};
+
+	queue_add(&journal->queue, &row);
 }
 
 void journal_add_output(struct journal *journal, uint32_t task, const char *name, const char *value)
@@ -155,6 +180,17 @@ void journal_set_undo(struct journal *journal, uint64_t id, enum journal_undo_st
 	const int64_t numbers[] = {(int64_t)id, state};
 	const char *const texts[] = {fingerprint};
 	struct queue_row row = ROW(STORE_UNDO_STATE, numbers, texts);
+
+	queue_add(&journal->queue, &row);
+}
+
+void journal_put_undoing(struct journal *journal, const struct journal_undoing *undoing)
+{
+	const int64_t numbers[] = {undoing->task, undoing->number, undoing->state,
+		undoing->started_ms, undoing->ended_ms, undoing->exit_code,
+		(int64_t)undoing->log_bytes};
+	const char *const texts[] = {undoing->message, undoing->next, undoing->log};
+	struct queue_row row = ROW(STORE_UNDOING, numbers, texts);
 
 	queue_add(&journal->queue, &row);
 }
@@ -247,7 +283,7 @@ static int wal_sync(struct journal *journal, struct error *err)
 	return 0;
 }
 
-int journal_flush(struct journal *journal, enum journal_sync sync, struct error *err)
+static int flush_once(struct journal *journal, enum journal_sync sync, struct error *err)
 {
 	int r = 0;
 
@@ -262,6 +298,30 @@ int journal_flush(struct journal *journal, enum journal_sync sync, struct error 
 	if (sync == JOURNAL_SYNC && journal->unsynced)
 		r = wal_sync(journal, err);
 	return r;
+}
+
+/* Tried again also where there was no ballast: another run may have given it up just now. */
+int journal_flush(struct journal *journal, enum journal_sync sync, struct error *err)
+{
+	CLEANUP_ERROR struct error full = {0};
+	int r = flush_once(journal, sync, &full);
+
+	if ((r == -ENOSPC || r == -EDQUOT) && !journal->full) {
+		journal->full = true;
+		ballast_give(journal->dir_fd);
+		r = flush_once(journal, sync, &full);
+	}
+	return r < 0 ? error_set(err, r, full.next, "%s", error_what(&full)) : r;
+}
+
+bool journal_is_full(const struct journal *journal)
+{
+	return journal->full;
+}
+
+int journal_keep_ballast(struct journal *journal, struct error *err)
+{
+	return ballast_keep(journal->dir_fd, err);
 }
 
 bool journal_has_queued(const struct journal *journal)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "keeper/alive.h"
 
+#include "base/boot.h"
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/text.h"
@@ -9,6 +10,7 @@
 #include "run/run.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/file.h>
@@ -16,23 +18,6 @@
 #include <time.h>
 
 #define LOOKS 50
-
-/* Clock ticks since boot at which the process started, 0 where there is none. */
-static unsigned long long start_of(pid_t pid)
-{
-	char text[1024];
-	unsigned long long start = 0;
-
-	process_read(pid, "stat", text, sizeof text);
-	const char *rest = strrchr(text, ')');
-	if (!rest ||
-		sscanf(rest + 1,
-			" %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d "
-			"%*d %llu",
-			&start) != 1)
-		return 0;
-	return start;
-}
 
 /* A reader that asks whether we live holds it for a moment. */
 static int flock_exclusive(int fd)
@@ -45,15 +30,29 @@ static int flock_exclusive(int fd)
 	return r;
 }
 
-int alive_lock(int run_dir, struct error *err)
+static bool is_of_boot(int fd, const char *boot)
 {
-	char text[64];
+	char text[128], *rest;
+	ssize_t n = pread(fd, text, sizeof text - 1, 0);
+
+	text[n < 0 ? 0 : n] = 0;
+	rest = strrchr(text, ' ');
+	return rest && strncmp(rest + 1, boot, strlen(boot)) == 0;
+}
+
+int alive_lock(int run_dir, bool *ret_rebooted, struct error *err)
+{
+	char text[128], boot[BOOT_ID_SIZE];
 	CLEANUP_FD int fd = openat(run_dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 
 	if (fd < 0 || flock_exclusive(fd) < 0)
 		return error_set(err, -errno, NULL, "cannot take the run's lock: %m");
-	int n = snprintf(text, sizeof text, "%d %llu\n", (int)getpid(), start_of(getpid()));
-	if (pwrite(fd, text, (size_t)n, 0) < 0)
+	boot_id(boot);
+	if (ret_rebooted)
+		*ret_rebooted = !is_of_boot(fd, boot);
+	int n = snprintf(text, sizeof text, "%d %" PRIu64 " %s\n", (int)getpid(),
+		process_start_ticks(getpid()), boot);
+	if (ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t)n, 0) < 0)
 		return error_set(err, -errno, NULL, "cannot write the run's lock: %m");
 	return TAKE_FD(fd);
 }
@@ -90,7 +89,7 @@ int run_cancel(const char *state_dir, const char *id, struct error *err)
 {
 	CLEANUP_TEXT struct text path = {0};
 	char text[64];
-	unsigned long long start;
+	uint64_t start;
 	int pid;
 
 	CLEANUP_FD int fd = lock_look(state_dir, id, &path);
@@ -101,11 +100,11 @@ int run_cancel(const char *state_dir, const char *id, struct error *err)
 			err, fd, NULL, "cannot open %s: %s", text_string(&path), strerror(-fd));
 	ssize_t n = file_read(fd, text, sizeof text - 1);
 	text[n < 0 ? 0 : n] = 0;
-	if (sscanf(text, "%d %llu", &pid, &start) != 2)
+	if (sscanf(text, "%d %" SCNu64, &pid, &start) != 2)
 		return not_alive(id, err);
 	/* By descriptor: between the look and the signal the number could change hands. */
 	CLEANUP_FD int process = (int)syscall(SYS_pidfd_open, pid, 0);
-	if (process < 0 || start_of(pid) != start)
+	if (process < 0 || process_start_ticks(pid) != start)
 		return not_alive(id, err);
 	if (syscall(SYS_pidfd_send_signal, process, SIGTERM, NULL, 0) < 0)
 		return error_set(err, -errno, NULL, "cannot signal the keeper of run %s: %m", id);

@@ -4,7 +4,11 @@
 
 #include "base/error.h"
 
-/* Takes RUN_DIR/lock and writes our process and its start into it. */
-int alive_lock(int run_dir, struct error *err);
+#include <stdbool.h>
+
+/* Takes RUN_DIR/lock and writes our process, its start and the boot into it.  *ret_rebooted
+ * (which may be NULL): whoever wrote it before lived in another boot.  -EWOULDBLOCK with a
+ * message: somebody holds it. */
+int alive_lock(int run_dir, bool *ret_rebooted, struct error *err);
 
 #endif

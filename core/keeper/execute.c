@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-#include "keeper/keeper.h"
+#include "keeper/execute.h"
+
 #include "keeper/alive.h"
+#include "keeper/keeper.h"
 
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "run/children.h"
 #include "run/engine.h"
 #include "run/locks.h"
 #include "run/named.h"
@@ -40,7 +43,7 @@ static enum exit_code check_task(const struct plan_detail *detail, struct error 
 	return EXIT_OK;
 }
 
-static enum exit_code check_plan(const struct plan *plan, struct error *err)
+enum exit_code execute_check(const struct plan *plan, struct error *err)
 {
 	const struct task_options *last = NULL;
 
@@ -65,13 +68,16 @@ static enum exit_code check_plan(const struct plan *plan, struct error *err)
 
 /* ---- the state directory ---- */
 
-static enum exit_code journal_code(int r, struct error *err)
+enum exit_code execute_refused(int r, struct error *err)
 {
 	bool permission = r == -EACCES || r == -EPERM;
 	const char *next = permission
 		? "run it as the owner of the state directory, or name another: --state-dir DIR"
 		: r == -ENOSPC || r == -EDQUOT
 		? "make room on the file system of the state directory"
+		: r == -EROFS
+		? "mount the file system of the state directory writable, or name another "
+		  "directory: --state-dir DIR"
 		: NULL;
 
 	if (next && !err->next) {
@@ -83,7 +89,7 @@ static enum exit_code journal_code(int r, struct error *err)
 
 /* ---- overlap ---- */
 
-static enum exit_code take_graph(
+enum exit_code execute_take_graph(
 	const struct plan *plan, const struct run_setup *setup, int *ret_fd, struct error *err)
 {
 	const struct graph *graph = plan->graph;
@@ -99,7 +105,7 @@ static enum exit_code take_graph(
 		if (*ret_fd >= 0)
 			return EXIT_OK;
 		if (*ret_fd != -EWOULDBLOCK)
-			return journal_code(*ret_fd, err);
+			return execute_refused(*ret_fd, err);
 		if (graph->overlap == OVERLAP_SKIP) {
 			error_set(err, -EBUSY, "upkeep locks",
 				"graph \"%s\" is being run already; skipped", graph->name);
@@ -141,16 +147,23 @@ static void read_words(int words, struct error *err)
 	error_set(err, -EIO, next < text + n && *next ? next : NULL, "%s", text);
 }
 
-static enum exit_code code_of(int status, const char *id, struct error *err)
+static enum exit_code code_of(int status, const char *id, pid_t stuck, struct error *err)
 {
-	CLEANUP_TEXT struct text next = {0};
+	char name[PROCESS_NAME_SIZE];
+	CLEANUP_TEXT struct text next = {0}, left = {0};
 
+	if (stuck)
+		text_addf(&left, "process %s cannot be killed: it is left alone",
+			process_name(stuck, name));
+	else
+		text_adds(&left, "nothing of it is alive any more");
+	if (stuck && WIFEXITED(status))
+		fprintf(stderr, "upkeep: run %s: %s\n", id, text_string(&left));
 	if (WIFEXITED(status))
 		return (enum exit_code)WEXITSTATUS(status);
 	text_addf(&next, "upkeep show %s", id);
-	error_set(err, -EIO, text_string(&next),
-		"the engine of run %s was killed by signal %d; nothing of it is alive any more", id,
-		WTERMSIG(status));
+	error_set(err, -EIO, text_string(&next), "the engine of run %s was killed by signal %d; %s",
+		id, WTERMSIG(status), text_string(&left));
 	return EXIT_INTERNAL;
 }
 
@@ -182,12 +195,13 @@ static enum exit_code part(struct run_setup *setup, struct error *err)
 		error_set(err, -errno, NULL, "cannot fork: %m");
 		return EXIT_INTERNAL;
 	}
-	int status = keeper_watch(engine, pair[0], setup->id, setup->cgroups);
+	pid_t stuck;
+	int status = keeper_watch(engine, pair[0], setup, &stuck);
 	read_words(listen, err);
-	return code_of(status, setup->id, err);
+	return code_of(status, setup->id, stuck, err);
 }
 
-static int open_run_dir(struct run_setup *setup, int *ret_lock, struct error *err)
+static int open_run_dir(struct run_setup *setup, struct error *err)
 {
 	CLEANUP_TEXT struct text path = {0};
 	char dir[JOURNAL_PATH_SIZE];
@@ -200,18 +214,31 @@ static int open_run_dir(struct run_setup *setup, int *ret_lock, struct error *er
 	setup->run_dir = open(text_string(&path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (setup->run_dir < 0)
 		return error_set(err, -errno, NULL, "cannot open %s: %m", text_string(&path));
-	*ret_lock = alive_lock(setup->run_dir, err);
-	return *ret_lock < 0 ? *ret_lock : 0;
+	return 0;
 }
 
-static enum exit_code execute(struct run_setup *setup, struct error *err)
+enum exit_code execute_open(struct run_setup *setup, int *ret_lock, struct error *err)
 {
-	CLEANUP_FD int run_lock = -1;
+	int r = open_run_dir(setup, err);
+
+	if (r < 0)
+		return execute_refused(r, err);
+	*ret_lock = alive_lock(setup->run_dir, &setup->rebooted, err);
+	if (*ret_lock >= 0)
+		return EXIT_OK;
+	r = *ret_lock;
+	close(TAKE_FD(setup->run_dir));
+	if (r != -EWOULDBLOCK)
+		return execute_refused(r, err);
+	error_set(err, r, "upkeep cancel RUN, or wait for it", "run %s is alive: it is left alone",
+		setup->id);
+	return EXIT_BUSY;
+}
+
+enum exit_code execute_part(struct run_setup *setup, struct error *err)
+{
 	sigset_t before;
 
-	int r = open_run_dir(setup, &run_lock, err);
-	if (r < 0)
-		return journal_code(r, err);
 	error_clear(err);
 	if (!setup->options->no_cgroups)
 		cgroups_open(setup->cgroups, setup->id);
@@ -219,9 +246,17 @@ static enum exit_code execute(struct run_setup *setup, struct error *err)
 	enum exit_code code = part(setup, err);
 	cgroups_remove(setup->cgroups);
 	cgroups_close(setup->cgroups);
-	close(setup->run_dir);
+	close(TAKE_FD(setup->run_dir));
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	return code;
+}
+
+static enum exit_code execute(struct run_setup *setup, struct error *err)
+{
+	CLEANUP_FD int run_lock = -1;
+	enum exit_code code = execute_open(setup, &run_lock, err);
+
+	return code == EXIT_OK ? execute_part(setup, err) : code;
 }
 
 /* A plan leaves no trace: its journal lives as long as it. */
@@ -256,16 +291,22 @@ enum exit_code run_execute(
 		.keeper_fd = -1};
 	CLEANUP_FD int graph_lock = -1;
 
-	journal_make_id(setup.id);
+	if (options->id)
+		snprintf(setup.id, sizeof setup.id, "%s", options->id);
+	else
+		journal_make_id(setup.id);
 	if (options->plan_only)
 		return execute_plan(&setup, err);
-	enum exit_code code = check_plan(plan, err);
+	enum exit_code code = execute_check(plan, err);
 	if (code != EXIT_OK)
 		return code;
 	int r = file_make_dirs(plan->site->state_dir, 0700, err);
 	if (r < 0)
-		return journal_code(r, err);
-	code = take_graph(plan, &setup, &graph_lock, err);
+		return execute_refused(r, err);
+	code = run_stands_clear(plan, err);
+	if (code != EXIT_OK)
+		return code;
+	code = execute_take_graph(plan, &setup, &graph_lock, err);
 	if (graph_lock < 0)
 		return code;
 	named_fetch_commands(plan, &secrets);

@@ -58,6 +58,8 @@ struct plan_detail {
 	const struct graph *graph;       /* the graph that it was written in */
 	const struct plan_detail *outer; /* of the core.graph task it lies in (whose `when`
 	                                  * holds for it too), or NULL */
+	const char *missing_action;      /* restored: the action, where it is there no more and
+	                                  * task->action NULL; else NULL */
 };
 
 struct plan {

@@ -9,6 +9,10 @@ const struct task_options task_options_plain = {
 	.retry = {.attempts = 1, .backoff = 1},
 	.kill_after_ms = 10 * 1000,
 	.log_max_bytes = 64u << 20,
+	.rollback_retry = {.attempts = 3,
+		.delay_ms = 1000,
+		.max_delay_ms = 30 * 1000,
+		.backoff = 4},
 };
 
 const struct graph *site_graph(const struct site *site, const char *name)

@@ -70,6 +70,8 @@ struct task_options {
 	struct value rollback; /* a group with its own action, or VALUE_NONE */
 	const struct instance *rollback_instance;
 	const struct action_description *rollback_action;
+	int64_t rollback_timeout_ms; /* of the undo; 0: none given */
+	struct retry rollback_retry;
 };
 extern const struct task_options task_options_plain;
 

@@ -68,6 +68,21 @@ static struct plan_detail detail_of(const struct scope *scope, const struct task
 		.outer = scope->outer};
 }
 
+/* A task of a graph that another runs with run_if; config has seen to the others. */
+static void check_late(struct build *b, const struct scope *scope, const struct task *task)
+{
+	const char *key = task->options->pivot     ? "pivot"
+		: task->options->confirm_within_ms ? "confirm_within"
+						   : NULL;
+
+	if (key && task->options->run_if == RUN_IF_SUCCESS)
+		build_error(b, scope->graph, task->at,
+			"take it away, or the run_if of the task that runs this graph",
+			"task \"%s\": key \"%s\" does not go together with the run_if of the graph "
+			"around it, \"%s\"",
+			task->name, key, scope->outer->name);
+}
+
 static void add_task(struct build *b, struct scope *scope, const struct task *task,
 	const char *name, const struct value *each)
 {
@@ -82,6 +97,8 @@ static void add_task(struct build *b, struct scope *scope, const struct task *ta
 	planned->duration_ms = duration_of(b, name);
 	*detail = detail_of(scope, task, name, each);
 	map_put(&b->plan->index, name, (uint32_t)b->tasks.count - 1);
+	if (planned->run_if != RUN_IF_SUCCESS)
+		check_late(b, scope, task);
 }
 
 static const char *name_in(struct build *b, const struct scope *scope, const char *name)

@@ -2,6 +2,7 @@
 #include "plan/builder.h"
 #include "plan/output.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,9 +32,29 @@ static void say(struct build *b, const struct scope *scope, const struct task *t
 
 static const char *member_fault(const struct task *task)
 {
-	return task->options->each.kind != VALUE_NONE ? "each"
-		: task->options->when                 ? "when"
-						      : NULL;
+	const struct task_options *options = task->options;
+
+	return options->each.kind != VALUE_NONE ? "each"
+		: options->when                 ? "when"
+		: options->confirm_within_ms    ? "confirm_within"
+						: NULL;
+}
+
+/* Tasks of a stream have no keys that concern the start or the undo of one alone. */
+static void say_key(struct build *b, const struct scope *scope, const struct task *task,
+	const struct task *source)
+{
+	const char *mine = member_fault(task), *key = mine ? mine : member_fault(source);
+	char what[96];
+
+	snprintf(what, sizeof what,
+		mine ? "and \"%s\" do not go together; it reads" : "names a task with \"%s\":",
+		key);
+	say(b, scope, task,
+		strcmp(key, "confirm_within") == 0
+			? "take it away: tasks joined by a stream are undone together"
+			: "take it away: tasks joined by a stream start together or not at all",
+		what, source->name);
 }
 
 static bool streams(const struct task *task, uint32_t flag)
@@ -50,14 +71,7 @@ static bool check_ends(struct build *b, const struct scope *scope, const struct 
 		say(b, scope, task, "join tasks inside one graph", "cannot join a whole graph and",
 			name);
 	else if (member_fault(task) || member_fault(source))
-		say(b, scope, task,
-			"take it away: tasks joined by a stream start together or not at all",
-			member_fault(task)                       ? member_fault(task)[0] == 'e'
-							      ? "and \"each\" do not go together; it reads"
-							      : "and \"when\" do not go together; it reads"
-				: member_fault(source)[0] == 'e' ? "names a task with \"each\":"
-								 : "names a task with \"when\":",
-			name);
+		say_key(b, scope, task, source);
 	else if (!streams(task, UPKEEP_STREAM_IN))
 		say(b, scope, task, "its action reads no stream; use \"after\" for order alone",
 			"is not for this action; it names", name);

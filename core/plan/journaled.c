@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* The resolved plan as JSON: what the journal keeps of a run. */
+#include "plan/journaled.h"
+
 #include "base/text.h"
 #include "plan/build.h"
 
+#include <inttypes.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -125,14 +129,26 @@ static void set_names(json_t *object, const char *key, const struct name_list *n
 	set(object, key, list);
 }
 
+/* Of a restored plan's, too, which may be there no more. */
+static const char *rollback_name(const struct task_options *o)
+{
+	const struct value *action = value_get(&o->rollback, "action");
+	const char *dot =
+		action && action->kind == VALUE_STRING ? strchr(action->string, '.') : NULL;
+
+	return o->rollback_action ? o->rollback_action->decl.name : dot ? dot + 1 : NULL;
+}
+
 static void set_rollback(json_t *json, const struct task_options *o)
 {
 	if (o->rollback.kind == VALUE_NONE)
 		return;
 	json_t *rollback = json_object();
 	set_string(rollback, "instance", o->rollback_instance ? o->rollback_instance->name : NULL);
-	set_string(rollback, "action", o->rollback_action ? o->rollback_action->decl.name : NULL);
+	set_string(rollback, "action", rollback_name(o));
 	set(rollback, "args", pack_value(&o->rollback));
+	set_number(rollback, "timeout_ms", o->rollback_timeout_ms);
+	set(rollback, "retry", pack_retry(&o->rollback_retry));
 	set(json, "rollback", rollback);
 }
 
@@ -178,7 +194,7 @@ static json_t *pack_detail(const struct plan_detail *detail)
 	if (*detail->prefix)
 		set_string(json, "prefix", detail->prefix);
 	set_string(json, "instance", task->instance ? task->instance->name : "core");
-	set_string(json, "action", task->action ? task->action->decl.name : NULL);
+	set_string(json, "action", task->action ? task->action->decl.name : detail->missing_action);
 	set(json, "args", pack_value(&task->args));
 	if (task->options != &task_options_plain)
 		set(json, "options", pack_options(task->options));
@@ -239,17 +255,22 @@ static json_t *pack_outers(struct outers *outers)
 	return list;
 }
 
+static void set_params(json_t *json, const struct plan_detail *detail)
+{
+	if (*detail->prefix && !json_object_get(json, detail->prefix))
+		set(json, detail->prefix, pack_value(detail->params));
+}
+
 /* The parameters of each inlining, by the prefix of its tasks. */
-static json_t *pack_params(const struct plan *plan)
+static json_t *pack_params(const struct plan *plan, const struct outers *outers)
 {
 	json_t *json = json_object();
 
 	set(json, "", pack_value(&plan->params));
-	for (uint32_t t = 0; t < plan->task_count; t++) {
-		const struct plan_detail *detail = &plan->details[plan->tasks[t].detail];
-		if (*detail->prefix && !json_object_get(json, detail->prefix))
-			set(json, detail->prefix, pack_value(detail->params));
-	}
+	for (uint32_t t = 0; t < plan->task_count; t++)
+		set_params(json, &plan->details[plan->tasks[t].detail]);
+	for (size_t i = 0; i < outers->count; i++)
+		set_params(json, outers->items[i]);
 	return json;
 }
 
@@ -304,6 +325,16 @@ static json_t *pack_site(const struct site *site)
 	return json;
 }
 
+/* Their types, which conditions need. */
+static json_t *pack_types(const struct graph *graph)
+{
+	json_t *json = json_object();
+
+	for (uint32_t i = 0; i < graph->param_count; i++)
+		set_string(json, graph->params[i].name, type_name(graph->params[i].decl.type));
+	return json;
+}
+
 static json_t *pack_graph(const struct graph *graph)
 {
 	json_t *json = json_object();
@@ -316,7 +347,32 @@ static json_t *pack_graph(const struct graph *graph)
 	set_number(json, "on_interrupt", graph->on_interrupt);
 	set_number(json, "wait_max_ms", graph->wait_max_ms);
 	set_number(json, "timeout_ms", graph->timeout_ms);
+	set(json, "types", pack_types(graph));
 	return json;
+}
+
+static void add_graph(json_t *list, struct map *known, const struct graph *graph)
+{
+	uint32_t count = known->count;
+
+	map_put(known, graph->name, count);
+	if (known->count > count)
+		json_array_append_new(list, pack_graph(graph));
+}
+
+/* Those that were inlined; the plan's own stands by itself. */
+static json_t *pack_graphs(const struct plan *plan, const struct outers *outers)
+{
+	json_t *list = json_array();
+	struct map known = {0};
+
+	map_put(&known, plan->graph->name, 0);
+	for (uint32_t t = 0; t < plan->task_count; t++)
+		add_graph(list, &known, plan->details[plan->tasks[t].detail].graph);
+	for (size_t i = 0; i < outers->count; i++)
+		add_graph(list, &known, outers->items[i]->graph);
+	map_free(&known);
+	return list;
 }
 
 static int add_text(const char *bytes, size_t size, void *out)
@@ -335,7 +391,7 @@ static void write_json(struct text *out, json_t *json)
  * larger than its text. */
 static void write_tasks(const struct plan *plan, struct outers *outers, struct text *out)
 {
-	text_adds(out, "{\"tasks\":[");
+	text_adds(out, "\"tasks\":[");
 	for (uint32_t t = 0; t < plan->task_count; t++) {
 		if (t)
 			text_addc(out, ',');
@@ -350,21 +406,36 @@ static void write_tasks(const struct plan *plan, struct outers *outers, struct t
 	text_adds(out, "],");
 }
 
+void journaled_head(const char *rest, size_t size, char ret[JOURNALED_HEAD_SIZE + 1])
+{
+	uint64_t sum = 14695981039346656037u; /* FNV-1a */
+
+	for (size_t i = 0; i < size; i++)
+		sum = (sum ^ (unsigned char)rest[i]) * 1099511628211u;
+	snprintf(ret, JOURNALED_HEAD_SIZE + 1, "{\"checksum\":\"%016" PRIx64 "\",", sum);
+}
+
 void plan_text(const struct plan *plan, struct text *out)
 {
 	struct outers outers = {0};
 	json_t *rest = json_object();
+	char head[JOURNALED_HEAD_SIZE + 1] = "";
+	size_t begin = out->size, body = begin + JOURNALED_HEAD_SIZE;
 
+	text_add(out, head, JOURNALED_HEAD_SIZE);
 	write_tasks(plan, &outers, out);
 	set(rest, "version", json_integer(1));
 	set(rest, "graph", pack_graph(plan->graph));
+	set(rest, "graphs", pack_graphs(plan, &outers));
 	set(rest, "site", pack_site(plan->site));
-	set(rest, "params", pack_params(plan));
+	set(rest, "params", pack_params(plan, &outers));
 	set(rest, "outers", pack_outers(&outers));
 	set_shared(rest, plan);
 	size_t brace = out->size;
 	write_json(out, rest);
-	memmove(out->bytes + brace, out->bytes + brace + 1, out->size - brace - 1);
+	memmove(out->bytes + brace, out->bytes + brace + 1, out->size - brace);
 	out->size--;
+	journaled_head(out->bytes + body, out->size - body, head);
+	memcpy(out->bytes + begin, head, JOURNALED_HEAD_SIZE);
 	vec_free(&outers);
 }

@@ -13,6 +13,7 @@
 
 #define TAIL_LINES 10
 #define TAIL_BYTES 16384
+#define LEFT_LINES 20
 
 static json_t *task_json(struct report *report, uint32_t task)
 {
@@ -21,6 +22,10 @@ static json_t *task_json(struct report *report, uint32_t task)
 		"state", task_state_name(state->state), "attempt", (int)state->attempt,
 		"duration_ms", (json_int_t)state->duration_ms, "exit_code", state->exit_code);
 
+	if (state->undo != UNDO_NOTHING)
+		json_object_set_new(json, "undo", json_string(undo_state_name(state->undo)));
+	if (state->undo_message)
+		json_object_set_new(json, "undo_message", json_string(state->undo_message));
 	if (state->reason != REASON_NONE)
 		json_object_set_new(json, "reason", json_string(task_reason_name(state->reason)));
 	if (state->message)
@@ -59,7 +64,11 @@ static void json_print(json_t *json, struct text *out)
 void finish_json(struct report *report, enum run_state state, enum exit_code code,
 	int64_t duration_ms, struct text *out)
 {
-	json_print(run_json(report, run_state_name(state), code, duration_ms), out);
+	json_t *json = run_json(report, run_state_name(state), code, duration_ms);
+
+	if (report->cause)
+		json_object_set_new(json, "cause", json_string(report->cause));
+	json_print(json, out);
 }
 
 static const char *refusal_name(enum exit_code code)
@@ -99,8 +108,8 @@ void finish_summary(
 		text_addc(out, '\n');
 	for (uint32_t i = 0; i < report->options.task_count; i++)
 		counts[report->tasks[i].state]++;
-	text_addf(out, "%s in %s:", run_state_name(state), human_duration(duration, duration_ms));
-	const char *comma = "";
+	text_addf(out, "%s in %s", run_state_name(state), human_duration(duration, duration_ms));
+	const char *comma = ":";
 	for (unsigned i = TASK_SUCCEEDED; i <= TASK_UNKNOWN; i++)
 		if (counts[i]) {
 			text_addf(out, "%s %u %s", comma, counts[i], task_state_name(i));
@@ -153,8 +162,63 @@ static void next_print(const struct report *report, const char *next, struct tex
 	text_addc(out, '\n');
 }
 
-/* Verdict, failed task, its last lines, the next command to type. */
-void finish_failure(struct report *report, enum run_state state, struct text *out)
+static const char *left_why(enum undo_state state)
+{
+	switch (state) {
+	case UNDO_IRREVERSIBLE:
+		return "cannot be undone";
+	case UNDO_FAILED:
+		return "its undo failed";
+	case UNDO_HELD:
+		return "held: its undo was not tried";
+	case UNDO_TODO:
+	case UNDO_UNDOING:
+		return "can be undone, and was not";
+	default:
+		return NULL;
+	}
+}
+
+/* What remains of the run, a line a task. */
+static void left_print(const struct report *report, struct text *out)
+{
+	unsigned shown = 0, count = 0;
+
+	for (uint32_t i = 0; i < report->options.task_count; i++) {
+		const struct report_state *state = &report->tasks[i];
+		const char *why = left_why(state->undo);
+		if (!why || shown++ >= LEFT_LINES) {
+			count += why != NULL;
+			continue;
+		}
+		text_addf(out, "left: %s (%s)", report->options.names[i], why);
+		if (state->undo == UNDO_FAILED && state->undo_message)
+			text_addf(out, ": %s", state->undo_message);
+		text_addc(out, '\n');
+	}
+	if (count)
+		text_addf(out, "left: %u more tasks\n", count);
+}
+
+static const char *next_of(
+	const struct report *report, enum run_state state, enum exit_code code, const char *of_task)
+{
+	if (state == RUN_INTERRUPTED)
+		return "upkeep show RUN, then upkeep resume RUN to go on, upkeep rollback RUN to "
+		       "put "
+		       "everything back, or put it right by hand and then upkeep resolve RUN "
+		       "--why \"...\"";
+	if (state == RUN_SUCCEEDED && report->options.back_is_success)
+		return "upkeep rollback RUN --force to put it back all the same";
+	if (code == EXIT_ROLLBACK_FAILED)
+		return "upkeep show RUN, then upkeep rollback RUN to try the undo again, or put it "
+		       "right by hand and then upkeep resolve RUN --why \"...\"";
+	return of_task;
+}
+
+/* Verdict, failed task, its last lines, what remains, the next command to type. */
+void finish_failure(
+	struct report *report, enum run_state state, enum exit_code code, struct text *out)
 {
 	char below[JOURNAL_PATH_SIZE];
 	CLEANUP_TEXT struct text path = {0}, log = {0};
@@ -163,16 +227,29 @@ void finish_failure(struct report *report, enum run_state state, struct text *ou
 	text_addf(out, "%s: run %s %s\n", report->options.graph, report->run_id,
 		run_state_name(state));
 	if (task == UINT32_MAX) {
-		next_print(report, "upkeep show RUN", out);
+		if (report->cause)
+			text_addf(out, "%s\n", report->cause);
+		left_print(report, out);
+		next_print(report, next_of(report, state, code, "upkeep show RUN"), out);
 		return;
 	}
 	const struct report_state *failed = &report->tasks[task];
-	text_addf(out, "task %s %s (%s)%s%s\n", report->options.names[task],
-		task_state_name(failed->state), task_reason_name(failed->reason),
-		failed->message ? ": " : "", failed->message ? failed->message : "");
+	text_addf(out, "task %s %s", report->options.names[task], task_state_name(failed->state));
+	if (failed->reason != REASON_NONE)
+		text_addf(out, " (%s)", task_reason_name(failed->reason));
+	text_addf(
+		out, "%s%s\n", failed->message ? ": " : "", failed->message ? failed->message : "");
+	if (report->cause && !failed->message)
+		text_addf(out, "%s\n", report->cause);
 	journal_log_path(below, report->run_id, task, failed->attempt);
 	text_addf(&path, "%s/%s", report->options.state_dir, below);
 	report_tail(text_string(&path), TAIL_LINES, "    ", out);
+	left_print(report, out);
 	text_addf(&log, "upkeep log RUN %s", report->options.names[task]);
-	next_print(report, failed->next ? failed->next : text_string(&log), out);
+	next_print(report,
+		failed->undo == UNDO_HELD && failed->next
+			? failed->next
+			: next_of(report, state, code,
+				  failed->next ? failed->next : text_string(&log)),
+		out);
 }

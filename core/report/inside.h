@@ -11,11 +11,13 @@
 struct report_state {
 	enum task_state state;
 	enum task_reason reason;
+	enum undo_state undo;
 	uint32_t attempt;
 	int exit_code;
 	int64_t duration_ms, begun_ms; /* of the caller's clock */
+	int64_t confirm_until_ms;      /* put back then; 0: waits for no confirmation */
 	uint64_t done, total;
-	char *unit, *message, *next;
+	char *unit, *message, *next, *undo_message;
 };
 struct report {
 	struct report_options options;
@@ -24,7 +26,9 @@ struct report {
 	VEC(uint32_t) running; /* in the order of their starts */
 	VEC(char *) warnings;
 	json_t *tables;
+	char *cause;
 	uint32_t finished, failed_task; /* failed_task UINT32_MAX: none */
+	uint32_t stuck_task;            /* whose undo failed first, UINT32_MAX: none */
 	unsigned live_lines;            /* below the lines that stay */
 	int64_t now_ms;
 };
@@ -40,6 +44,7 @@ void finish_refused(struct report *report, enum exit_code code, const char *why,
 	struct text *out);
 void finish_summary(
 	struct report *report, enum run_state state, int64_t duration_ms, struct text *out);
-void finish_failure(struct report *report, enum run_state state, struct text *out);
+void finish_failure(
+	struct report *report, enum run_state state, enum exit_code code, struct text *out);
 
 #endif

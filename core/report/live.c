@@ -73,8 +73,16 @@ static void task_draw(struct report *report, uint32_t task, size_t width, struct
 	CLEANUP_TEXT struct text line = {0};
 	const struct report_state *state = &report->tasks[task];
 	int64_t ran_ms = report->now_ms - state->begun_ms;
+	int64_t left_ms = state->confirm_until_ms - report->now_ms;
 	char buffer[HUMAN_SIZE];
 
+	if (state->confirm_until_ms) {
+		text_addf(&line, "  %s  waits for its confirmation, %s left",
+			report->options.names[task],
+			human_duration(buffer, left_ms > 0 ? left_ms : 0));
+		line_fit(out, text_string(&line), width);
+		return;
+	}
 	text_addf(&line, "  %s  %s", report->options.names[task],
 		human_duration(buffer, ran_ms > 0 ? ran_ms : 0));
 	progress_add(&line, state, ran_ms);

@@ -20,8 +20,9 @@ static bool is_command(const char *text, const char *at)
 	char first = at[strlen(COMMAND)];
 
 	return first >= 'a' && first <= 'z' &&
-		(at == text || follows(text, at, ": ") || follows(text, at, "see ") ||
-			follows(text, at, "then "));
+		(at == text || follows(text, at, ": ") || follows(text, at, ", ") ||
+			follows(text, at, "see ") || follows(text, at, "then ") ||
+			follows(text, at, "or "));
 }
 
 static bool is_run(const char *text, const char *at)

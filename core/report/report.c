@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "report/human.h"
+#include "report/next.h"
 #include "report/table.h"
 
 #include <stdlib.h>
@@ -17,7 +18,7 @@ struct report *report_new(const struct report_options *options)
 	report->options = *options;
 	report->tasks = base_alloc((options->task_count + 1) * sizeof *report->tasks);
 	report->tables = json_object();
-	report->failed_task = UINT32_MAX;
+	report->failed_task = report->stuck_task = UINT32_MAX;
 	return report;
 }
 
@@ -111,33 +112,129 @@ static void text_keep(char **kept, const char *text)
 	*kept = base_string(text);
 }
 
-void report_task(struct report *report, const struct report_task *task, int64_t now_ms)
+static bool is_to_blame(const struct report_state *state)
+{
+	return state->state == TASK_FAILED || state->state == TASK_UNKNOWN ||
+		state->reason == REASON_TIMEOUT;
+}
+
+static void state_take(struct report *report, const struct report_task *task)
 {
 	struct report_state *state = &report->tasks[task->index];
-	bool ended = task->state >= TASK_SUCCEEDED;
+	bool was_over = state->state >= TASK_SUCCEEDED, is_over = task->state >= TASK_SUCCEEDED;
 
-	if (ended && state->state < TASK_SUCCEEDED)
-		report->finished++;
+	report->finished += is_over;
+	report->finished -= was_over;
 	state->state = task->state;
 	state->reason = task->reason;
 	state->attempt = task->attempt;
 	state->exit_code = task->exit_code;
 	state->duration_ms = task->duration_ms;
+	state->undo = task->undo;
 	text_keep(&state->message, task->message);
 	text_keep(&state->next, task->next);
-	if (task->state == TASK_RUNNING)
+	if (is_to_blame(state) && report->failed_task == UINT32_MAX)
+		report->failed_task = task->index;
+}
+
+/* The first that failed; where it has succeeded since, another one. */
+static void blame(struct report *report)
+{
+	if (report->failed_task == UINT32_MAX || is_to_blame(&report->tasks[report->failed_task]))
+		return;
+	report->failed_task = UINT32_MAX;
+	for (uint32_t i = report->options.task_count; i-- > 0;)
+		if (is_to_blame(&report->tasks[i]))
+			report->failed_task = i;
+}
+
+void report_known(struct report *report, const struct report_task *task)
+{
+	state_take(report, task);
+}
+
+void report_cause(struct report *report, const char *cause)
+{
+	text_keep(&report->cause, cause);
+}
+
+void report_task(struct report *report, const struct report_task *task, int64_t now_ms)
+{
+	struct report_state *state = &report->tasks[task->index];
+	bool ended = task->state >= TASK_SUCCEEDED;
+
+	state_take(report, task);
+	if (task->state == TASK_RUNNING) {
 		state->begun_ms = now_ms;
+		state->confirm_until_ms = 0;
+	}
 	report->now_ms = now_ms;
 	running_update(report, task->index, task->state == TASK_RUNNING);
-	bool to_blame = task->state == TASK_FAILED || task->reason == REASON_TIMEOUT;
-	if (to_blame && report->failed_task == UINT32_MAX)
-		report->failed_task = task->index;
 	if (ended && !is_silent(report)) {
 		CLEANUP_TEXT struct text line = {0};
 
 		task_line(report, task->index, &line);
 		report_print(report, &line);
 	}
+}
+
+void report_confirm(struct report *report, uint32_t task, int64_t left_ms, const char *next)
+{
+	CLEANUP_TEXT struct text line = {0};
+	char duration[HUMAN_SIZE];
+
+	report->tasks[task].confirm_until_ms = report->now_ms + left_ms;
+	text_addf(&line, "%-9s %s  is put back in %s unless you type: ", "waiting",
+		report->options.names[task], human_duration(duration, left_ms));
+	next_add(&line, next, report->options.given, report->run_id);
+	text_addc(&line, '\n');
+	if (!is_silent(report))
+		report_print(report, &line);
+}
+
+void report_turn(struct report *report)
+{
+	CLEANUP_TEXT struct text line = {0};
+
+	text_addf(&line, "%srolling back%s\n", report->options.color ? "\033[33m" : "",
+		report->options.color ? COLOR_END : "");
+	if (!is_silent(report))
+		report_print(report, &line);
+}
+
+static void undo_line(struct report *report, uint32_t task, uint32_t number, const char *message,
+	struct text *out)
+{
+	enum undo_state state = report->tasks[task].undo;
+
+	text_addf(out, "%-9s %s", state == UNDO_TODO ? "undo" : undo_state_name(state),
+		report->options.names[task]);
+	if (number > 1)
+		text_addf(out, "  try %u", number);
+	if (message && *message) {
+		text_adds(out, "  ");
+		text_add_visible(out, message, strlen(message));
+	}
+	text_adds(out, state == UNDO_TODO ? "  (tried again)\n" : "\n");
+}
+
+void report_undo(struct report *report, uint32_t task, enum undo_state state, uint32_t number,
+	const char *message, const char *next)
+{
+	struct report_state *known = &report->tasks[task];
+	CLEANUP_TEXT struct text line = {0};
+
+	known->undo = state;
+	text_keep(&known->undo_message, message);
+	running_update(report, task, state == UNDO_UNDOING);
+	if (state == UNDO_FAILED && report->stuck_task == UINT32_MAX) {
+		report->stuck_task = task;
+		text_keep(&known->next, next);
+	}
+	if (state == UNDO_UNDOING || is_silent(report))
+		return;
+	undo_line(report, task, number, message, &line);
+	report_print(report, &line);
 }
 
 void report_progress(struct report *report, uint32_t task, uint64_t done, uint64_t total,
@@ -197,6 +294,9 @@ void report_end(
 {
 	CLEANUP_TEXT struct text out = {0};
 
+	if (report->options.back_is_success && code == EXIT_ROLLED_BACK)
+		code = EXIT_OK;
+	blame(report);
 	live_erase(report, &out);
 	report->running.count = 0;
 	if (report->options.json)
@@ -204,7 +304,7 @@ void report_end(
 	else if (!report->options.quiet)
 		finish_summary(report, state, duration_ms, &out);
 	if (!report->options.json && code != EXIT_OK && code != EXIT_PLAN_CHANGES)
-		finish_failure(report, state, &out);
+		finish_failure(report, state, code, &out);
 	file_write(report->options.fd, text_string(&out), out.size);
 }
 
@@ -224,12 +324,14 @@ void report_free(struct report *report)
 		free(report->tasks[i].unit);
 		free(report->tasks[i].message);
 		free(report->tasks[i].next);
+		free(report->tasks[i].undo_message);
 	}
 	vec_each(&report->warnings, warning)
 		free(*warning);
 	vec_free(&report->warnings);
 	vec_free(&report->running);
 	json_decref(report->tables);
+	free(report->cause);
 	free(report->tasks);
 	free(report);
 }

@@ -17,6 +17,7 @@ struct report_options {
 	int fd;        /* where to write; width is asked of it */
 	bool terminal; /* live view */
 	bool color, json, quiet;
+	bool back_is_success; /* EXIT_ROLLED_BACK is what was asked for */
 	const char *graph, *state_dir;
 	const char *given; /* options that commands to type next need: " --site FILE"; NULL: none */
 	uint32_t task_count;
@@ -28,12 +29,24 @@ struct report_task {
 	enum task_reason reason;
 	int exit_code;
 	int64_t duration_ms;
+	enum undo_state undo;       /* what there is to put back, once it has ended */
 	const char *message, *next; /* NULL: none */
 };
 
 struct report *report_new(const struct report_options *options);
 void report_begin(struct report *report, const char *run_id);
 void report_task(struct report *report, const struct report_task *task, int64_t now_ms);
+/* How a task of an earlier run stood before; nothing is printed. */
+void report_known(struct report *report, const struct report_task *task);
+/* Why the run ended as it did; NULL: nothing is to be said.  Before report_end. */
+void report_cause(struct report *report, const char *cause);
+/* A task waits for a person for so long. */
+void report_confirm(struct report *report, uint32_t task, int64_t left_ms, const char *next);
+/* The run turns back. */
+void report_turn(struct report *report);
+/* The undo of a task: UNDOING at the start of a try, "to undo" where it will be tried again. */
+void report_undo(struct report *report, uint32_t task, enum undo_state state, uint32_t number,
+	const char *message, const char *next);
 void report_progress(struct report *report, uint32_t task, uint64_t done, uint64_t total,
 	const char *unit, int64_t now_ms);
 void report_line(struct report *report, uint32_t task, const char *line);

@@ -11,7 +11,6 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#define LOOK_AGAIN_MS 2
 #define LINE_MAX_BYTES 8192u
 
 /* "instance.action", without the cost of a format. */
@@ -19,13 +18,20 @@ static const char *action_name(struct attempt *attempt)
 {
 	const struct task *task = attempt->detail->task;
 	const char *of = task->instance ? task->instance->name : "core";
-	const char *action = task->action->decl.name;
+	const char *action = detail_action(attempt->detail);
 	char *name = arena_alloc(&attempt->arena, strlen(of) + strlen(action) + 2);
 
 	char *end = stpcpy(name, of);
 	*end = '.';
 	stpcpy(end + 1, action);
 	return name;
+}
+
+void attempt_bind(struct attempt *attempt, const struct plan_detail *detail)
+{
+	attempt->detail = detail;
+	attempt->options = detail->task->options;
+	attempt->action_name = action_name(attempt);
 }
 
 struct attempt *attempt_new(
@@ -38,13 +44,12 @@ struct attempt *attempt_new(
 	attempt->task = task;
 	attempt->number = number;
 	attempt->slot = slot;
-	attempt->detail = &engine->plan->details[planned->detail];
-	attempt->options = attempt->detail->task->options;
 	attempt->changes = engine->options->plan_only ? UPKEEP_CHANGES_NONE : planned->changes;
-	attempt->action_name = action_name(attempt);
+	attempt_bind(attempt, &engine->plan->details[planned->detail]);
 	attempt->started_ms = engine->now_ms;
 	attempt->started_wall_ms = clock_wall_ms();
-	attempt->timeout_at_ms = attempt->kill_at_ms = attempt->look_at_ms = INT64_MAX;
+	attempt->timeout_at_ms = attempt->kill_at_ms = attempt->look_at_ms = attempt->stuck_at_ms =
+		INT64_MAX;
 	attempt->exit_code = -1;
 	for (int i = 0; i < STREAM_KINDS; i++)
 		attempt->streams[i].source.fd = -1;
@@ -109,15 +114,20 @@ static int start_what_it_is(struct attempt *attempt, struct error *err)
 {
 	const struct task *task = attempt->detail->task;
 
+	if (!task->action)
+		return error_set(err, -ENOENT, "install the plugin, then upkeep resume RUN",
+			"the plugin \"%s\" is not here, or does not fit", task->instance->plugin);
 	int r = attempt->engine->options->plan_only ? 0 : open_slot(attempt, err);
-	if (r == 0)
+	if (r == 0 && !attempt->record)
 		r = attempt_resolve(attempt, &task->args, &attempt->args, err);
 	if (r == 0)
 		r = resolve_cwd(attempt, err);
 	if (r < 0)
 		return r;
-	if (task->instance && !attempt->engine->options->plan_only)
+	if (task->instance && !attempt->engine->options->plan_only && !attempt->record)
 		attempt->changes = (uint8_t)action_changes(&task->action->decl, &attempt->args);
+	if (attempt->engine->options->probe_only && !compare_can_ask(attempt))
+		return 0;
 	if (task->instance)
 		return action_start(attempt, err);
 	if (attempt->engine->options->plan_only)
@@ -130,10 +140,21 @@ static int start_what_it_is(struct attempt *attempt, struct error *err)
 		err, -ENOSYS, NULL, "core.%s cannot be run by itself", task->action->decl.name);
 }
 
+static bool needs_guard(const struct attempt *attempt)
+{
+	return attempt->options->confirm_within_ms && attempt->kind == ATTEMPT_RUN &&
+		!attempt->engine->options->plan_only && !attempt->guarded && !attempt->message &&
+		!attempt->cancelled;
+}
+
 void attempt_launch(struct attempt *attempt)
 {
 	CLEANUP_ERROR struct error err = {0};
 
+	if (needs_guard(attempt) && guarded_start(attempt, &err) == 0)
+		return;
+	if (err.what)
+		attempt_fail(attempt, REASON_START, err.next, "%s", error_what(&err));
 	attempt->phase = ATTEMPT_RUNNING;
 	if (attempt->options->timeout_ms)
 		attempt->timeout_at_ms = attempt->engine->now_ms + attempt->options->timeout_ms;
@@ -165,6 +186,8 @@ void attempt_output(struct attempt *attempt, const char *name, const char *value
 	struct task_memory *memory = &attempt->engine->memory[attempt->task];
 	struct output *output = memory->outputs;
 
+	if (attempt->kind != ATTEMPT_RUN)
+		return;
 	while (output && (list || strcmp(output->name, name) != 0))
 		output = output->next;
 	if (!output) {
@@ -243,6 +266,7 @@ static void stop_it(struct attempt *attempt, bool at_once)
 	if (at_once) {
 		attempt->killed = true;
 		attempt->kill_at_ms = INT64_MAX;
+		remains_wait(attempt);
 	} else if (attempt->kill_at_ms == INT64_MAX && !attempt->killed) {
 		attempt->kill_at_ms = attempt->engine->now_ms + attempt->options->kill_after_ms;
 	}
@@ -269,7 +293,15 @@ int64_t attempt_next_ms(const struct attempt *attempt)
 		next_ms = attempt->timeout_at_ms < next_ms ? attempt->timeout_at_ms : next_ms;
 		next_ms = attempt->kill_at_ms < next_ms ? attempt->kill_at_ms : next_ms;
 	}
-	return next_ms;
+	return attempt->stuck_at_ms < next_ms ? attempt->stuck_at_ms : next_ms;
+}
+
+static void look_again(struct attempt *attempt)
+{
+	if (attempt->guarded && attempt->phase != ATTEMPT_LEFTOVERS)
+		guarded_look(attempt);
+	else
+		attempt_check(attempt);
 }
 
 void attempt_time(struct attempt *attempt)
@@ -284,8 +316,15 @@ void attempt_time(struct attempt *attempt)
 		stop_it(attempt, true);
 	} else if (attempt->look_at_ms <= now_ms) {
 		attempt->look_at_ms = INT64_MAX;
-		attempt_check(attempt);
+		look_again(attempt);
+	} else if (attempt->stuck_at_ms <= now_ms) {
+		remains_give_up(attempt);
 	}
+}
+
+bool attempt_probes(const struct attempt *attempt)
+{
+	return attempt->kind == ATTEMPT_PROBE || attempt->engine->options->probe_only;
 }
 
 /* ---- its end ---- */
@@ -303,67 +342,12 @@ bool attempt_reaped(struct attempt *attempt, pid_t pid, int status, const struct
 	return true;
 }
 
-struct marked {
-	const struct attempt *attempt;
-	bool found;
-};
-
-static void kill_marked_one(void *data, pid_t pid)
-{
-	struct marked *marked = data;
-
-	if (pid == marked->attempt->pid || workers_include(marked->attempt->engine, pid) ||
-		!child_has_variable(pid, marked->attempt->mark))
-		return;
-	kill(pid, SIGKILL);
-	marked->found = true;
-}
-
-/* Without cgroups: all that became our child when its parent ended and carries the
- * task's mark. */
-static bool kill_marked(const struct attempt *attempt)
-{
-	struct marked marked = {.attempt = attempt};
-
-	if (!*attempt->mark)
-		return false;
-	children_each(getpid(), kill_marked_one, &marked);
-	return marked.found;
-}
-
-static bool may_leave(const struct attempt *attempt)
-{
-	return attempt->options->leaves_running &&
-		(attempt->state == TASK_SUCCEEDED || attempt->ended_well);
-}
-
-/* True where something is still alive that must end first. */
-static bool end_leftovers(struct attempt *attempt)
-{
-	struct engine *engine = attempt->engine;
-	struct slot *slot = attempt->slot;
-
-	if (slot->running > 1) /* others of the gang still run in it */
-		return false;
-	if (engine->cgroups->kind == CGROUP_NONE) {
-		if (!may_leave(attempt))
-			return !attempt->confirm && kill_marked(attempt);
-		keep_spare(engine->keeper.fd, attempt->task);
-		return false;
-	}
-	if (!cgroup_is_populated(&slot->cgroup))
-		return false;
-	if (may_leave(attempt))
-		cgroup_leave(engine->cgroups, &slot->cgroup);
-	else
-		cgroup_kill(engine->cgroups, &slot->cgroup);
-	return cgroup_is_populated(&slot->cgroup);
-}
-
 /* What a cancel or the time limit did is not the task's own failure. */
 static void judge(struct attempt *attempt)
 {
-	if (attempt->state == TASK_SUCCEEDED)
+	if (attempt->stuck)
+		attempt->transient = false;
+	if (attempt->stuck || attempt->state == TASK_SUCCEEDED)
 		return;
 	if (attempt->timed_out && attempt->reason != REASON_START) {
 		free(attempt->message);
@@ -388,11 +372,13 @@ static int64_t cpu_ms(const struct rusage *usage)
 		(usage->ru_utime.tv_usec + usage->ru_stime.tv_usec) / 1000;
 }
 
-/* Only the arguments, whole at the start, say so for sure (UPKEEP_NO_UNDO). */
+/* Without a rollback only records can be undone; arguments may be such that there are none
+ * (UPKEEP_NO_UNDO). */
 static bool cannot_be_undone(const struct attempt *attempt)
 {
-	return attempt->changes == UPKEEP_CHANGES_IRREVERSIBLE &&
-		attempt->options->rollback.kind == VALUE_NONE;
+	return attempt->changes == UPKEEP_CHANGES_IRREVERSIBLE
+		? attempt->options->rollback.kind == VALUE_NONE
+		: !undoing_is_possible(attempt->engine, attempt->task);
 }
 
 static void put_result(struct attempt *attempt)
@@ -434,12 +420,15 @@ static void put_result(struct attempt *attempt)
 			.attempt = attempt->number,
 			.exit_code = attempt->exit_code,
 			.duration_ms = row.ended_ms - row.started_ms,
+			.undo = row.undo,
 			.text = attempt->message,
 			.next = attempt->next_step});
 }
 
 static void attempt_free(struct attempt *attempt)
 {
+	if (attempt->guarded)
+		guarded_end(attempt);
 	for (int i = 0; i < STREAM_KINDS; i++)
 		text_free(&attempt->streams[i].kept);
 	text_free(&attempt->starting.kept);
@@ -466,13 +455,45 @@ static void remember_cause(struct attempt *attempt)
 
 static void leave_slot(struct engine *engine, struct slot *slot)
 {
-	if (--slot->running)
+	if (--slot->running || slot->stuck)
 		return;
 	slot->busy = false;
 	if (slot->cgroup.spoiled) {
 		cgroup_remove(engine->cgroups, &slot->cgroup);
 		slot->has_cgroup = false;
 	}
+}
+
+void attempt_drop(struct attempt *attempt)
+{
+	leave_slot(attempt->engine, attempt->slot);
+	attempt_free(attempt);
+}
+
+/* Told first, since it knows whether there is something to undo now; nothing is decided on it
+ * before the result is in the journal. */
+static void run_ended(struct attempt *attempt)
+{
+	struct engine *engine = attempt->engine;
+	const struct action_description *action = attempt->detail->task->action;
+
+	if (engine->options->probe_only)
+		compare_ended(attempt);
+	engine_event(engine,
+		&(struct event){.kind = EVENT_ENDED,
+			.task = attempt->task,
+			.gang = engine->plan->tasks[attempt->task].gang,
+			.result = attempt->state,
+			.reason = attempt->reason,
+			.transient = attempt->transient,
+			.changed = attempt->changed,
+			.continues = action && action->decl.flags & UPKEEP_RETRY_CONTINUES,
+			.unconfirmed = guarded_is_unconfirmed(attempt),
+			.undo = attempt->stuck ? UNDO_HELD : guarded_undo(attempt),
+			.irreversible = attempt->changed && guarded_undo(attempt) == UNDO_NOTHING &&
+				cannot_be_undone(attempt)});
+	put_result(attempt);
+	remember_cause(attempt);
 }
 
 static void attempt_over(struct attempt *attempt)
@@ -489,19 +510,17 @@ static void attempt_over(struct attempt *attempt)
 			attempt->detail->name, (unsigned long long)log_dropped(&attempt->log));
 		engine_warn(engine, attempt->task, text_string(&text));
 	}
-	/* Told first, since it knows whether there is something to undo now; nothing is decided
-	 * on it before the result is in the journal. */
-	engine_event(engine,
-		&(struct event){.kind = EVENT_ENDED,
-			.task = attempt->task,
-			.gang = engine->plan->tasks[attempt->task].gang,
-			.result = attempt->state,
-			.reason = attempt->reason,
-			.transient = attempt->transient,
-			.changed = attempt->changed,
-			.irreversible = cannot_be_undone(attempt)});
-	put_result(attempt);
-	remember_cause(attempt);
+	switch (attempt->kind) {
+	case ATTEMPT_RUN:
+		run_ended(attempt);
+		break;
+	case ATTEMPT_UNDO:
+		undoing_ended(attempt);
+		break;
+	case ATTEMPT_PROBE:
+		probe_ended(attempt);
+		break;
+	}
 	while (*link != attempt)
 		link = &(*link)->next;
 	*link = attempt->next;
@@ -532,6 +551,11 @@ void attempt_check(struct attempt *attempt)
 
 	if (runs || attempt->phase == ATTEMPT_OVER)
 		return;
+	if (attempt->phase == ATTEMPT_CONFIRMING) {
+		if (!guarded_waits(attempt))
+			attempt_over(attempt);
+		return;
+	}
 	if (attempt->phase == ATTEMPT_RUNNING) {
 		attempt->phase = ATTEMPT_LEFTOVERS;
 		if (attempt->pid)
@@ -541,15 +565,14 @@ void attempt_check(struct attempt *attempt)
 		if (attempt->confirm)
 			confirm_end(attempt);
 	}
-	if (end_leftovers(attempt)) {
-		attempt->look_at_ms = attempt->engine->now_ms + LOOK_AGAIN_MS;
+	if (remains_end(attempt))
 		return;
-	}
 	for (int i = 0; i < STREAM_KINDS; i++)
 		stream_finish(&attempt->streams[i]);
 	end_starting(attempt);
 	if (attempt->pid)
 		program_judge(attempt);
 	judge(attempt);
-	attempt_over(attempt);
+	if (attempt->stuck || !attempt->guarded || !guarded_waits(attempt))
+		attempt_over(attempt);
 }

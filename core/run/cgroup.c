@@ -129,9 +129,9 @@ static void write_at(int dir, const char *file, const char *text)
 		return;
 }
 
-typedef void child_visit(const struct cgroups *cgroups, const char *name, int dir);
+typedef void child_visit(const struct cgroups *cgroups, const char *name, int dir, void *data);
 
-static void each_child(struct cgroups *cgroups, child_visit *visit)
+static void each_child(struct cgroups *cgroups, child_visit *visit, void *data)
 {
 	int copy = cgroups->dir < 0 ? -1 : openat(cgroups->dir, ".", O_RDONLY | O_CLOEXEC);
 	CLEANUP_DIR DIR *dir = copy < 0 ? NULL : fdopendir(copy);
@@ -143,13 +143,14 @@ static void each_child(struct cgroups *cgroups, child_visit *visit)
 		CLEANUP_FD int child =
 			openat(cgroups->dir, entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (child >= 0)
-			visit(cgroups, entry->d_name, child);
+			visit(cgroups, entry->d_name, child, data);
 	}
 }
 
-static void remove_child(const struct cgroups *cgroups, const char *name, int dir)
+static void remove_child(const struct cgroups *cgroups, const char *name, int dir, void *data)
 {
 	(void)dir;
+	(void)data;
 	unlinkat(cgroups->dir, name, AT_REMOVEDIR);
 }
 
@@ -157,7 +158,7 @@ void cgroups_remove(struct cgroups *cgroups)
 {
 	if (cgroups->dir < 0)
 		return;
-	each_child(cgroups, remove_child);
+	each_child(cgroups, remove_child, NULL);
 	rmdir(cgroups->path);
 }
 
@@ -220,15 +221,36 @@ static void kill_dir(const struct cgroups *cgroups, int dir)
 		kill_frozen(dir);
 }
 
-static void kill_child(const struct cgroups *cgroups, const char *name, int dir)
+static void kill_child(const struct cgroups *cgroups, const char *name, int dir, void *data)
 {
+	(void)data;
 	if (strcmp(name, LEFT) != 0)
 		kill_dir(cgroups, dir);
 }
 
 void cgroups_kill(struct cgroups *cgroups)
 {
-	each_child(cgroups, kill_child);
+	each_child(cgroups, kill_child, NULL);
+}
+
+struct each_call {
+	void (*found)(void *data, pid_t pid);
+	void *data;
+};
+
+static void each_of_child(const struct cgroups *cgroups, const char *name, int dir, void *data)
+{
+	const struct each_call *call = data;
+	CLEANUP_FD int procs = openat(dir, "cgroup.procs", O_RDONLY | O_CLOEXEC);
+
+	(void)cgroups;
+	if (procs >= 0 && strcmp(name, LEFT) != 0)
+		each_process(procs, call->found, call->data);
+}
+
+void cgroups_each(struct cgroups *cgroups, void (*found)(void *data, pid_t pid), void *data)
+{
+	each_child(cgroups, each_of_child, &(struct each_call){found, data});
 }
 
 int cgroup_open(const struct cgroups *cgroups, const char *name, struct cgroup *ret)

@@ -49,6 +49,9 @@ void cgroups_close(struct cgroups *cgroups);
 /* Kills all that is in the run's group but in its "left" child.  Does not wait. */
 void cgroups_kill(struct cgroups *cgroups);
 
+/* Calls back for each process in the run's group but in its "left" child. */
+void cgroups_each(struct cgroups *cgroups, void (*found)(void *data, pid_t pid), void *data);
+
 /* Makes the child NAME, or none where there are no cgroups. */
 int cgroup_open(const struct cgroups *cgroups, const char *name, struct cgroup *ret);
 void cgroup_close(struct cgroup *cgroup);

@@ -4,7 +4,10 @@
 #include "base/cleanup.h"
 
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
+
+#define PATIENCE_MS 10000
 
 ssize_t process_read(pid_t pid, const char *name, char *text, size_t size)
 {
@@ -27,25 +30,71 @@ static pid_t parent_of(pid_t pid)
 	return rest && sscanf(rest + 1, " %*c %d", &parent) == 1 ? parent : 0;
 }
 
-void children_each(pid_t parent, void (*found)(void *data, pid_t pid), void *data)
+void processes_each(void (*found)(void *data, pid_t pid), void *data)
 {
 	CLEANUP_DIR DIR *proc = opendir("/proc");
 	struct dirent *entry;
 
 	while (proc && (entry = readdir(proc))) {
 		pid_t pid = atoi(entry->d_name);
-		if (pid > 0 && parent_of(pid) == parent)
+		if (pid > 0)
 			found(data, pid);
 	}
 }
 
+struct child_call {
+	pid_t parent;
+	void (*found)(void *data, pid_t pid);
+	void *data;
+};
+
+static void found_child(void *data, pid_t pid)
+{
+	const struct child_call *call = data;
+
+	if (parent_of(pid) == call->parent)
+		call->found(call->data, pid);
+}
+
+void children_each(pid_t parent, void (*found)(void *data, pid_t pid), void *data)
+{
+	processes_each(found_child, &(struct child_call){parent, found, data});
+}
+
+bool process_find_variable(pid_t pid, const char *prefix, char *text, size_t size)
+{
+	char all[16384];
+	ssize_t n = process_read(pid, "environ", all, sizeof all);
+
+	for (const char *at = all; at < all + n; at += strlen(at) + 1)
+		if (strncmp(at, prefix, strlen(prefix)) == 0) {
+			snprintf(text, size, "%s", at);
+			return true;
+		}
+	return false;
+}
+
 bool child_has_variable(pid_t pid, const char *variable)
 {
-	char text[16384];
-	ssize_t n = process_read(pid, "environ", text, sizeof text);
+	char found[256];
 
-	for (const char *at = text; at < text + n; at += strlen(at) + 1)
-		if (strcmp(at, variable) == 0)
-			return true;
-	return false;
+	return process_find_variable(pid, variable, found, sizeof found) &&
+		strcmp(found, variable) == 0;
+}
+
+const char *process_name(pid_t pid, char buffer[PROCESS_NAME_SIZE])
+{
+	char name[PROCESS_NAME_SIZE - 16];
+
+	process_read(pid, "comm", name, sizeof name);
+	name[strcspn(name, "\n")] = 0;
+	snprintf(buffer, PROCESS_NAME_SIZE, "%d (%s)", (int)pid, name);
+	return buffer;
+}
+
+int64_t process_patience_ms(void)
+{
+	const char *told = getenv("UPKEEP_PATIENCE_MS");
+
+	return told && *told ? strtol(told, NULL, 10) : PATIENCE_MS;
 }

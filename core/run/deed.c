@@ -196,6 +196,15 @@ static struct slot *free_slot(struct engine *engine)
 	return slot;
 }
 
+struct slot *engine_slot(struct engine *engine, uint32_t running)
+{
+	struct slot *slot = free_slot(engine);
+
+	slot->busy = true;
+	slot->running = running;
+	return slot;
+}
+
 static void put_intent(struct engine *engine, const struct attempt *attempt)
 {
 	struct journal_task row = {
@@ -221,10 +230,8 @@ static void put_intent(struct engine *engine, const struct attempt *attempt)
 static void deed_start(struct engine *engine, uint32_t gang, uint32_t number)
 {
 	const struct plan_gang *group = &engine->plan->gangs[gang];
-	struct slot *slot = free_slot(engine);
+	struct slot *slot = engine_slot(engine, group->member_count);
 
-	slot->busy = true;
-	slot->running = group->member_count;
 	for (uint32_t i = 0; i < group->member_count; i++) {
 		uint32_t task = engine->plan->members[group->members + i];
 		struct attempt *attempt = attempt_new(engine, task, number, slot);
@@ -239,13 +246,14 @@ static void deed_cancel(struct engine *engine, const struct decision *decision)
 
 	for (struct attempt *a = engine->running, *next; a; a = next) {
 		next = a->next;
-		if (engine->plan->tasks[a->task].gang != decision->gang)
+		if (engine->plan->tasks[a->task].gang != decision->gang || a->kind != ATTEMPT_RUN)
 			continue;
 		a->run_timed_out = timed_out;
 		attempt_cancel(a, decision->kill);
 	}
 	vec_each(&engine->starting, a) {
-		if (engine->plan->tasks[(*a)->task].gang != decision->gang)
+		if (engine->plan->tasks[(*a)->task].gang != decision->gang ||
+			(*a)->kind != ATTEMPT_RUN)
 			continue;
 		(*a)->cancelled = true;
 		(*a)->run_timed_out = timed_out;
@@ -284,7 +292,7 @@ static void deed_settle(struct engine *engine, const struct decision *decision)
 	char action[160];
 	snprintf(action, sizeof action, "%s.%s",
 		detail->task->instance ? detail->task->instance->name : "core",
-		detail->task->action->decl.name);
+		detail_action(detail));
 	row.action = action;
 	journal_put_task(engine->journal, &row);
 	memory->state = (uint8_t)decision->state;
@@ -295,7 +303,16 @@ static void deed_settle(struct engine *engine, const struct decision *decision)
 			.reason = decision->reason,
 			.attempt = decision->attempt,
 			.exit_code = -1,
+			.undo = row.undo,
 			.text = row.message});
+}
+
+/* What is undone from here on needs this on the disk; its intents are synced. */
+static void deed_turn(struct engine *engine)
+{
+	engine->turned = true;
+	journal_set_state(engine->journal, RUN_ROLLING_BACK);
+	engine_tell(engine, &(struct run_event){.kind = RUN_EVENT_TURN, .task = PLAN_NONE});
 }
 
 void deed_carry_out(struct engine *engine, const struct decision *decision)
@@ -319,7 +336,17 @@ void deed_carry_out(struct engine *engine, const struct decision *decision)
 	case DECISION_SETTLED:
 		deed_settle(engine, decision);
 		break;
-	case DECISION_UNDO: /* its answer will be EVENT_UNDONE */
+	case DECISION_TURN:
+		deed_turn(engine);
+		break;
+	case DECISION_UNDO:
+		undoing_begin(engine, decision->task);
+		break;
+	case DECISION_STOP_UNDO:
+		undoing_stop(engine, decision->task);
+		break;
+	case DECISION_HELD:
+		undoing_hold(engine, decision->task);
 		break;
 	case DECISION_FINISH:
 		engine->finished = true;

@@ -16,7 +16,6 @@
 
 #define KEEP_RUNS 100 /* of each graph, and all that can still be undone */
 #define LAZY_MS 100   /* results of tasks that change nothing may lag so long */
-#define SIGNALS_ARE_ONE_MS 200
 #define TICK_MS 100
 #define LARGE_BYTES (256 << 10)
 
@@ -88,10 +87,35 @@ static void engine_break(struct engine *engine, const struct error *err)
 	engine_event(engine, &(struct event){.kind = EVENT_CANCEL});
 }
 
+/* What room there is now is for the undo and the verdict. */
+static void engine_full(struct engine *engine)
+{
+	CLEANUP_TEXT struct text text = {0};
+
+	if (engine->full)
+		return;
+	engine->full = true;
+	engine->next = arena_printf(&engine->arena,
+		"make room on the file system of %s, then upkeep run %s", engine->setup->state_dir,
+		engine->plan->graph->name);
+	text_addf(
+		&text, "the disk is full: %s has only its ballast left", engine->setup->state_dir);
+	if (!engine->finished) {
+		text_adds(&text, "; the run is cancelled");
+		free(engine->cause);
+		engine->cause = base_string(text_string(&text));
+		engine_event(engine, &(struct event){.kind = EVENT_CANCEL});
+	}
+	text_addf(&text, "; %s", engine->next);
+	engine_warn(engine, PLAN_NONE, text_string(&text));
+}
+
 int engine_flush(struct engine *engine, enum journal_sync sync)
 {
 	CLEANUP_ERROR struct error err = {0};
 
+	if (engine->guardian) /* its word is in its file; a journal may hang */
+		return 0;
 	if (engine->broken)
 		return -EIO;
 	int r = journal_flush(engine->journal, sync, &err);
@@ -101,6 +125,8 @@ int engine_flush(struct engine *engine, enum journal_sync sync)
 	}
 	engine->results_wait = false;
 	engine->flush_at_ms = INT64_MAX;
+	if (journal_is_full(engine->journal))
+		engine_full(engine);
 	return 0;
 }
 
@@ -145,9 +171,10 @@ static void start_all(struct engine *engine)
 	}
 	for (size_t i = 0; i < count; i++) {
 		struct attempt *attempt = engine->starting.items[i];
-		if (!fine || engine->broken)
-			attempt_fail(attempt, REASON_START, NULL,
-				"not started: the journal cannot be written");
+		if (!fine || engine->broken || engine->full)
+			attempt_fail(attempt, REASON_START, engine->next, "not started: %s",
+				engine->full ? "the disk is full"
+					     : "the journal cannot be written");
 		attempt_launch(attempt);
 	}
 	memmove(engine->starting.items, engine->starting.items + count,
@@ -174,93 +201,16 @@ static void carry_out_decisions(struct engine *engine)
 		engine->flush_at_ms = engine->now_ms + LAZY_MS;
 }
 
-static void reap_all(struct engine *engine)
-{
-	struct rusage usage;
-	int status;
-	pid_t pid;
-
-	while ((pid = wait4(-1, &status, WNOHANG, &usage)) > 0) {
-		bool known = workers_reaped(engine, pid, status);
-		for (struct attempt *a = engine->running, *next; a && !known; a = next) {
-			next = a->next;
-			known = attempt_reaped(a, pid, status, &usage);
-		}
-	}
-}
-
-/* The third within 5 s will stop the undo, once there is one. */
-static void on_stop_signal(struct engine *engine)
-{
-	int64_t now_ms = engine->now_ms;
-
-	if (engine->cancels && now_ms - engine->signal_ms[0] < SIGNALS_ARE_ONE_MS)
-		return;
-	engine->signal_ms[0] = now_ms;
-	engine->cancels++;
-	engine_event(engine, &(struct event){.kind = EVENT_CANCEL});
-}
-
-static void signals_ready(struct engine *engine, struct source *source, uint32_t events)
-{
-	struct signalfd_siginfo infos[16];
-	bool reap = false;
-	ssize_t n;
-
-	(void)events;
-	while ((n = read(source->fd, infos, sizeof infos)) > 0) {
-		for (size_t i = 0; i < (size_t)n / sizeof infos[0]; i++)
-			if (infos[i].ssi_signo == SIGCHLD)
-				reap = true;
-			else
-				on_stop_signal(engine);
-		if ((size_t)n < sizeof infos)
-			break;
-	}
-	if (reap)
-		reap_all(engine);
-}
-
-/* The keeper has gone: nobody would end what we leave. */
-static void keeper_ready(struct engine *engine, struct source *source, uint32_t events)
-{
-	(void)events;
-	engine_unwatch(engine, source);
-	on_stop_signal(engine);
-}
-
-static int open_signals(struct engine *engine, struct error *err)
-{
-	static const int wanted[] = {SIGCHLD, SIGINT, SIGTERM, SIGHUP};
-	struct sigaction old;
-	sigset_t set;
-
-	sigemptyset(&set);
-	for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
-		/* nohup stays what it is */
-		if (wanted[i] == SIGHUP && sigaction(SIGHUP, NULL, &old) == 0 &&
-			old.sa_handler == SIG_IGN)
-			continue;
-		sigaddset(&set, wanted[i]);
-	}
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	struct sigaction child = {.sa_handler = SIG_DFL, .sa_flags = SA_NOCLDSTOP};
-	sigaction(SIGCHLD, &child, NULL);
-	signal(SIGPIPE, SIG_IGN);
-	engine->signals = (struct source){
-		.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), .ready = signals_ready};
-	if (engine->signals.fd < 0)
-		return error_set(err, -errno, NULL, "cannot make a signalfd: %m");
-	engine_watch(engine, &engine->signals, EPOLLIN);
-	return 0;
-}
-
 static int wait_ms(struct engine *engine)
 {
 	int64_t until_ms = decide_wake(engine->decide);
 	int64_t deed_ms = deed_next_ms(engine);
 
+	int64_t undo_ms = undoing_next_ms(engine), guardian_ms = guardian_next_ms(engine);
+
 	until_ms = until_ms < deed_ms ? until_ms : deed_ms;
+	until_ms = until_ms < undo_ms ? until_ms : undo_ms;
+	until_ms = until_ms < guardian_ms ? until_ms : guardian_ms;
 	until_ms = until_ms < engine->flush_at_ms ? until_ms : engine->flush_at_ms;
 	for (struct attempt *a = engine->running; a; a = a->next) {
 		int64_t next_ms = attempt_next_ms(a);
@@ -280,6 +230,9 @@ static void on_time(struct engine *engine)
 	if (decide_wake(engine->decide) <= engine->now_ms)
 		engine_event(engine, &(struct event){.kind = EVENT_TIME});
 	deed_tend_waiters(engine);
+	undoing_time(engine);
+	if (engine->guardian)
+		guardian_turn(engine);
 	for (struct attempt *a = engine->running, *next; a; a = next) {
 		next = a->next;
 		if (attempt_next_ms(a) <= engine->now_ms)
@@ -296,7 +249,7 @@ static void engine_loop(struct engine *engine)
 	for (;;) {
 		engine->now_ms = clock_monotonic_ms();
 		carry_out_decisions(engine);
-		if (engine->finished && !engine->running)
+		if (engine->finished && !engine->running && !engine->undoings.count)
 			return;
 		int room = (int)(sizeof engine->batch / sizeof engine->batch[0]);
 		int n = epoll_wait(engine->epoll, engine->batch, room, wait_ms(engine));
@@ -309,7 +262,7 @@ static void engine_loop(struct engine *engine)
 		}
 		engine->batch_count = 0;
 		if (engine->undo_waits)
-			host_answer_undo(engine);
+			recording_answer(engine);
 		on_time(engine);
 	}
 }
@@ -332,6 +285,14 @@ static struct journal_run run_row(const struct engine *engine)
 	return run;
 }
 
+static void keep_ballast(struct engine *engine)
+{
+	CLEANUP_ERROR struct error err = {0};
+
+	if (!engine->options->plan_only && journal_keep_ballast(engine->journal, &err) < 0)
+		engine_warn(engine, PLAN_NONE, error_what(&err));
+}
+
 /* The resolved graph lies in the journal before anything that it describes. */
 static void begin_run(struct engine *engine)
 {
@@ -343,19 +304,56 @@ static void begin_run(struct engine *engine)
 	journal_add_run(engine->journal, &run, text_string(&resolved), resolved.size);
 	engine->graph_synced = engine->options->plan_only;
 	engine_tell(engine, &(struct run_event){.kind = RUN_EVENT_BEGIN, .task = PLAN_NONE});
+	keep_ballast(engine);
 	engine_event(engine, &(struct event){.kind = EVENT_BEGIN});
 }
 
-/* Earlier runs that nobody can undo any more, and nobody is likely to ask for. */
+static void tell_known(struct engine *engine)
+{
+	for (uint32_t i = 0; i < engine->plan->task_count; i++) {
+		const struct task_memory *memory = &engine->memory[i];
+		engine_tell(engine,
+			&(struct run_event){.kind = RUN_EVENT_KNOWN,
+				.task = i,
+				.state = memory->state,
+				.reason = memory->reason,
+				.undo = memory->undo,
+				.attempt = memory->attempts,
+				.exit_code = memory->exit_code});
+	}
+}
+
+/* An earlier run: its graph is in the journal; what is not known of it is asked first. */
+static int begin_again(struct engine *engine, struct error *err)
+{
+	int r = again_load(engine, err);
+
+	if (r < 0)
+		return r;
+	engine->graph_synced = true;
+	engine_tell(engine, &(struct run_event){.kind = RUN_EVENT_BEGIN, .task = PLAN_NONE});
+	tell_known(engine);
+	probe_begin(engine);
+	return 0;
+}
+
+/* Earlier runs that nobody can undo any more, and nobody is likely to ask for; undo files beyond
+ * the room for them. */
 static void retain_runs(struct engine *engine)
 {
 	CLEANUP_ERROR struct error err = {0};
+	const struct site *site = engine->plan->site;
+	int64_t now_ms = clock_wall_ms();
 	uint32_t removed;
 
 	if (engine->broken || engine->options->plan_only)
 		return;
-	if (journal_retain(engine->journal, clock_wall_ms(), engine->plan->site->undo_keep_ms,
-		    KEEP_RUNS, &removed, &err) < 0)
+	int r = journal_retain(
+		engine->journal, now_ms, site->undo_keep_ms, KEEP_RUNS, &removed, &err);
+	if (r == 0)
+		r = journal_retain_undo(engine->journal, now_ms, site->undo_keep_ms,
+			site->undo_space_bytes, &removed, &err);
+	if (r < 0)
 		engine_warn(engine, PLAN_NONE, error_what(&err));
 }
 
@@ -384,6 +382,7 @@ static enum exit_code end_run(struct engine *engine)
 	run.ended_ms = clock_wall_ms();
 	run.exit_code = engine->exit_code;
 	run.cause = engine->cause;
+	run.next = engine->next;
 	journal_end_run(engine->journal, &run);
 	if (engine_flush(engine,
 		    engine->graph_synced && !engine->options->plan_only ? JOURNAL_SYNC
@@ -403,6 +402,22 @@ static enum exit_code end_run(struct engine *engine)
 	return engine->exit_code;
 }
 
+void engine_decide(struct engine *engine, enum decide_begin begin)
+{
+	const struct plan *plan = engine->plan;
+	uint32_t jobs = engine->options->jobs ? engine->options->jobs : plan->site->jobs;
+	uint64_t seed = (uint64_t)clock_monotonic_ns() ^ (uint64_t)getpid() << 32;
+
+	if (engine->decide)
+		decide_free(engine->decide);
+	engine->decide = decide_new(plan,
+		&(struct decide_options){.jobs = jobs,
+			.seed = seed,
+			.timeout_ms = plan->graph->timeout_ms,
+			.begin = begin,
+			.unconfirmed = engine->unconfirmed && begin == DECIDE_UNDO});
+}
+
 static int engine_open(struct engine *engine, const struct run_setup *setup, struct error *err)
 {
 	const struct plan *plan = setup->plan;
@@ -413,7 +428,7 @@ static int engine_open(struct engine *engine, const struct run_setup *setup, str
 		.secrets = *setup->secrets,
 		.cgroups = setup->cgroups,
 		.flush_at_ms = INT64_MAX,
-		.keeper = {.fd = setup->keeper_fd, .ready = keeper_ready},
+		.keeper = {.fd = setup->keeper_fd, .ready = signals_keeper_ready},
 		.now_ms = clock_monotonic_ms()};
 	engine->program = setup->options->program ? setup->options->program : process_self();
 	engine->memory = base_alloc(plan->task_count * sizeof engine->memory[0]);
@@ -423,17 +438,14 @@ static int engine_open(struct engine *engine, const struct run_setup *setup, str
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
 		return error_set(err, -errno, NULL, "cannot become a subreaper: %m");
 	lookup_init(engine);
-	uint32_t jobs = setup->options->jobs ? setup->options->jobs : plan->site->jobs;
-	uint64_t seed = (uint64_t)clock_monotonic_ns() ^ (uint64_t)getpid() << 32;
-	engine->decide = decide_new(plan,
-		&(struct decide_options){
-			.jobs = jobs, .seed = seed, .timeout_ms = plan->graph->timeout_ms});
-	int r = open_signals(engine, err);
+	engine_decide(engine, DECIDE_FORWARD);
+	int r = signals_open(engine, err);
 	if (r < 0)
 		return r;
 	if (engine->keeper.fd >= 0)
 		engine_watch(engine, &engine->keeper, EPOLLIN | EPOLLHUP);
-	return journal_open(setup->state_dir, &engine->journal, err);
+	return setup->guard ? journal_open_readonly(setup->state_dir, &engine->journal, err)
+			    : journal_open(setup->state_dir, &engine->journal, err);
 }
 
 static void free_memory(struct engine *engine)
@@ -451,6 +463,7 @@ static void free_memory(struct engine *engine)
 static void engine_close(struct engine *engine)
 {
 	workers_close(engine);
+	undoing_free(engine);
 	vec_each(&engine->slots, s) {
 		cgroup_remove(engine->cgroups, &(*s)->cgroup);
 		free(*s);
@@ -486,6 +499,17 @@ static void engine_close(struct engine *engine)
 	arena_free(&engine->arena);
 }
 
+void guardian_main(const struct run_setup *setup, uint32_t task, int socket)
+{
+	CLEANUP_ERROR struct error err = {0};
+	struct engine engine;
+
+	if (engine_open(&engine, setup, &err) == 0 &&
+		guardian_open(&engine, task, socket, &err) == 0)
+		engine_loop(&engine);
+	engine_close(&engine);
+}
+
 enum exit_code engine_main(const struct run_setup *setup, struct error *err)
 {
 	struct engine engine;
@@ -494,8 +518,11 @@ enum exit_code engine_main(const struct run_setup *setup, struct error *err)
 	mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
 	int r = engine_open(&engine, setup, err);
 	enum exit_code code = r == -EACCES || r == -EPERM ? EXIT_NOT_PERMITTED : EXIT_JOURNAL;
-	if (r == 0) {
+	if (r == 0 && setup->again)
+		r = begin_again(&engine, err);
+	else if (r == 0)
 		begin_run(&engine);
+	if (r == 0) {
 		engine_loop(&engine);
 		code = end_run(&engine);
 	}

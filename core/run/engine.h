@@ -3,8 +3,15 @@
  *
  *	engine.c   the loop: decisions, intents, starts, ends
  *	deed.c     one decision → what is done about it
+ *	undoing.c  the undo of one task: its tries, its records
+ *	again.c    an earlier run: from the journal to where the engine goes on
+ *	guarded.c  a task with confirm_within, as the engine sees it; guardian.c: its guard
+ *	foresee.c  plan_only; compare.c: probe_only
+ *	probe.c    what is asked before that: did unknown tasks happen, has anything drifted?
  *	attempt.c  one attempt of a task, from its start to its end, whatever it runs
- *	program.c  core.exec; worker.c and host.c: actions of plugins; confirm.c: core.confirm
+ *	remains.c  what it leaves alive, and what cannot be killed
+ *	program.c  core.exec; worker.c, host.c, recording.c: actions of plugins;
+ *	confirm.c  core.confirm
  *	stream.c   pipes from processes to logs, captures and outputs
  */
 #ifndef UPKEEP_RUN_ENGINE_H
@@ -22,6 +29,7 @@
 #include "run/log.h"
 #include "run/run.h"
 #include "run/secret.h"
+#include "undo/record.h"
 #include "wire/wire.h"
 
 #include <sys/epoll.h>
@@ -29,6 +37,8 @@
 
 struct engine;
 struct attempt;
+struct guarded;
+struct guardian;
 struct worker;
 struct action;
 
@@ -44,6 +54,7 @@ struct slot {
 	uint32_t running; /* members that have not ended */
 	struct cgroup cgroup;
 	bool has_cgroup; /* made at its first use */
+	bool stuck;      /* something in it cannot be killed: it stays busy */
 };
 
 /* A pipe that a process writes and we read. */
@@ -66,9 +77,16 @@ struct exec {
 	const struct value *outputs, *ok, *transient;
 };
 
-enum attempt_phase { ATTEMPT_NEW, ATTEMPT_RUNNING, ATTEMPT_LEFTOVERS, ATTEMPT_OVER };
+enum attempt_kind { ATTEMPT_RUN, ATTEMPT_UNDO, ATTEMPT_PROBE };
+enum attempt_phase {
+	ATTEMPT_NEW, /* also while its guard is being armed */
+	ATTEMPT_RUNNING,
+	ATTEMPT_LEFTOVERS,
+	ATTEMPT_CONFIRMING, /* it is done, and waits for a person or its guard */
+	ATTEMPT_OVER,
+};
 
-/* One try of a task. */
+/* One try of a task, of its undo, or a question to it. */
 struct attempt {
 	struct attempt *next;
 	struct engine *engine;
@@ -78,6 +96,11 @@ struct attempt {
 	uint8_t changes;         /* UPKEEP_CHANGES_*: its class */
 	const char *action_name; /* "instance.action" */
 	struct slot *slot;
+	enum attempt_kind kind;
+	struct undoing *undoing;    /* ATTEMPT_UNDO: what it is a try of */
+	struct undo_record *record; /* that the plugin is given; NULL: it gets arguments */
+	struct guarded *guarded;    /* has confirm_within; else NULL */
+	int probed;                 /* ATTEMPT_PROBE: UPKEEP_DONE, _NOT_DONE, _PARTLY */
 	enum attempt_phase phase;
 	struct arena arena;
 	struct value args;         /* resolved */
@@ -102,7 +125,9 @@ struct attempt {
 
 	int64_t started_ms, started_wall_ms;           /* monotonic, wall */
 	int64_t timeout_at_ms, kill_at_ms, look_at_ms; /* INT64_MAX: never */
+	int64_t stuck_at_ms; /* when what was killed, and lives, counts as stuck */
 	bool timed_out, cancelled, killed;
+	bool stuck;         /* some of it cannot be killed: it ends all the same */
 	bool run_timed_out; /* cancelled by the time limit of the graph */
 	bool ended_well;    /* the program's exit code is one of `ok` */
 
@@ -122,8 +147,11 @@ struct output {
 struct task_memory {
 	struct output *outputs, *last_output;
 	const char *refused; /* why its locks could not be taken; the arena's */
+	struct undo_record *records;
+	uint32_t attempts, undo_tries; /* so far, those of an earlier process included */
 	int16_t exit_code;
-	uint8_t state; /* of the last row in the journal */
+	uint8_t state, reason; /* of the last row in the journal */
+	uint8_t undo;          /* enum undo_state, as the journal has it */
 };
 
 /* A lock or place that we hold. */
@@ -175,6 +203,9 @@ struct engine {
 	VEC(struct user *) users;
 	VEC(struct held) held;
 	VEC(struct waiter) waiters;
+	VEC(struct undoing *) undoings;
+	struct guardian *guardian; /* this is no engine but the guard of a task; else NULL */
+	struct probing *probing; /* questions before an earlier run goes on; NULL: none are open */
 	VEC(struct worker *) workers;
 	uint32_t worker_serial;
 	VEC(char *) env; /* what every task gets */
@@ -188,15 +219,21 @@ struct engine {
 	bool graph_synced; /* the resolved graph is on the disk */
 	bool results_wait; /* results of tasks that may change something are queued */
 	bool broken;       /* the journal cannot be written */
+	bool full;         /* the disk: nothing goes forward any more */
 	int64_t flush_at_ms;
-	int64_t signal_ms[3]; /* when the last signals came */
+	int64_t signal_ms[3]; /* when the last signals came, the newest first */
 	uint32_t cancels;
+	bool turned;            /* it rolls back */
+	bool unconfirmed;       /* an earlier run, a task of which was not confirmed in time */
+	enum run_state was;     /* of an earlier run, before this */
+	const char *undo_cause; /* "undo of task X: why", the arena's; NULL: none failed */
 	uint32_t warnings;
 	bool lock_refused; /* wait_max ran out */
 	bool finished;
 	enum run_state run_state;
 	enum exit_code exit_code;
-	char *cause; /* "failed task X: why" */
+	char *cause;      /* "failed task X: why" */
+	const char *next; /* what to do about it; NULL; the arena's */
 };
 
 /* What the caller of run_execute prepared before it parted into keeper and engine. */
@@ -206,9 +243,13 @@ struct run_setup {
 	struct cgroups *cgroups;
 	struct secrets *secrets; /* that were fetched already: the engine's */
 	char id[RUN_ID_SIZE];
+	bool again; /* an earlier run */
+	enum run_again how;
+	bool rebooted;         /* since it began: what was not synced may be lost */
 	const char *state_dir; /* the site's; with plan_only one for the time being */
 	int64_t started_ms;    /* wall */
 	int run_dir;           /* STATE_DIR/runs/ID */
+	bool guard;            /* this is the guard of a task */
 	int keeper_fd;         /* our end of the pair */
 	pid_t keeper;
 };
@@ -216,6 +257,9 @@ struct run_setup {
 /* The engine, whole: called in the child of the keeper.  Returns the exit code; a
  * message in err goes to standard error. */
 enum exit_code engine_main(const struct run_setup *setup, struct error *err);
+/* The guard of a task, whole: called in a child of the keeper that nothing else holds on to.
+ * `socket` is its end of a pair with the engine. */
+void guardian_main(const struct run_setup *setup, uint32_t task, int socket);
 
 /* engine.c */
 void engine_watch(struct engine *engine, struct source *source, uint32_t events);
@@ -225,18 +269,34 @@ int engine_flush(struct engine *engine, enum journal_sync sync);
 void engine_warn(struct engine *engine, uint32_t task, const char *text);
 /* "time limit of ... reached", which becomes the run's cause where it has none. */
 const char *engine_time_limit(struct engine *engine);
+/* Makes the decider (anew) for a run that begins there. */
+void engine_decide(struct engine *engine, enum decide_begin begin);
 /* Tells decide, with the time of this turn. */
 void engine_event(struct engine *engine, const struct event *event);
+
+/* The name of its action, also where its plugin is not there any more. */
+static inline const char *detail_action(const struct plan_detail *detail)
+{
+	return detail->task->action ? detail->task->action->decl.name : detail->missing_action;
+}
+
+/* signals.c */
+int signals_open(struct engine *engine, struct error *err);
+void signals_keeper_ready(struct engine *engine, struct source *source, uint32_t events);
 
 /* deed.c */
 void deed_carry_out(struct engine *engine, const struct decision *decision);
 void deed_tend_waiters(struct engine *engine);
 int64_t deed_next_ms(const struct engine *engine);
+/* A free slot, or a new one, for so many attempts that start together. */
+struct slot *engine_slot(struct engine *engine, uint32_t running);
 
 /* attempt.c */
 struct attempt *attempt_new(
 	struct engine *engine, uint32_t task, uint32_t number, struct slot *slot);
 void attempt_launch(struct attempt *attempt);
+/* Frees one that was never launched, with its slot. */
+void attempt_drop(struct attempt *attempt);
 /* Asks it to stop; `kill` at once. */
 void attempt_cancel(struct attempt *attempt, bool kill);
 void attempt_time(struct attempt *attempt);
@@ -256,11 +316,90 @@ int attempt_resolve(
 /* Bytes for its log: blanked, told line by line. */
 void attempt_log(struct attempt *attempt, const char *bytes, size_t size, bool last);
 
+/* Its plan_detail, and what follows from it. */
+void attempt_bind(struct attempt *attempt, const struct plan_detail *detail);
+
+/* remains.c */
+/* Ends what its main process left; true where something is still alive that must end first. */
+bool remains_end(struct attempt *attempt);
+/* It was killed: from now on it is waited for, and not for ever. */
+void remains_wait(struct attempt *attempt);
+/* That time is over: it fails, and its undo is held. */
+void remains_give_up(struct attempt *attempt);
+
+/* guarded.c */
+/* Asks for a guard; the attempt is launched when it is armed. */
+int guarded_start(struct attempt *attempt, struct error *err);
+bool guarded_is_armed(const struct attempt *attempt);
+/* The guard has the record too; a negative errno: then it does not count as written. */
+int guarded_push(struct attempt *attempt, const struct journal_undo *row);
+/* The attempt's processes have ended: true where its end waits for somebody. */
+bool guarded_waits(struct attempt *attempt);
+/* Looks what has become of it. */
+void guarded_look(struct attempt *attempt);
+void guarded_end(struct attempt *attempt);
+/* What the guard has made of it: UNDO_NOTHING where the engine is to undo it. */
+enum undo_state guarded_undo(const struct attempt *attempt);
+bool guarded_is_unconfirmed(const struct attempt *attempt);
+
+/* guardian.c */
+int guardian_open(struct engine *engine, uint32_t task, int socket, struct error *err);
+/* Once a turn: fires where the time has come. */
+void guardian_turn(struct engine *engine);
+void guardian_undone(struct engine *engine, enum undo_state state);
+int64_t guardian_next_ms(const struct engine *engine);
+/* A worker could not load its plugin. */
+void guardian_refused(struct engine *engine, const char *why, const char *next);
+/* A process was started, which memory shortage may end like any other. */
+void guardian_spawned(const struct engine *engine, pid_t pid);
+
+/* undoing.c */
+/* Fetches what the undo of a task needs and can be fetched before; 1: it has started a worker
+ * for it, 0: it needs none. */
+int undoing_prepare(struct engine *engine, uint32_t task, struct error *err);
+/* What a guard has done is in the journal, as if the engine had: its try, and the records. */
+void undoing_by_guard(struct engine *engine, uint32_t task, enum undo_state state);
+void undoing_begin(struct engine *engine, uint32_t task);
+/* Kills the undo of the task, which is then held. */
+void undoing_stop(struct engine *engine, uint32_t task);
+void undoing_hold(struct engine *engine, uint32_t task);
+/* A try has ended. */
+void undoing_ended(struct attempt *attempt);
+/* The plugin has put the attempt's record back: gives it the next one; false: there is none. */
+bool undoing_next_record(struct attempt *attempt);
+void undoing_time(struct engine *engine);
+int64_t undoing_next_ms(const struct engine *engine);
+void undoing_free(struct engine *engine);
+/* Is there anything that could put the task back? */
+bool undoing_is_possible(const struct engine *engine, uint32_t task);
+
+/* again.c */
+int again_load(struct engine *engine, struct error *err);
+/* Outputs, records and tries to undo them, of the run as it is in the journal. */
+int again_read_past(struct engine *engine, struct error *err);
+/* All questions are answered: the engine goes on. */
+void again_begin(struct engine *engine);
+
+/* probe.c */
+void probe_begin(struct engine *engine);
+void probe_ended(struct attempt *attempt);
+
 /* user.c: looked up once a run. */
 const struct user *engine_user(
 	struct engine *engine, const struct task_options *options, struct error *err);
 
-/* foresee.c, plan_only: says which arguments are not known yet; false where they are too few
+/* Is it a question to `probe`, whoever asks? */
+bool attempt_probes(const struct attempt *attempt);
+
+/* compare.c, probe_only */
+/* False where the action cannot be asked: the attempt is over, its message says why. */
+bool compare_can_ask(struct attempt *attempt);
+/* Tells what came out of it, which is no failure. */
+void compare_ended(struct attempt *attempt);
+
+/* foresee.c: the task after which the value is known; NULL: it is. */
+const char *foresee_unknown(const struct value *value);
+/* plan_only: says which arguments are not known yet; false where they are too few
  * to ask the action. */
 bool foresee_arguments(struct attempt *attempt);
 /* Says which program would run, and succeeds. */
@@ -291,7 +430,7 @@ int program_launch(const struct launch_request *request, struct process *ret, st
 size_t launch_limits(const struct attempt *attempt, struct process_limit *limits);
 int launch_open_limit(struct attempt *attempt, struct cgroup *cgroup, struct error *err);
 /* The task's environment with `more` (NAME=VALUE, NULL-terminated, may be NULL); an
- * array to be freed, its strings live as long as the attempt. */
+ * array to be freed, its strings live as long as the attempt, those of `more` as they do. */
 char **program_environment(struct attempt *attempt, const char *const *more, struct error *err);
 
 /* stream.c */
@@ -308,10 +447,19 @@ int confirm_start(struct attempt *attempt, struct error *err);
 void confirm_end(struct attempt *attempt);
 
 /* worker.c */
+/* The fields of a record that START and RECORD share, its id too. */
+void wire_record(struct wire_out *out, const struct journal_undo *row);
 int action_start(struct attempt *attempt, struct error *err);
+/* Starts a worker that fits the attempt, and leaves it idle. */
+int action_prepare(struct attempt *attempt, struct error *err);
+/* Sends the worker what the attempt is to do next. */
+int action_send(struct attempt *attempt, struct error *err);
 /* The attempt is to stop: tells the action, or kills its worker. */
 void action_cancel(struct attempt *attempt, bool kill);
 bool action_is_over(const struct attempt *attempt);
+pid_t action_process(const struct attempt *attempt); /* that works on it; 0: none any more */
+/* It is over, whatever its worker still does, which is given nothing more to do. */
+void action_abandon(struct attempt *attempt);
 void action_end(struct attempt *attempt);
 /* A program that the action asked for has ended. */
 bool action_reaped(struct attempt *attempt, pid_t pid, int status, const struct rusage *usage);
@@ -320,7 +468,7 @@ bool workers_include(const struct engine *engine, pid_t pid);
 bool workers_reaped(struct engine *engine, pid_t pid, int status);
 void workers_close(struct engine *engine);
 
-/* host.c: the records of this turn are synced now. */
-void host_answer_undo(struct engine *engine);
+/* recording.c: the records of this turn are synced now. */
+void recording_answer(struct engine *engine);
 
 #endif

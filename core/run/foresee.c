@@ -11,7 +11,7 @@ static bool changes_something(const struct attempt *attempt)
 	return attempt->engine->plan->tasks[attempt->task].changes != UPKEEP_CHANGES_NONE;
 }
 
-static const char *unknown_after(const struct value *value)
+const char *foresee_unknown(const struct value *value)
 {
 	const char *after = NULL;
 
@@ -19,10 +19,10 @@ static const char *unknown_after(const struct value *value)
 		return value->after;
 	if (value->kind == VALUE_LIST)
 		for (uint32_t i = 0; !after && i < value->list.count; i++)
-			after = unknown_after(&value->list.items[i]);
+			after = foresee_unknown(&value->list.items[i]);
 	if (value->kind == VALUE_GROUP)
 		for (uint32_t i = 0; !after && i < value->group.count; i++)
-			after = unknown_after(&value->group.members[i].value);
+			after = foresee_unknown(&value->group.members[i].value);
 	return after;
 }
 
@@ -42,7 +42,7 @@ bool foresee_arguments(struct attempt *attempt)
 
 	for (uint32_t i = 0; i < attempt->args.group.count; i++) {
 		const struct value_member *member = &attempt->args.group.members[i];
-		const char *after = unknown_after(&member->value);
+		const char *after = foresee_unknown(&member->value);
 
 		if (!after)
 			continue;

@@ -11,15 +11,17 @@
 #include <jansson.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 
 #define OUTPUT_BYTES_MAX (16u << 20) /* of all outputs of a task */
-#define CHILDREN_MAX 4096u
+#define ROW_BYTES_MAX (64u << 20)    /* of all rows of an attempt */
+#define SPAWNS_MAX 65536u            /* of an attempt */
+#define CHILDREN_MAX 128u            /* that run at once */
+#define WARNINGS_MAX 1000u           /* of an attempt; more stand in its log alone */
 
 /* ---- answers ---- */
 
-static int answer(struct worker *worker, int64_t result, int fd, const char *path,
+int host_answer(struct worker *worker, int64_t result, int fd, const char *path,
 	const struct secret_text *data)
 {
 	struct wire_out *out = &worker->engine->out;
@@ -32,12 +34,13 @@ static int answer(struct worker *worker, int64_t result, int fd, const char *pat
 		wire_bytes(out, WIRE_DATA, data->bytes, data->size);
 	if (fd >= 0)
 		wire_fd(out, fd);
-	return wire_send(worker->socket.fd, out, MSG_DONTWAIT);
+	int r = wire_send(worker->socket.fd, out, MSG_DONTWAIT);
+	return r == -EPIPE ? 0 : r; /* its end says why */
 }
 
-static int answer_plain(struct worker *worker, int64_t result)
+int host_answer_plain(struct worker *worker, int64_t result)
 {
-	return answer(worker, result, -1, NULL, NULL);
+	return host_answer(worker, result, -1, NULL, NULL);
 }
 
 /* ---- what it tells ---- */
@@ -50,7 +53,8 @@ static void on_log(struct attempt *attempt, struct wire_in *in)
 	attempt_log(attempt, bytes, data->size, false);
 	if (!data->size || bytes[data->size - 1] != '\n')
 		attempt_log(attempt, "\n", 1, false);
-	if (wire_get_number(in, WIRE_LEVEL) != UPKEEP_WARN)
+	if (wire_get_number(in, WIRE_LEVEL) != UPKEEP_WARN ||
+		++attempt->action->warning_count > WARNINGS_MAX)
 		return;
 	CLEANUP_TEXT struct text text = {0};
 	text_addf(&text, "%s: ", attempt->detail->name);
@@ -61,6 +65,9 @@ static void on_log(struct attempt *attempt, struct wire_in *in)
 
 static int on_output(struct attempt *attempt, struct wire_in *in)
 {
+	if (attempt->record || attempt_probes(attempt))
+		return -EBADMSG; /* neither undo nor probe has any */
+
 	const char *name = wire_get_text(in, WIRE_NAME), *value = wire_get_text(in, WIRE_TEXT);
 	const struct upkeep_output *declared = action_output(attempt->detail->task->action, name);
 	union scalar scalar;
@@ -91,25 +98,39 @@ static json_t *cell_json(const char *value, int64_t type)
 	return json_string(value);
 }
 
+/* NULL: it is no row. */
+static char *row_json(struct attempt *attempt, struct wire_in *in)
+{
+	struct arena arena = {0};
+	size_t count, types = wire_get_count(in, WIRE_TYPES);
+	const char **cells = wire_get_texts(in, WIRE_CELLS, &arena, &count);
+	json_t *object = count == types * 2 ? json_object() : NULL;
+
+	for (size_t i = 0; object && i < types; i++) {
+		CLEANUP_FREE char *name = blank_text(&attempt->blank, cells[i * 2]);
+		CLEANUP_FREE char *clean = blank_text(&attempt->blank, cells[i * 2 + 1]);
+		json_object_set_new(
+			object, name, cell_json(clean, wire_get_item(in, WIRE_TYPES, i)));
+	}
+	char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
+	json_decref(object);
+	arena_free(&arena);
+	return text;
+}
+
 static int on_row(struct attempt *attempt, struct wire_in *in)
 {
 	struct engine *engine = attempt->engine;
-	size_t count, types = wire_get_count(in, WIRE_TYPES);
-	const char **cells = wire_get_texts(in, WIRE_CELLS, &attempt->arena, &count);
 
-	if (count != types * 2)
+	if (attempt->kind != ATTEMPT_RUN)
+		return 0; /* a table is of what the task did, not of how it was put back */
+	attempt->action->row_bytes += in->fields[WIRE_CELLS].size;
+	if (attempt->action->row_bytes > ROW_BYTES_MAX)
 		return -EBADMSG;
-	json_t *object = json_object();
-	for (size_t i = 0; i < types; i++) {
-		CLEANUP_FREE char *clean = blank_text(&attempt->blank, cells[i * 2 + 1]);
-		json_object_set_new(
-			object, cells[i * 2], cell_json(clean, wire_get_item(in, WIRE_TYPES, i)));
-	}
-	CLEANUP_FREE char *text = json_dumps(object, JSON_COMPACT);
-	json_decref(object);
+	CLEANUP_FREE char *text = row_json(attempt, in);
 	if (!text)
 		return -EBADMSG;
-	const char *table = wire_get_text(in, WIRE_NAME);
+	CLEANUP_FREE char *table = blank_text(&attempt->blank, wire_get_text(in, WIRE_NAME));
 	journal_add_row(engine->journal, attempt->task, table, text);
 	engine_tell(engine,
 		&(struct run_event){.kind = RUN_EVENT_ROW,
@@ -145,133 +166,25 @@ static void on_would(struct attempt *attempt, struct wire_in *in)
 			.next = undoing});
 }
 
-/* ---- undo records ---- */
-
-static uint64_t checksum(const char *bytes, size_t size)
+/* The worker refuses what holds a secret of its call. */
+static int on_token(struct attempt *attempt, struct wire_in *in)
 {
-	uint64_t sum = 14695981039346656037u; /* FNV-1a */
+	const struct wire_field *data = &in->fields[WIRE_DATA];
 
-	for (size_t i = 0; i < size; i++)
-		sum = (sum ^ (unsigned char)bytes[i]) * 1099511628211u;
-	return sum;
-}
-
-/* For a person whose journal cannot be read. */
-static int write_copy(struct attempt *attempt, const struct journal_undo *undo, uint64_t id)
-{
-	CLEANUP_TEXT struct text text = {0};
-	CLEANUP_TEXT struct text path = {0};
-
-	text_addf(&text,
-		"task %s\nattempt %" PRIu32 "\naction %s\nkind %s\nversion %" PRIu32 "\nabout %s\n",
-		attempt->detail->name, undo->attempt, attempt->action_name, undo->kind,
-		undo->version, undo->about ? undo->about : "");
-	text_addf(&text, "files %s\npayload\n%s", undo->files ? undo->files : "", undo->payload);
-	text_addf(&text, "checksum %016" PRIx64 "\n", checksum(text_string(&text), text.size));
-	int dir = attempt->engine->setup->run_dir;
-	if (mkdirat(dir, "undo", 0700) < 0 && errno != EEXIST)
-		return -errno;
-	text_addf(&path, "/proc/self/fd/%d/undo/%" PRIu64 ".txt", dir, id);
-	return file_store(text_string(&path), text.bytes, text.size, 0600, true, NULL);
-}
-
-static char *join_files(struct attempt *attempt, struct wire_in *in)
-{
-	struct text text = {0};
-	size_t count;
-	const char **files = wire_get_texts(in, WIRE_FILES, &attempt->arena, &count);
-
-	for (size_t i = 0; i < count; i++) {
-		if (!*files[i] || strchr(files[i], '/') || strchr(files[i], '\n') ||
-			strcmp(files[i], ".") == 0 || strcmp(files[i], "..") == 0) {
-			text_free(&text);
-			return NULL;
-		}
-		text_addf(&text, "%s%s", i ? "\n" : "", files[i]);
-	}
-	return text_take(&text);
-}
-
-static bool holds_secret(const struct attempt *attempt, const struct wire_in *in, const char *files)
-{
-	static const enum wire_tag tags[] = {WIRE_PAYLOAD, WIRE_NAME, WIRE_ABOUT};
-	bool found = blank_finds(&attempt->blank, files, strlen(files));
-
-	for (size_t i = 0; i < sizeof tags / sizeof tags[0]; i++) {
-		const struct wire_field *field = &in->fields[tags[i]];
-		found = found ||
-			(field->bytes &&
-				blank_finds(
-					&attempt->blank, (const char *)field->bytes, field->size));
-	}
-	return found;
-}
-
-static int on_undo_push(struct worker *worker, struct wire_in *in)
-{
-	struct attempt *attempt = worker->attempt;
-	const struct wire_field *bytes = &in->fields[WIRE_PAYLOAD];
-
-	if (worker->engine->options->plan_only)
-		return answer_plain(worker, -EROFS);
-	CLEANUP_FREE char *files = join_files(attempt, in);
-	if (!files || bytes->size > UPKEEP_PAYLOAD_MAX || memchr(bytes->bytes, 0, bytes->size))
-		return answer_plain(worker, -EINVAL);
-	if (holds_secret(attempt, in, files))
-		return answer_plain(worker, -EPERM);
-	struct journal_undo undo = {
-		.task = attempt->task,
-		.attempt = attempt->number,
-		.version = (uint32_t)wire_get_number(in, WIRE_VERSION),
-		.kind = wire_get_text(in, WIRE_NAME),
-		.about = wire_get_text(in, WIRE_ABOUT),
-		.payload = arena_copy(&attempt->arena, (const char *)bytes->bytes, bytes->size),
-		.files = *files ? files : NULL,
-		.state = JOURNAL_UNDO_PUSHED,
-	};
-	uint64_t id = journal_add_undo(worker->engine->journal, &undo);
-	int r = write_copy(attempt, &undo, id);
-	if (r < 0) {
-		journal_set_undo(worker->engine->journal, id, JOURNAL_UNDO_DROPPED, NULL);
-		return answer_plain(worker, r);
-	}
-	attempt->action->undo_id = id;
-	attempt->action->undos++;
-	worker->engine->undo_waits = true;
+	if (data->size > UPKEEP_PAYLOAD_MAX ||
+		blank_finds(&attempt->blank, (const char *)data->bytes, data->size))
+		return -EBADMSG;
+	engine_tell(attempt->engine,
+		&(struct run_event){.kind = RUN_EVENT_TOKEN,
+			.task = attempt->task,
+			.bytes = data->bytes,
+			.size = data->size});
 	return 0;
 }
 
-void host_answer_undo(struct engine *engine)
-{
-	int r = engine_flush(engine, JOURNAL_SYNC);
+/* ---- directories ---- */
 
-	engine->undo_waits = false;
-	for (size_t i = 0; i < engine->workers.count; i++) {
-		struct worker *worker = engine->workers.items[i];
-		struct attempt *attempt = worker->attempt;
-		if (!attempt || !attempt->action->undo_id || worker->socket.fd < 0)
-			continue;
-		wire_begin(&engine->out, WIRE_ANSWER);
-		wire_number(&engine->out, WIRE_RESULT, r);
-		wire_number(&engine->out, WIRE_ID, (int64_t)attempt->action->undo_id);
-		wire_send(worker->socket.fd, &engine->out, MSG_DONTWAIT);
-		attempt->action->undo_id = 0;
-	}
-}
-
-static void on_undo_state(
-	struct attempt *attempt, struct wire_in *in, enum journal_undo_state state)
-{
-	uint64_t id = (uint64_t)wire_get_number(in, WIRE_ID);
-	CLEANUP_FREE char *fingerprint = blank_text(&attempt->blank, wire_get_text(in, WIRE_TEXT));
-
-	journal_set_undo(attempt->engine->journal, id, state, fingerprint);
-	attempt->engine->results_wait = true;
-	if (state == JOURNAL_UNDO_DROPPED && attempt->action->undos)
-		attempt->action->undos--;
-}
-
-static int own_dir(struct attempt *attempt, int dir, const char *path)
+int host_own_dir(struct attempt *attempt, int dir, const char *path)
 {
 	CLEANUP_ERROR struct error err = {0};
 	const struct user *user = engine_user(attempt->engine, attempt->options, &err);
@@ -284,59 +197,59 @@ static int own_dir(struct attempt *attempt, int dir, const char *path)
 	return TAKE_FD(fd);
 }
 
-static int on_undo_dir(struct worker *worker)
-{
-	struct attempt *attempt = worker->attempt;
-	int dir = worker->engine->setup->run_dir;
-	char path[48];
-
-	snprintf(path, sizeof path, "undo/%u.%u", attempt->task, attempt->number);
-	if ((mkdirat(dir, "undo", 0700) < 0 && errno != EEXIST) ||
-		(mkdirat(dir, path, 0700) < 0 && errno != EEXIST))
-		return answer_plain(worker, -errno);
-	CLEANUP_FD int fd = own_dir(attempt, dir, path);
-	return fd < 0 ? answer_plain(worker, fd) : answer(worker, 0, fd, NULL, NULL);
-}
-
 static int on_temp_dir(struct worker *worker)
 {
-	struct attempt *attempt = worker->attempt;
+	struct action *action = worker->attempt->action;
 	char path[] = "/tmp/upkeep-XXXXXX";
 
-	if (!attempt->action->temp_dir) {
+	if (!action->temp_dir) {
 		if (!mkdtemp(path))
-			return answer_plain(worker, -errno);
-		attempt->action->temp_dir = base_string(path);
+			return host_answer_plain(worker, -errno);
+		action->temp_dir = base_string(path);
 	}
-	CLEANUP_FD int fd = own_dir(attempt, AT_FDCWD, attempt->action->temp_dir);
-	return fd < 0 ? answer_plain(worker, fd)
-		      : answer(worker, 0, fd, attempt->action->temp_dir, NULL);
+	if (action->temp_fd < 0) /* once: later something else may have its name */
+		action->temp_fd = host_own_dir(worker->attempt, AT_FDCWD, action->temp_dir);
+	return action->temp_fd < 0
+		? host_answer_plain(worker, action->temp_fd)
+		: host_answer(worker, 0, action->temp_fd, action->temp_dir, NULL);
 }
 
 /* ---- secrets ---- */
+
+static bool knows_secret(const struct worker *worker, const struct secret *secret)
+{
+	vec_each(&worker->secrets, s)
+		if (*s == secret)
+			return true;
+	return false;
+}
 
 static int on_secret(struct worker *worker, struct wire_in *in)
 {
 	struct attempt *attempt = worker->attempt;
 	const struct upkeep_action *action = &attempt->detail->task->action->decl;
 	const struct plugin_description *plugin = worker->instance->description;
+	/* An undo has no arguments; the names of secrets are never made of references. */
+	const struct value *args = attempt->record ? &attempt->detail->task->args : &attempt->args;
 	const char *name = wire_get_text(in, WIRE_NAME);
 	CLEANUP_ERROR struct error err = {0};
 	const struct secret *secret;
 
-	if (!named_has(action->params, action->param_count, &attempt->args, name) &&
+	if (!named_has(action->params, action->param_count, args, name) &&
 		!named_has(
 			plugin->settings, plugin->setting_count, &worker->instance->settings, name))
-		return answer_plain(worker, -EPERM);
+		return host_answer_plain(worker, -EPERM);
 	int r = secrets_get(&worker->engine->secrets, name, &secret, &err);
 	if (r < 0) {
 		attempt_log(attempt, error_what(&err), strlen(error_what(&err)), false);
 		attempt_log(attempt, "\n", 1, false);
-		return answer_plain(worker, r);
+		return host_answer_plain(worker, r);
 	}
-	blank_add(&attempt->blank, secret->text.bytes, secret->text.size);
-	vec_push(&worker->secrets, secret);
-	return answer(worker, (int64_t)secret->text.size, -1, NULL, &secret->text);
+	if (!knows_secret(worker, secret)) {
+		blank_add(&attempt->blank, secret->text.bytes, secret->text.size);
+		vec_push(&worker->secrets, secret);
+	}
+	return host_answer(worker, (int64_t)secret->text.size, -1, NULL, &secret->text);
 }
 
 /* ---- programs ---- */
@@ -382,19 +295,30 @@ static bool targets_are_sane(struct wire_in *in)
 	return true;
 }
 
-static int spawn_child(
-	struct worker *worker, struct wire_in *in, struct child *child, struct error *err)
+static bool may_spawn(struct action *action)
+{
+	uint32_t running = 0;
+
+	vec_each(&action->children, child)
+		running += child->end_fd >= 0;
+	return ++action->spawn_count <= SPAWNS_MAX && running < CHILDREN_MAX;
+}
+
+static int spawn_child(struct worker *worker, struct wire_in *in, struct arena *arena,
+	struct child *child, struct error *err)
 {
 	struct attempt *attempt = worker->attempt;
 	struct process_fd fds[WIRE_FDS + 2];
 	struct process process;
 	char path[4096];
 	size_t count;
-	const char **argv = wire_get_texts(in, WIRE_ARGV, &attempt->arena, &count);
-	const char **more = wire_get_texts(in, WIRE_ENV, &attempt->arena, &(size_t){0});
+	const char **argv = wire_get_texts(in, WIRE_ARGV, arena, &count);
+	const char **more = wire_get_texts(in, WIRE_ENV, arena, &(size_t){0});
 
-	if (!count || attempt->action->children.count >= CHILDREN_MAX || !targets_are_sane(in))
+	if (!count || !targets_are_sane(in))
 		return -EINVAL;
+	if (!may_spawn(attempt->action))
+		return -EAGAIN;
 	snprintf(path, sizeof path, "%s", argv[0]);
 	if (!strchr(argv[0], '/') ? process_find(argv[0], path, sizeof path) < 0 : *path != '/')
 		return -ENOENT;
@@ -427,20 +351,22 @@ static int on_spawn(struct worker *worker, struct wire_in *in)
 	if (worker->engine->options->plan_only && !worker->attempt->slot->has_cgroup)
 		worker->attempt->slot->cgroup = (struct cgroup)CGROUP_INIT;
 	if (pipe2(pipes, O_CLOEXEC) < 0)
-		return answer_plain(worker, -errno);
+		return host_answer_plain(worker, -errno);
 	CLEANUP_FD int read_end = pipes[0];
 	child.end_fd = pipes[1];
-	int r = spawn_child(worker, in, &child, &err);
+	struct arena arena = {0};
+	int r = spawn_child(worker, in, &arena, &child, &err);
+	arena_free(&arena);
 	if (r < 0) {
 		close(child.end_fd);
 		if (err.what) {
 			attempt_log(worker->attempt, err.what, strlen(err.what), false);
 			attempt_log(worker->attempt, "\n", 1, false);
 		}
-		return answer_plain(worker, r);
+		return host_answer_plain(worker, r);
 	}
 	vec_push(&action->children, child);
-	return answer(worker, (int64_t)action->children.count, read_end, NULL, NULL);
+	return host_answer(worker, (int64_t)action->children.count, read_end, NULL, NULL);
 }
 
 static void on_kill(struct attempt *attempt, struct wire_in *in)
@@ -455,50 +381,84 @@ static void on_kill(struct attempt *attempt, struct wire_in *in)
 		kill(child->pid, (int)number);
 }
 
+/* Of an eventfd both sides share the flags and the counter: the worker could make our write
+ * wait. */
 static int on_cancel_fd(struct worker *worker)
 {
 	struct attempt *attempt = worker->attempt;
 	struct action *action = attempt->action;
-	bool stop = attempt->cancelled || attempt->timed_out;
+	int pipes[2];
 
-	if (action->cancel_fd < 0)
-		action->cancel_fd = eventfd(stop ? 1 : 0, EFD_CLOEXEC | EFD_NONBLOCK);
-	return answer(worker, action->cancel_fd < 0 ? -errno : 0, action->cancel_fd, NULL, NULL);
+	if (action->cancel_fd < 0) {
+		if (pipe2(pipes, O_CLOEXEC | O_NONBLOCK) < 0)
+			return host_answer_plain(worker, -errno);
+		action->cancel_fd = pipes[0];
+		action->cancel_end = pipes[1];
+		if (attempt->cancelled || attempt->timed_out)
+			action_cancel(attempt, false);
+	}
+	return host_answer(worker, 0, action->cancel_fd, NULL, NULL);
 }
 
 /* ---- the end of an action ---- */
+
+static bool has_records(const struct attempt *attempt)
+{
+	return undo_records_live(attempt->engine->memory[attempt->task].records) != NULL;
+}
+
+bool action_may_have_changed(const struct attempt *attempt)
+{
+	uint8_t changes = attempt->changes;
+
+	return changes == UPKEEP_CHANGES_UNKNOWN || changes == UPKEEP_CHANGES_IRREVERSIBLE ||
+		has_records(attempt);
+}
 
 static void judge_failure(struct attempt *attempt, struct wire_in *in, int64_t result)
 {
 	const char *what = wire_get_text(in, WIRE_TEXT), *why = wire_get_text(in, WIRE_WHY);
 	const char *next = wire_get_text(in, WIRE_NEXT);
-	uint8_t changes = attempt->changes;
 
-	attempt->changed = changes == UPKEEP_CHANGES_UNKNOWN ||
-		changes == UPKEEP_CHANGES_IRREVERSIBLE || attempt->action->undos > 0;
+	attempt->changed = action_may_have_changed(attempt);
 	attempt->transient = result == UPKEEP_FAILED_FOR_NOW;
 	attempt_fail(attempt, result == UPKEEP_NEEDS_PERSON ? REASON_PERSON : REASON_EXIT, next,
 		"%s%s%s", what ? what : "failed, and did not say why", why ? ": " : "",
 		why ? why : "");
 }
 
+/* 0; or 1: the worker is at the next record. */
+static int take_success(struct attempt *attempt, int64_t result)
+{
+	CLEANUP_ERROR struct error err = {0};
+
+	attempt->state = TASK_SUCCEEDED;
+	attempt->changed = result == UPKEEP_CHANGED && attempt->changes != UPKEEP_CHANGES_NONE;
+	attempt->probed = (int)result;
+	if (attempt->kind == ATTEMPT_RUN && !attempt_probes(attempt))
+		attempt->engine->would |= result == UPKEEP_CHANGED;
+	if (attempt->kind != ATTEMPT_UNDO || !attempt->record || !undoing_next_record(attempt))
+		return 0;
+	attempt->state = TASK_RUNNING;
+	if (action_send(attempt, &err) == 0)
+		return 1;
+	attempt_fail(attempt, REASON_START, NULL, "%s", error_what(&err));
+	return 0;
+}
+
 static int on_done(struct worker *worker, struct wire_in *in)
 {
 	struct attempt *attempt = worker->attempt;
 	int64_t result = wire_get_number(in, WIRE_RESULT);
+	int64_t most = attempt_probes(attempt) ? UPKEEP_PARTLY : UPKEEP_CHANGED;
 
-	if (wire_get_number(in, WIRE_SERIAL) != worker->serial)
+	if (wire_get_number(in, WIRE_SERIAL) != worker->serial || result > most ||
+		result < UPKEEP_NEEDS_PERSON)
 		return -EBADMSG;
-	if (result == UPKEEP_UNCHANGED || result == UPKEEP_CHANGED) {
-		attempt->state = TASK_SUCCEEDED;
-		attempt->changed =
-			result == UPKEEP_CHANGED && attempt->changes != UPKEEP_CHANGES_NONE;
-		attempt->engine->would |= result == UPKEEP_CHANGED;
-	} else if (result < 0 && result >= UPKEEP_NEEDS_PERSON) {
+	if (result < 0)
 		judge_failure(attempt, in, result);
-	} else {
-		return -EBADMSG;
-	}
+	else if (take_success(attempt, result))
+		return 0;
 	attempt->action->done = true;
 	attempt_check(attempt);
 	return 0;
@@ -509,6 +469,9 @@ static void on_refused(struct worker *worker, struct wire_in *in)
 	if (worker->attempt)
 		attempt_fail(worker->attempt, REASON_START, wire_get_text(in, WIRE_NEXT), "%s",
 			wire_get_text(in, WIRE_TEXT));
+	else if (worker->engine->guardian)
+		guardian_refused(
+			worker->engine, wire_get_text(in, WIRE_TEXT), wire_get_text(in, WIRE_NEXT));
 }
 
 static int tell(struct worker *worker, struct wire_in *in)
@@ -530,39 +493,38 @@ static int tell(struct worker *worker, struct wire_in *in)
 		on_would(attempt, in);
 		return 0;
 	case WIRE_UNDO_APPLIED:
-		on_undo_state(attempt, in, JOURNAL_UNDO_APPLIED);
-		return 0;
+		return recording_change(attempt, in, JOURNAL_UNDO_APPLIED);
 	case WIRE_UNDO_DROP:
-		on_undo_state(attempt, in, JOURNAL_UNDO_DROPPED);
-		return 0;
+		return recording_change(attempt, in, JOURNAL_UNDO_DROPPED);
 	case WIRE_UNDO_DONE:
-		on_undo_state(attempt, in, JOURNAL_UNDO_DONE);
-		return 0;
+		return recording_change(attempt, in, JOURNAL_UNDO_DONE);
 	case WIRE_KILL:
 		on_kill(attempt, in);
 		return 0;
-	default: /* WIRE_TOKEN: kept once plans are saved */
+	case WIRE_TOKEN:
+		return on_token(attempt, in);
+	default:
 		return 0;
 	}
 }
 
 int host_message(struct worker *worker, struct wire_in *in)
 {
-	if (in->kind == WIRE_LOADED) {
-		worker->loaded = true;
-		return 0;
-	}
-	if (in->kind == WIRE_REFUSED) {
-		on_refused(worker, in);
+	if (in->kind == WIRE_LOADED || in->kind == WIRE_REFUSED) {
+		if (worker->loaded)
+			return -EBADMSG;
+		worker->loaded = in->kind == WIRE_LOADED;
+		if (!worker->loaded)
+			on_refused(worker, in);
 		return 0;
 	}
 	if (!worker->attempt)
 		return in->kind == WIRE_LOG || in->kind == WIRE_PROGRESS ? 0 : -EBADMSG;
 	switch (in->kind) {
 	case WIRE_UNDO_PUSH:
-		return on_undo_push(worker, in);
+		return recording_push(worker, in);
 	case WIRE_UNDO_DIR:
-		return on_undo_dir(worker);
+		return recording_open_dir(worker);
 	case WIRE_TEMP_DIR:
 		return on_temp_dir(worker);
 	case WIRE_SECRET:
@@ -570,7 +532,7 @@ int host_message(struct worker *worker, struct wire_in *in)
 	case WIRE_SPAWN:
 		return on_spawn(worker, in);
 	case WIRE_WHOLE:
-		return answer_plain(worker, 1);
+		return host_answer_plain(worker, 1);
 	case WIRE_CANCEL_FD:
 		return on_cancel_fd(worker);
 	case WIRE_DONE:

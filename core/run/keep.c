@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "run/keep.h"
 
+#include "run/children.h"
+
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -48,9 +51,33 @@ void keep_spare(int socket, uint32_t task)
 	keep_send(socket, &(struct keep_message){KEEP_SPARE, (int32_t)task}, -1);
 }
 
+void keep_guard(int socket, uint32_t task, int fd)
+{
+	keep_send(socket, &(struct keep_message){KEEP_GUARD, (int32_t)task}, fd);
+}
+
 void keep_mark(char mark[static KEEP_MARK_SIZE], const char *run_id, uint32_t task)
 {
 	snprintf(mark, KEEP_MARK_SIZE, "UPKEEP_MARK=%s:%u", run_id, task);
+}
+
+void keep_guard_mark(char mark[static KEEP_MARK_SIZE], const char *run_id, uint32_t task)
+{
+	snprintf(mark, KEEP_MARK_SIZE, "UPKEEP_MARK=guard-%s:%u", run_id, task);
+}
+
+static void kill_marked(void *data, pid_t pid)
+{
+	if (child_has_variable(pid, data))
+		kill(pid, SIGKILL);
+}
+
+void keep_kill_guarded(const char *run_id, uint32_t task)
+{
+	char mark[KEEP_MARK_SIZE];
+
+	keep_guard_mark(mark, run_id, task);
+	processes_each(kill_marked, mark);
 }
 
 int keep_receive(int socket, struct keep_message *ret, int *ret_fd)

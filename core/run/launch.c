@@ -7,6 +7,7 @@
 #include "run/named.h"
 
 #include <string.h>
+#include <sys/mman.h>
 
 #define LIMITS_MAX 8
 
@@ -31,11 +32,13 @@ static void base_environment(struct engine *engine)
 	}
 }
 
-/* Replaces the variable of that name, or adds it. */
+/* Replaces the variable of that name, or adds it: but what tells whose a process is. */
 static void set_variable(char **env, size_t *count, char *variable)
 {
 	size_t n = strcspn(variable, "=") + 1;
 
+	if (text_starts(variable, "UPKEEP_MARK=") || text_starts(variable, "UPKEEP_RUN="))
+		return;
 	for (size_t i = 0; i < *count; i++)
 		if (strncmp(env[i], variable, n) == 0) {
 			env[i] = variable;
@@ -80,7 +83,10 @@ char **program_environment(struct attempt *attempt, const char *const *more, str
 	char **list = base_alloc((engine->env.count + own + extra + 6) * sizeof list[0]);
 	vec_each(&engine->env, e)
 		list[count++] = *e;
-	keep_mark(attempt->mark, engine->setup->id, attempt->task);
+	if (engine->guardian)
+		keep_guard_mark(attempt->mark, engine->setup->id, attempt->task);
+	else
+		keep_mark(attempt->mark, engine->setup->id, attempt->task);
 	list[count++] = attempt->mark;
 	list[count++] = user->home_variable;
 	list[count++] = user->user_variable;
@@ -94,7 +100,7 @@ char **program_environment(struct attempt *attempt, const char *const *more, str
 		set_variable(list, &count, variable);
 	}
 	for (size_t i = 0; i < extra; i++)
-		set_variable(list, &count, arena_string(&attempt->arena, more[i]));
+		set_variable(list, &count, (char *)more[i]);
 	return list;
 }
 
@@ -182,7 +188,8 @@ static bool is_local_dir(struct engine *engine, const char *path)
 }
 
 struct helper {
-	char status[12], parent[12], uid[12], gid[12];
+	char status[12], environment[12], parent[12], uid[12], gid[12];
+	char *env[2];
 	struct text groups;
 	char **argv;
 	struct process_fd fds[20];
@@ -194,6 +201,7 @@ static void fill_helper(struct helper *helper, const struct launch_request *requ
 	size_t count = 0;
 
 	snprintf(helper->status, sizeof helper->status, "%d", status_fd);
+	snprintf(helper->environment, sizeof helper->environment, "%d", status_fd + 1);
 	snprintf(helper->parent, sizeof helper->parent, "%d", (int)getpid());
 	if (user->other) {
 		snprintf(helper->uid, sizeof helper->uid, "%u", user->uid);
@@ -203,13 +211,26 @@ static void fill_helper(struct helper *helper, const struct launch_request *requ
 		text_addf(&helper->groups, "%s%u", i ? "," : "", user->groups[i]);
 	while (request->argv[count])
 		count++;
-	const char *head[] = {"upkeep", "--launch", helper->status, helper->parent, helper->uid,
-		helper->gid, text_string(&helper->groups), request->cwd ? request->cwd : "/",
-		request->path};
+	const char *head[] = {"upkeep", "--launch", helper->status, helper->environment,
+		helper->parent, helper->uid, helper->gid, text_string(&helper->groups),
+		request->cwd ? request->cwd : "/", request->path};
 	size_t heads = sizeof head / sizeof head[0];
 	helper->argv = base_alloc((heads + count + 1) * sizeof helper->argv[0]);
 	memcpy(helper->argv, head, sizeof head);
 	memcpy(helper->argv + heads, request->argv, count * sizeof request->argv[0]);
+}
+
+/* In memory, where nobody but the helper reads it: it may hold secrets. */
+static int write_environment(char *const *env, struct error *err)
+{
+	CLEANUP_FD int fd = memfd_create("environment", MFD_CLOEXEC);
+
+	for (; fd >= 0 && *env; env++)
+		if (file_write(fd, *env, strlen(*env) + 1) < 0)
+			break;
+	if (fd < 0 || *env)
+		return error_set(err, -errno, NULL, "cannot write an environment to memory: %m");
+	return TAKE_FD(fd);
 }
 
 static int launch_by_helper(const struct launch_request *request, const struct user *user,
@@ -222,25 +243,29 @@ static int launch_by_helper(const struct launch_request *request, const struct u
 	for (size_t i = 0; i < request->fd_count; i++)
 		if (request->fds[i].to >= status_fd)
 			status_fd = request->fds[i].to + 1;
-	if (request->fd_count + 1 > sizeof helper.fds / sizeof helper.fds[0])
+	if (request->fd_count + 2 > sizeof helper.fds / sizeof helper.fds[0])
 		return error_set(err, -E2BIG, NULL, "too many descriptors for %s", request->path);
 	int r = attempt->starting_end >= 0 ? 0
 					   : stream_open(attempt, &attempt->starting,
 						     STREAM_CAPTURE, &attempt->starting_end, err);
-	if (r < 0)
-		return r;
+	CLEANUP_FD int environment = r < 0 ? r : write_environment(request->envp, err);
+	if (environment < 0)
+		return environment;
 	fill_helper(&helper, request, user, status_fd);
 	memcpy(helper.fds, request->fds, request->fd_count * sizeof helper.fds[0]);
 	helper.fds[request->fd_count] = (struct process_fd){attempt->starting_end, status_fd};
+	helper.fds[request->fd_count + 1] = (struct process_fd){environment, status_fd + 1};
+	helper.env[0] = attempt->mark;
 	spec->path = attempt->engine->program;
 	spec->argv = helper.argv;
 	spec->fds = helper.fds;
-	spec->fd_count = request->fd_count + 1;
+	spec->fd_count = request->fd_count + 2;
+	spec->envp = helper.env;
 	spec->cwd = NULL;
 	r = process_spawn(spec, ret, err);
 	free(helper.argv);
 	text_free(&helper.groups);
-	spec->argv = NULL;
+	spec->argv = spec->envp = NULL;
 	spec->fds = NULL;
 	return r;
 }
@@ -280,7 +305,10 @@ int program_launch(const struct launch_request *request, struct process *ret, st
 	for (unsigned i = 0; i < attempt->limit.count; i++)
 		cgroup_fds[spec.cgroup_count++] = attempt->limit.procs[i];
 	spec.cgroup_fds = cgroup_fds;
-	if (user->other || (request->cwd && !is_local_dir(engine, request->cwd)))
-		return launch_by_helper(request, user, &spec, ret, err);
-	return process_spawn(&spec, ret, err);
+	bool helped = user->other || (request->cwd && !is_local_dir(engine, request->cwd));
+	r = helped ? launch_by_helper(request, user, &spec, ret, err)
+		   : process_spawn(&spec, ret, err);
+	if (r == 0 && engine->guardian)
+		guardian_spawned(engine, ret->pid);
+	return r;
 }

@@ -27,7 +27,8 @@ static uint64_t log_half(const struct log *log)
 
 static void name_file(const struct log *log, const char *suffix, char name[static NAME_SIZE])
 {
-	snprintf(name, NAME_SIZE, "%" PRIu32 ".%" PRIu32 ".log%s", log->task, log->attempt, suffix);
+	snprintf(name, NAME_SIZE, "%" PRIu32 ".%s%" PRIu32 ".log%s", log->task,
+		log->undo ? "undo." : "", log->attempt, suffix);
 }
 
 static int open_at(const struct log *log, const char *suffix)

@@ -5,12 +5,14 @@
 #ifndef UPKEEP_RUN_LOG_H
 #define UPKEEP_RUN_LOG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct log {
 	int dir;                         /* the run's directory; the owner's */
 	uint32_t task, attempt;          /* its name in it is "TASK.ATTEMPT.log" */
+	bool undo;                       /* "TASK.undo.ATTEMPT.log" */
 	uint64_t max_bytes;              /* 0: no limit */
 	int fd, tail_fd;                 /* -1: not yet */
 	uint64_t head_bytes, tail_bytes; /* written to each so far; the tail is a ring */

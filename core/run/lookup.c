@@ -2,7 +2,6 @@
 #include "run/engine.h"
 
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 /* The text of TASK.OUTPUT, NULL where it is not there. */
@@ -28,15 +27,12 @@ static const char *lookup_output(void *data, const char *task, const char *name)
 	return NULL;
 }
 
+/* The time in the id: 20261124-101112-0a1b2c. */
 static const char *run_stamp(struct engine *engine)
 {
-	time_t seconds = (time_t)(engine->setup->started_ms / 1000);
-	struct tm tm;
-	char text[32];
+	const char *id = engine->setup->id;
 
-	gmtime_r(&seconds, &tm);
-	strftime(text, sizeof text, "%Y%m%dT%H%M%SZ", &tm);
-	return arena_string(&engine->arena, text);
+	return arena_printf(&engine->arena, "%.8sT%.6sZ", id, id + strlen("20261124-"));
 }
 
 static const char *host_name(struct engine *engine)

@@ -52,28 +52,53 @@ const char *named_in_env(const struct value *value)
 	return names ? value->string + strlen(NAMED_PREFIX) : NULL;
 }
 
+static bool each_of_task(const struct task *task, named_visit *visit, void *data)
+{
+	const struct value *env = &task->options->env;
+	const struct instance *instance = task->instance;
+
+	for (uint32_t i = 0; env->kind == VALUE_GROUP && i < env->group.count; i++) {
+		const char *name = named_in_env(&env->group.members[i].value);
+		if (name && visit(data, name))
+			return true;
+	}
+	if (task->action &&
+		named_each(task->action->decl.params, task->action->decl.param_count, &task->args,
+			visit, data))
+		return true;
+	return instance && instance->description &&
+		named_each(instance->description->settings, instance->description->setting_count,
+			&instance->settings, visit, data);
+}
+
+struct fetching {
+	struct secrets *secrets;
+	struct error *err;
+	int result;
+};
+
+static bool fetch_one(void *data, const char *name)
+{
+	struct fetching *fetching = data;
+	const struct secret *ignored;
+
+	fetching->result = secrets_get(fetching->secrets, name, &ignored, fetching->err);
+	return fetching->result < 0;
+}
+
+int named_fetch(const struct task *task, struct secrets *secrets, struct error *err)
+{
+	struct fetching fetching = {secrets, err, 0};
+
+	each_of_task(task, fetch_one, &fetching);
+	return fetching.result;
+}
+
 static bool fetch_command(void *data, const char *name)
 {
 	if (text_starts(name, "command:"))
 		secrets_prepare(data, name);
 	return false;
-}
-
-static void fetch_of_task(struct secrets *secrets, const struct task *task)
-{
-	const struct value *env = &task->options->env;
-	const struct instance *instance = task->instance;
-	const struct upkeep_action *action = &task->action->decl;
-
-	for (uint32_t i = 0; env->kind == VALUE_GROUP && i < env->group.count; i++) {
-		const char *name = named_in_env(&env->group.members[i].value);
-		if (name)
-			fetch_command(secrets, name);
-	}
-	named_each(action->params, action->param_count, &task->args, fetch_command, secrets);
-	if (instance && instance->description)
-		named_each(instance->description->settings, instance->description->setting_count,
-			&instance->settings, fetch_command, secrets);
 }
 
 void named_fetch_commands(const struct plan *plan, struct secrets *secrets)
@@ -84,7 +109,7 @@ void named_fetch_commands(const struct plan *plan, struct secrets *secrets)
 		const struct plan_task *planned = &plan->tasks[i];
 		const struct task *task = plan->details[planned->detail].task;
 		if (task != last && !(planned->flags & (PLAN_LEFT_OUT | PLAN_EMPTY_EACH)))
-			fetch_of_task(secrets, task);
+			each_of_task(task, fetch_command, secrets);
 		last = task;
 	}
 }

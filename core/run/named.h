@@ -17,6 +17,8 @@ bool named_has(const struct upkeep_param *params, size_t count, const struct val
 /* The name where a variable is a secret, or NULL: only what the graph's author wrote names
  * one, never what a task put out. */
 const char *named_in_env(const struct value *value);
+/* Fetches all secrets that a task names; the first failure is that of the call. */
+int named_fetch(const struct task *task, struct secrets *secrets, struct error *err);
 /* Runs the commands among the secrets of all tasks, so that the engine's loop never waits for
  * one.  One that fails is the failure of the tasks that need it. */
 void named_fetch_commands(const struct plan *plan, struct secrets *secrets);

@@ -174,6 +174,8 @@ void program_end(struct attempt *attempt)
 {
 	int status = attempt->status;
 
+	if (attempt->stuck) /* it has not ended */
+		return;
 	attempt->exit_code = WIFSIGNALED(status) ? 256 + WTERMSIG(status) : WEXITSTATUS(status);
 	attempt->ended_well = is_in(attempt->exec.ok, attempt->exit_code, 0);
 	attempt->engine->memory[attempt->task].exit_code = (int16_t)attempt->exit_code;
@@ -307,7 +309,7 @@ void program_judge(struct attempt *attempt)
 		attempt->transient = is_in(exec->transient, code, 75);
 		attempt_fail(attempt, REASON_EXIT, NULL, "%s ended with exit code %d",
 			exec->argv[0], code);
-	} else if (!attempt->timed_out && !attempt->cancelled) {
+	} else if (!attempt->timed_out && !attempt->cancelled && !attempt->stuck) {
 		attempt->state = TASK_SUCCEEDED;
 		publish_capture(attempt);
 		publish_lines(attempt);

@@ -9,12 +9,12 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
 #define WORKER_SOCKET_FD 3
 #define MESSAGES_A_TURN 64
+#define FILES_MAX 256 /* of an undo record (upkeep/plugin.h) */
 
 /* ---- their output ---- */
 
@@ -100,6 +100,7 @@ static void worker_over(struct worker *worker)
 		return;
 	}
 	blame(worker);
+	attempt->changed = worker->loaded && action_may_have_changed(attempt);
 	attempt->action->done = true;
 	attempt_check(attempt);
 }
@@ -126,12 +127,11 @@ bool workers_reaped(struct engine *engine, pid_t pid, int status)
 	return false;
 }
 
-static void distrust(struct worker *worker)
+void worker_distrust(struct worker *worker, const char *why)
 {
 	if (worker->attempt)
-		attempt_fail(worker->attempt, REASON_PROTOCOL, NULL,
-			"the plugin \"%s\" wrote something else than messages to its socket",
-			worker->instance->plugin);
+		attempt_fail(worker->attempt, REASON_PROTOCOL, NULL, "the plugin \"%s\" %s",
+			worker->instance->plugin, why);
 	worker->dead = true;
 	engine_unwatch(worker->engine, &worker->socket);
 	worker_kill(worker);
@@ -154,8 +154,10 @@ static void socket_ready(struct engine *engine, struct source *source, uint32_t 
 			worker_over(worker);
 			return;
 		}
-		if (r < 0 || host_message(worker, &engine->in) < 0) {
-			distrust(worker);
+		if (r == 1)
+			r = host_message(worker, &engine->in);
+		if (r < 0) {
+			worker_distrust(worker, r == -EAGAIN ? DISTRUST_DEAF : DISTRUST_FORM);
 			worker_over(worker);
 			return;
 		}
@@ -189,7 +191,7 @@ static struct worker *idle_worker(struct attempt *attempt)
 {
 	vec_each(&attempt->engine->workers, w) {
 		struct worker *worker = *w;
-		if (!worker->attempt && !worker->dead && !worker->reaped &&
+		if (!worker->attempt && !worker->dead && !worker->reaped && !worker->guarded &&
 			worker->instance == attempt->detail->task->instance &&
 			same_options(worker->options, attempt->options))
 			return worker;
@@ -316,6 +318,41 @@ static struct worker *new_worker(struct attempt *attempt, struct error *err)
 
 /* ---- actions ---- */
 
+static enum wire_mode mode_of(const struct attempt *attempt)
+{
+	if (attempt_probes(attempt))
+		return WIRE_MODE_PROBE;
+	if (attempt->record)
+		return WIRE_MODE_UNDO;
+	return attempt->engine->options->plan_only ? WIRE_MODE_PLAN : WIRE_MODE_RUN;
+}
+
+void wire_record(struct wire_out *out, const struct journal_undo *row)
+{
+	CLEANUP_FREE char *files = base_string(row->files);
+	char *rest = files, *name;
+	const char *names[FILES_MAX];
+	size_t count = 0;
+
+	while (rest && count < FILES_MAX && (name = strsep(&rest, "\n")))
+		names[count++] = name;
+	wire_text(out, WIRE_NAME, row->kind);
+	wire_number(out, WIRE_VERSION, row->version);
+	wire_bytes(out, WIRE_PAYLOAD, row->payload, strlen(row->payload));
+	wire_texts(out, WIRE_FILES, names, count);
+	wire_text(out, WIRE_ABOUT, row->about ? row->about : "");
+	wire_number(out, WIRE_ID, (int64_t)row->id);
+}
+
+/* Of a saved plan. */
+static void put_token(struct wire_out *out, const struct attempt *attempt)
+{
+	const struct run_token *tokens = attempt->engine->options->tokens;
+
+	if (tokens && tokens[attempt->task].bytes && attempt->kind == ATTEMPT_RUN)
+		wire_bytes(out, WIRE_DATA, tokens[attempt->task].bytes, tokens[attempt->task].size);
+}
+
 static int send_start(struct worker *worker, struct attempt *attempt, struct error *err)
 {
 	struct engine *engine = worker->engine;
@@ -323,13 +360,19 @@ static int send_start(struct worker *worker, struct attempt *attempt, struct err
 
 	wire_begin(out, WIRE_START);
 	wire_number(out, WIRE_SERIAL, ++worker->serial);
-	wire_number(out, WIRE_MODE, engine->options->plan_only ? WIRE_MODE_PLAN : WIRE_MODE_RUN);
+	wire_number(out, WIRE_MODE, mode_of(attempt));
 	wire_text(out, WIRE_TASK, attempt->detail->name);
 	wire_text(out, WIRE_RUN_ID, engine->setup->id);
 	wire_number(out, WIRE_ATTEMPT, attempt->number);
 	wire_number(out, WIRE_TIME, engine->setup->started_ms / 1000);
 	wire_text(out, WIRE_ACTION, attempt->detail->task->action->decl.name);
-	wire_value(out, WIRE_ARGS, &attempt->args);
+	if (attempt->record) {
+		wire_record(out, &attempt->record->row);
+		wire_text(out, WIRE_TEXT, attempt->record->row.fingerprint);
+	} else {
+		wire_value(out, WIRE_ARGS, &attempt->args);
+		put_token(out, attempt);
+	}
 	if (attempt->options->timeout_ms)
 		wire_number(out, WIRE_TIMEOUT, attempt->options->timeout_ms);
 	int r = wire_send(worker->socket.fd, out, MSG_DONTWAIT);
@@ -345,7 +388,7 @@ static bool plan_says_nothing(struct attempt *attempt)
 	struct engine *engine = attempt->engine;
 	const struct action_description *action = attempt->detail->task->action;
 
-	if (!engine->options->plan_only)
+	if (!engine->options->plan_only || attempt->kind != ATTEMPT_RUN || attempt_probes(attempt))
 		return false;
 	bool enough = foresee_arguments(attempt);
 	if (enough && (action->has & ACTION_HAS_PLAN))
@@ -361,16 +404,28 @@ static bool plan_says_nothing(struct attempt *attempt)
 	return true;
 }
 
+int action_prepare(struct attempt *attempt, struct error *err)
+{
+	return new_worker(attempt, err) ? 0 : -EIO;
+}
+
+int action_send(struct attempt *attempt, struct error *err)
+{
+	return send_start(attempt->action->worker, attempt, err);
+}
+
 int action_start(struct attempt *attempt, struct error *err)
 {
 	if (plan_says_nothing(attempt))
 		return 0;
-	struct worker *worker = idle_worker(attempt);
+	/* What a guard may have to kill is known by the worker's mark. */
+	struct worker *worker = attempt->guarded ? NULL : idle_worker(attempt);
 	if (!worker && !(worker = new_worker(attempt, err)))
 		return -EIO;
 	struct action *action = arena_new(&attempt->arena, struct action);
 	action->worker = worker;
-	action->cancel_fd = action->log_end = -1;
+	worker->guarded = attempt->guarded;
+	action->cancel_fd = action->cancel_end = action->log_end = action->temp_fd = -1;
 	vec_each(&worker->secrets, s)
 		blank_add(&attempt->blank, (*s)->text.bytes, (*s)->text.size);
 	int r = send_start(worker, attempt, err);
@@ -391,14 +446,32 @@ void action_cancel(struct attempt *attempt, bool kill)
 	if (kill) {
 		worker_kill(action->worker);
 		attempt_signal(attempt, SIGKILL);
-	} else if (action->cancel_fd >= 0) {
-		eventfd_write(action->cancel_fd, 1);
+	} else if (action->cancel_end >= 0) {
+		file_write(action->cancel_end, "c", 1);
+		close(TAKE_FD(action->cancel_end));
 	}
 }
 
 bool action_is_over(const struct attempt *attempt)
 {
 	return attempt->action->done;
+}
+
+pid_t action_process(const struct attempt *attempt)
+{
+	const struct worker *worker = attempt->action->worker;
+
+	return attempt->action->done || worker->reaped ? 0 : worker->pid;
+}
+
+void action_abandon(struct attempt *attempt)
+{
+	struct action *action = attempt->action;
+
+	if (action->done)
+		return;
+	action->done = action->worker->dead = true;
+	engine_unwatch(attempt->engine, &action->worker->socket);
 }
 
 static void note_stray(void *data, pid_t pid)
@@ -453,10 +526,10 @@ void action_end(struct attempt *attempt)
 		if (action->children.items[i].end_fd >= 0)
 			close(action->children.items[i].end_fd);
 	vec_free(&action->children);
-	if (action->cancel_fd >= 0)
-		close(action->cancel_fd);
-	if (action->log_end >= 0)
-		close(action->log_end);
+	const int fds[] = {action->cancel_fd, action->cancel_end, action->log_end, action->temp_fd};
+	for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
 	if (action->temp_dir) {
 		CLEANUP_ERROR struct error err = {0};
 		if (file_remove_tree(AT_FDCWD, action->temp_dir, &err) < 0)

@@ -116,6 +116,16 @@ static int32_t host_would(struct upkeep_ctx *ctx, const char *doing, const char 
 	return 0;
 }
 
+static bool holds_secret(const struct upkeep_test *test, const char *bytes, size_t size)
+{
+	for (size_t i = 0; i < test->secrets.count; i++) {
+		const char *text = test->secrets.items[i].value;
+		if (text[0] && memmem(bytes, size, text, strlen(text)))
+			return true;
+	}
+	return false;
+}
+
 static int32_t host_token_put(struct upkeep_ctx *ctx, const void *token, size_t size)
 {
 	struct upkeep_test *test = test_of(ctx);
@@ -124,6 +134,8 @@ static int32_t host_token_put(struct upkeep_ctx *ctx, const void *token, size_t 
 		return -EINVAL;
 	if (size > UPKEEP_PAYLOAD_MAX)
 		return -EMSGSIZE;
+	if (size && holds_secret(test, token, size))
+		return -EPERM;
 	test->token = arena_copy(&test->arena, token, size);
 	test->token_size = size;
 	return 0;
@@ -146,16 +158,6 @@ static int32_t host_argument(struct upkeep_ctx *ctx, size_t offset)
 	return ctx->args ? arguments_state(&test->decoded, offset) : -EINVAL;
 }
 
-static bool holds_secret(const struct upkeep_test *test, const char *bytes, size_t size)
-{
-	for (size_t i = 0; i < test->secrets.count; i++) {
-		const char *text = test->secrets.items[i].value;
-		if (text[0] && memmem(bytes, size, text, strlen(text)))
-			return true;
-	}
-	return false;
-}
-
 static void keep_record(struct upkeep_test *test, const struct upkeep_undo *theirs)
 {
 	struct fake_record *record = vec_add(&test->records);
@@ -170,6 +172,7 @@ static void keep_record(struct upkeep_test *test, const struct upkeep_undo *thei
 	record->undo.files = files;
 	record->undo.about = keep(test, theirs->about);
 	record->undo.id = test->records.count;
+	record->undo.fingerprint = NULL;
 }
 
 size_t upkeep_test_forge(
@@ -226,9 +229,10 @@ static int32_t host_undo_applied(struct upkeep_ctx *ctx, uint64_t id, const char
 {
 	int32_t r = set_state(ctx, id, UPKEEP_TEST_APPLIED);
 
-	if (r == 0)
-		((struct upkeep_test *)ctx)->records.items[id - 1].fingerprint =
-			keep((struct upkeep_test *)ctx, fingerprint);
+	if (r == 0) {
+		struct fake_record *record = &test_of(ctx)->records.items[id - 1];
+		record->fingerprint = record->undo.fingerprint = keep(test_of(ctx), fingerprint);
+	}
 	return r;
 }
 

@@ -25,13 +25,15 @@
  *
  * - The worker runs its STARTs in the order sent; what it sends belongs to the oldest
  *   that has no DONE.  At most one question is open at a time.
- * - A running action is cancelled by the eventfd that CANCEL_FD asked for (the engine
- *   keeps its end and writes 1); an action that never asked learns nothing and is killed
+ * - A running action is cancelled by the pipe that CANCEL_FD asked for (the engine
+ *   writes a byte into its end); an action that never asked learns nothing and is killed
  *   after kill_after.  CANCEL is for queued STARTs; a running one takes no harm from it.
  * - SPAWN: the engine starts the program as exactly the task's user and answers with a
  *   handle (WIRE_RESULT > 0) and the read end of a pipe, into which it writes one int32
  *   when the program has ended (0 to 255 exit code, 256 + N killed by signal N) and
  *   which it then closes.
+ * - The engine tells a guard every record that the guarded task writes (RECORD); the guard says
+ *   WRITTEN when it is armed, and for each record that it has.
  * - Numbers in ANSWER: WIRE_RESULT is the host function's result, or a negative errno.
  */
 #ifndef UPKEEP_WIRE_WIRE_H
@@ -57,7 +59,7 @@ enum wire_kind {
 	WIRE_LOAD,   /* NAME (of the plugin) PATH (for messages) INSTANCE [SETTINGS] + plugin */
 	WIRE_START,  /* SERIAL MODE TASK RUN_ID ATTEMPT TIME (started_s) [ACTION] [ARGS]
 	              * [TIMEOUT (ms left at its begin)] [DATA (plan token)]
-	              * [record: NAME VERSION PAYLOAD FILES ABOUT ID] [FDS_SENT]
+	              * [record: NAME VERSION PAYLOAD FILES ABOUT ID TEXT (fingerprint)] [FDS_SENT]
 	              * + those that FDS_SENT names */
 	WIRE_CANCEL, /* SERIAL */
 	WIRE_ANSWER, /* RESULT [ID] [DATA] [PATH] [+ one] */
@@ -82,8 +84,12 @@ enum wire_kind {
 	                    * [PATH (cwd)] + descriptors; ANSWER: RESULT + exit pipe */
 	WIRE_KILL,         /* ID (handle) SIGNAL */
 	WIRE_WHOLE,        /* ANSWER: RESULT 1 or 0 */
-	WIRE_CANCEL_FD,    /* ANSWER: RESULT + eventfd */
+	WIRE_CANCEL_FD,    /* ANSWER: RESULT + a descriptor to read from */
 	WIRE_DONE,         /* SERIAL RESULT [TEXT (what failed)] [WHY] [NEXT] */
+	/* engine → guard, which takes the worker's side */
+	WIRE_RECORD, /* NAME (kind) VERSION PAYLOAD FILES ABOUT ID ATTEMPT */
+	/* guard → engine */
+	WIRE_WRITTEN, /* RESULT [TEXT (what failed)] [NEXT] */
 	WIRE_KINDS
 };
 

@@ -153,6 +153,16 @@ static int32_t host_fail(
 	return result;
 }
 
+static bool holds_secret(const struct call *call, const char *bytes, size_t size)
+{
+	for (size_t i = 0; i < call->secrets.count; i++) {
+		const struct secret *secret = &call->secrets.items[i];
+		if (secret->size && memmem(bytes, size, secret->text, secret->size))
+			return true;
+	}
+	return false;
+}
+
 /* ---- planning ---- */
 
 static int32_t host_would(struct upkeep_ctx *ctx, const char *doing, const char *undoing)
@@ -182,6 +192,8 @@ static int32_t host_token_put(struct upkeep_ctx *ctx, const void *token, size_t 
 		return -EINVAL;
 	if (size > UPKEEP_PAYLOAD_MAX)
 		return -EMSGSIZE;
+	if (size && holds_secret(call, token, size))
+		return -EPERM;
 	wire_begin(&out, WIRE_TOKEN);
 	wire_bytes(&out, WIRE_DATA, token, size);
 	worker_send(call->worker, &out);
@@ -204,16 +216,6 @@ static int32_t host_argument(struct upkeep_ctx *ctx, size_t offset)
 }
 
 /* ---- undo ---- */
-
-static bool holds_secret(const struct call *call, const char *bytes, size_t size)
-{
-	for (size_t i = 0; i < call->secrets.count; i++) {
-		const struct secret *secret = &call->secrets.items[i];
-		if (secret->size && memmem(bytes, size, secret->text, secret->size))
-			return true;
-	}
-	return false;
-}
 
 static void put_record(struct wire_out *out, const struct upkeep_undo *record)
 {

@@ -25,7 +25,7 @@ bool rules_result(enum call_mode mode, int32_t result);
 /* Syncs the files of a record and their directory; -EINVAL: not a plain file. */
 int rules_sync(int dir, const struct upkeep_undo *record);
 
-#define UNDO_1_0 72u
+#define UNDO_1_0 80u
 #define SPAWN_1_0 64u
 #define CELL_1_0 24u
 #define CELLS_MAX 256u

@@ -46,7 +46,8 @@ static void read_record(struct wire_in *in, struct start *start)
 		.payload = arena_copy(&start->arena, (const char *)payload->bytes, payload->size),
 		.payload_size = payload->size,
 		.about = arena_string(&start->arena, wire_get_text(in, WIRE_ABOUT)),
-		.id = (uint64_t)wire_get_number(in, WIRE_ID)};
+		.id = (uint64_t)wire_get_number(in, WIRE_ID),
+		.fingerprint = arena_string(&start->arena, wire_get_text(in, WIRE_TEXT))};
 	start->record.files = wire_get_texts(in, WIRE_FILES, &start->arena, &count);
 	start->record.file_count = count;
 }

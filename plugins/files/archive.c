@@ -161,14 +161,14 @@ static int32_t move_across(struct upkeep_ctx *ctx, struct place from, struct pla
 		r < 0 ? r : beneath_open_file(from.dir_fd, from.name, O_RDONLY, &p.from_st);
 	if (from_fd < 0)
 		return copy_fail(ctx, from, to, from_fd);
-	CLEANUP_FD int made_fd = place_make(to.dir_fd, partial);
+	CLEANUP_FD int made_fd = place_make_nameless(to.dir_fd, partial);
 	if (made_fd < 0)
 		return copy_fail(ctx, from, to, made_fd);
 	p.from_fd = from_fd;
 	p.made_fd = made_fd;
 	r = copy_make(&p, ctx->host->cancel_fd(ctx));
 	if (r < 0) {
-		unlinkat(to.dir_fd, partial, 0);
+		place_drop(to.dir_fd, partial);
 		return copy_fail(ctx, from, to, r);
 	}
 	int32_t result = replace_commit(ctx, &p, &why);

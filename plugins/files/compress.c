@@ -107,14 +107,14 @@ int32_t compress_file(struct upkeep_ctx *ctx, struct place file, const struct st
 	CLEANUP_FD int from = beneath_open_file(file.dir_fd, file.name, O_RDONLY, &p.from_st);
 	if (from < 0 || p.from_st.st_ino != st->st_ino || p.from_st.st_dev != st->st_dev)
 		return PLACE_SKIPPED;
-	CLEANUP_FD int made = place_make(file.dir_fd, partial);
+	CLEANUP_FD int made = place_make_nameless(file.dir_fd, partial);
 	if (made < 0)
 		return pack_fail(ctx, file, made);
 	p.from_fd = from;
 	p.made_fd = made;
 	int r = stand_in_make(&p, level, ctx->host->cancel_fd(ctx));
 	if (r < 0) {
-		unlinkat(file.dir_fd, partial, 0);
+		place_drop(file.dir_fd, partial);
 		return pack_fail(ctx, file, r);
 	}
 	*ret_saved = saved_bytes(&p);

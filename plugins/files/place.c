@@ -23,6 +23,30 @@ int place_make(int dir_fd, const char *name)
 	return fd < 0 ? -errno : fd;
 }
 
+int place_make_nameless(int dir_fd, char partial[NAME_MAX + 1])
+{
+	int fd = openat(dir_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return place_make(dir_fd, partial);
+	partial[0] = 0;
+	return fd;
+}
+
+int place_name(int dir_fd, int made_fd, const char *partial, const char *name)
+{
+	char made[40];
+	snprintf(made, sizeof made, "/proc/self/fd/%d", made_fd);
+	int r = *partial ? renameat2(dir_fd, partial, dir_fd, name, RENAME_NOREPLACE)
+			 : linkat(AT_FDCWD, made, dir_fd, name, AT_SYMLINK_FOLLOW);
+	return r < 0 ? -errno : 0;
+}
+
+void place_drop(int dir_fd, const char *partial)
+{
+	if (*partial)
+		unlinkat(dir_fd, partial, 0);
+}
+
 static int removing_name(char removing[NAME_MAX + 1], const char *name)
 {
 	int n = snprintf(removing, NAME_MAX + 1, ".upkeep-removing-%s", name);

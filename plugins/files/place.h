@@ -36,6 +36,14 @@ int32_t place_trash_purge(struct upkeep_ctx *ctx, const char *dir, int64_t keep_
  * place of a leftover of that name.  Returns a descriptor or a negative errno. */
 int place_make(int dir_fd, const char *name);
 
+/* The same without a name as yet, where the file system can (O_TMPFILE): then a crash leaves
+ * nothing of it, and `partial` becomes "". */
+int place_make_nameless(int dir_fd, char partial[NAME_MAX + 1]);
+/* Gives what was made so its name, which must be free (-EEXIST). */
+int place_name(int dir_fd, int made_fd, const char *partial, const char *name);
+/* Removes what has no name of its own yet. */
+void place_drop(int dir_fd, const char *partial);
+
 /* Removes `name` if it is the inode of st; -ESTALE: it is another, and stays.  By way of
  * the name ".upkeep-removing-NAME", so that what is removed is what was looked at. */
 int place_remove(int dir_fd, const char *name, uint64_t dev, uint64_t ino);

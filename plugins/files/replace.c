@@ -18,7 +18,7 @@ static int32_t commit_push(struct upkeep_ctx *ctx, const struct replace *p, uint
 	struct stat made;
 	if (fstat(p->made_fd, &made) < 0)
 		return upkeep_fail(ctx, UPKEEP_FAILED, NULL, strerror(errno),
-			"cannot look at \"%s\"", p->made_name);
+			"cannot look at what is to become \"%s/%s\"", p->to.dir, p->to.name);
 	if (record_from(&record, p->from.dir, p->from.name, &p->from_st) < 0 ||
 		record_to(&record, p->to.dir, p->to.name, &made) < 0)
 		return upkeep_fail(ctx, UPKEEP_FAILED, NULL, strerror(ENAMETOOLONG),
@@ -52,14 +52,14 @@ static int32_t commit_now(struct upkeep_ctx *ctx, const struct replace *p, uint6
 {
 	char fingerprint[96];
 	struct stat made = {0};
-	if (renameat2(p->to.dir_fd, p->made_name, p->to.dir_fd, p->to.name, RENAME_NOREPLACE) < 0) {
-		int code = errno;
+	int r = place_name(p->to.dir_fd, p->made_fd, p->made_name, p->to.name);
+	if (r < 0) {
 		ctx->host->undo_drop(ctx, id);
 		return upkeep_fail(ctx, UPKEEP_FAILED,
-			code == EEXIST ? "move what is there out of the way" : NULL, strerror(code),
+			r == -EEXIST ? "move what is there out of the way" : NULL, strerror(-r),
 			"cannot make \"%s/%s\"", p->to.dir, p->to.name);
 	}
-	int r = fsync(p->to.dir_fd) < 0 || fstat(p->made_fd, &made) < 0 ? -errno : 0;
+	r = fsync(p->to.dir_fd) < 0 || fstat(p->made_fd, &made) < 0 ? -errno : 0;
 	if (r == 0 && !beneath_is(p->to.dir_fd, p->to.name, made.st_dev, made.st_ino))
 		r = -ESTALE;
 	if (r == 0)
@@ -89,7 +89,7 @@ int32_t replace_commit(struct upkeep_ctx *ctx, struct replace *p, const char **r
 	if (held == 1)
 		writers_release(p->from_fd);
 	if (r != 0)
-		unlinkat(p->to.dir_fd, p->made_name, 0);
+		place_drop(p->to.dir_fd, p->made_name);
 	return r;
 }
 

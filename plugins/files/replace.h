@@ -10,7 +10,7 @@ struct replace {
 	int from_fd;           /* read-only */
 	struct stat from_st;   /* as it was before anything was read */
 	int made_fd;           /* the stand-in, whole, synced and verified */
-	const char *made_name; /* its name in the directory of `to` until now */
+	const char *made_name; /* its name in the directory of `to` until now; "": none */
 	const char *format;    /* "zstd", "gzip", "plain" */
 	char hash[65];         /* of the file's own bytes */
 	uint64_t bytes;

@@ -31,7 +31,7 @@ END
 ok "--version" code 0 "$upkeep" --version
 ok "--help lists commands" code 0 "$upkeep" --help
 ok "... run among them" has out "run GRAPH"
-for command in run plan check list history show log plugins doc cancel locks; do
+for command in run plan drill check list history show log plugins doc cancel locks; do
 	ok "$command --help" code 0 "$upkeep" $command --help
 	ok "manual of $command is clean" test -z "$("$upkeep" --man $command | man --warnings -l - 2>&1 >/dev/null)"
 done

@@ -67,7 +67,7 @@ for page in upkeep.conf upkeep-graph; do
 	ok "manual of $page is clean" test -z "$(man --warnings -l "$here/../../docs/$page.5" 2>&1 >/dev/null)"
 done
 # The manual pages say what --help says: the same tables.
-for name in run plan check list history show log plugins doc cancel locks "new plugin" "lint plugin"; do
+for name in run plan drill check list history show log plugins doc cancel confirm recover rollback resume resolve locks "new plugin" "lint plugin"; do
 	# shellcheck disable=SC2086
 	"$upkeep" $name --help | grep -oE -- '--[a-z-]+' | sort -u >"$dir/said"
 	"$upkeep" --man "${name// /-}" | man -l - 2>/dev/null | col -bx | grep -oE -- '^ +(-[a-z], )?--[a-z-]+' | grep -oE -- '--[a-z-]+' | sort -u >"$dir/printed"

@@ -18,12 +18,26 @@ slow = { tasks = {
   a = { action = "core.exec"; argv = [ "/bin/sleep", "0.4" ]; changes = "none"; };
   b = { action = "core.exec"; argv = [ "/bin/sleep", "0.4" ]; changes = "none"; after = [ "a" ]; };
   c = { action = "core.exec"; argv = [ "/bin/sleep", "0.4" ]; changes = "none"; }; }; };
+both = { params = { at = { type = "path"; default = "/srv"; }; }; tasks = {
+  clean = { action = "core.exec"; argv = [ "/bin/true", "clean" ]; after = "go"; };
+  go = { action = "core.exec"; argv = [ "/bin/true", "go" ]; after = "say"; pivot = true; };
+  say = { action = "core.exec"; argv = [ "/bin/true", "say" ]; after = [ "make", "look" ]; };
+  look = { action = "core.exec"; argv = [ "/bin/true", "look" ]; changes = "none"; };
+  make = { action = "core.exec"; argv = [ "/bin/true", "make" ];
+    rollback = { action = "core.exec"; argv = [ "/bin/rm", "\${param.at}/\${run.id}" ]; timeout = "1m"; }; };
+  tell = { action = "core.exec"; argv = [ "/bin/true", "tell" ]; run_if = "done"; }; }; };
+halt = { on_failure = "stop"; tasks = {
+  old = { action = "files.expire"; paths = [ "$dir/data/*.log" ]; older_than = "7d";
+    rollback = { action = "files.expire"; paths = [ "/x" ]; older_than = "9d"; }; };
+  name = { action = "core.exec"; argv = [ "/bin/true" ]; stdout = "$dir/out"; }; }; };
+done = { tasks = { look = { action = "files.expire"; paths = [ "/nowhere/*.log" ]; older_than = "7d"; pivot = true; }; }; };
 END
 ok "nothing to change" code 0 "$upkeep" plan still
 ok "... says so" has out "nothing would change"
 ok "a file to remove" code 2 "$upkeep" plan tidy
 ok "... the plugin's own words" has out "remove $dir/data/a.log"
 ok "... and how it is undone" has out "undo: move it back"
+ok "... if it fails" has out "undo, if it fails:"
 ok "... nothing was done" test -e "$dir/data/a.log"
 ok "... no run in the journal" test ! -e "$dir/state/journal.db"
 ok "... --json" code 2 "$upkeep" plan tidy --json
@@ -33,6 +47,7 @@ ok "... is quiet" test ! -s "$dir/out"
 ok "arguments that are not there yet" code 2 "$upkeep" plan late
 ok "... of a program" has out "run /bin/echo found (known after find)"
 ok "... of a plugin" has out '"paths" is known after find'
+ok "... which undoes it by itself" has out "        undo: by files.expire"
 ok "... a condition is shown" has out 'maybe, where ${find.exit} == 0'
 ok "... --json" code 2 "$upkeep" plan late --json
 ok "... names the task" json '[.tasks[] | select(.task == "drop").would[].known_after] == ["find"]'
@@ -51,6 +66,47 @@ ok "... along the longest path" json '.expected_ms >= 800 and .work_ms >= 800'
 ok "... beside all the work" json '.work_ms >= 1200 and .expected_ms >= 800 and .expected_ms < .work_ms and .never_ran == 0'
 "$upkeep" plan slow >"$dir/out"
 ok "... for people" has out "expected to take"
+ok "the doing and the undoing" code 2 "$upkeep" plan both
+ok "... beside each other, in order of the run, then the undo" diff "$dir/out" - <<'END'
+look
+    run /bin/true look
+        changes nothing
+make
+    run /bin/true make
+        undo: rollback: core.exec /bin/rm /srv/${run.id}
+say
+    run /bin/true say
+        cannot be undone
+go (point of no return)
+    run /bin/true go
+        cannot be undone
+from here on the run only goes forward
+clean
+    run /bin/true clean
+        is not undone: it comes after the point of no return
+tell
+    run /bin/true tell
+        is not undone: it runs when all is decided
+undo, if it fails before the point of no return:
+    go: run /bin/true go: stays
+    say: run /bin/true say: stays
+    make: rollback: core.exec /bin/rm /srv/${run.id}
+END
+ok "... --json" code 2 "$upkeep" plan both --json
+ok "... the order of the run" json '[.tasks[].task] == ["look", "make", "say", "go", "clean", "tell"]'
+ok "... the point of no return" json '[.tasks[] | select(.pivot).task] == ["go"]'
+ok "... what cannot be undone" json '[.tasks[] | select(.would[0].irreversible).task] == ["say", "go", "clean", "tell"]'
+ok "... the undo" json '[.undo[] | [.task, .do, .undo]] == [["go", "run /bin/true go", null],
+	["say", "run /bin/true say", null], ["make", null, "rollback: core.exec /bin/rm /srv/${run.id}"]]'
+ok "without undo at a failure" code 2 "$upkeep" plan halt
+ok "... says so" has out 'left as it is if it fails (on_failure = "stop"); the undo:'
+ok "... the rollback in place of the action's own" has out '    old: rollback: files.expire paths = [ "/x" ], older_than = "9d"'
+ok "... not both" hasnt out "move it back"
+ok "... --json" code 2 "$upkeep" plan halt --json
+ok "... says so, too" json '.on_failure == "stop"'
+ok "a point of no return where nothing would change" code 0 "$upkeep" plan done
+ok "... is not told of" hasnt out "point of no return"
+ok "... nor is an undo" hasnt out "undo"
 "$upkeep" plan tidy --json >/dev/null; rm "$dir/data/a.log"
 ok "nothing left to change" code 0 "$upkeep" plan tidy
 echo "1..$n"

@@ -37,7 +37,7 @@ ok() { n=$((n + 1)); if [ "$1" = 0 ]; then echo "ok $n - $2"; else echo "not ok 
 echo 1..5
 record "$top_srcdir/plugin-api" "$dir/now.xml" && passes "$dir/now.xml"
 ok $? "today's contract agrees with 1.0"
-variant 's/^	uint64_t id;       .*/&\n	uint64_t later;/' && passes "$dir/v.xml"
+variant '/^struct upkeep_undo {/,/^};/s/^};/	uint64_t later;\n};/' && passes "$dir/v.xml"
 ok $? "a field appended passes"
 variant 's/^	const char \*kind;   .*/	uint64_t early;\n&/' && ! passes "$dir/v.xml"
 ok $? "a field inserted fails"

@@ -14,7 +14,7 @@
 
 _Static_assert(sizeof(struct upkeep_host) == 200, "the recorded table");
 _Static_assert(sizeof(struct upkeep_ctx) == 80, "the recorded context");
-_Static_assert(sizeof(struct upkeep_undo) == 72, "the recorded record");
+_Static_assert(sizeof(struct upkeep_undo) == 80, "the recorded record");
 
 struct args {
 	int64_t n;

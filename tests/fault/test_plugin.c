@@ -227,6 +227,16 @@ static int count_undo(void *data, const struct journal_undo *undo)
 	return 0;
 }
 
+/* A file below undo/ of the run. */
+static bool has_undo_file(struct context *c, const char *name)
+{
+	CLEANUP_TEXT struct text path = {0};
+
+	text_addf(
+		&path, "%s/runs/%s/undo/%s", fixture_dir(c->fixture), fixture_id(c->fixture), name);
+	return access(text_string(&path), F_OK) == 0;
+}
+
 static void test_records(void **state)
 {
 	struct context *c = *state;
@@ -238,6 +248,7 @@ static void test_records(void **state)
 	journal_undos(journal, fixture_id(c->fixture), count_undo, &count, NULL);
 	journal_close(journal);
 	assert_int_equal(count, 1);
+	assert_true(has_undo_file(c, "1.txt"));
 }
 
 struct served {
@@ -269,7 +280,6 @@ static void test_serves(void **state)
 {
 	struct context *c = *state;
 	struct task_options options = task_options_plain;
-	CLEANUP_TEXT struct text path = {0};
 	struct journal *journal = NULL;
 	struct served served = {0};
 
@@ -283,9 +293,10 @@ static void test_serves(void **state)
 	assert_non_null(strstr(log, "told in /usr\n"));
 	assert_non_null(strstr(log, "cannot execute"));
 	assert_int_equal(fixture_alive("77.22"), 0);
-	text_addf(
-		&path, "%s/runs/%s/undo/0.1/copy", fixture_dir(c->fixture), fixture_id(c->fixture));
-	assert_int_equal(access(text_string(&path), F_OK), 0);
+	assert_true(has_undo_file(c, "0.1/copy"));
+	assert_true(has_undo_file(c, "1.done.txt"));
+	assert_true(has_undo_file(c, "2.done.txt"));
+	assert_false(has_undo_file(c, "1.txt") || has_undo_file(c, "2.txt"));
 	assert_int_equal(journal_open_readonly(fixture_dir(c->fixture), &journal, NULL), 0);
 	journal_undos(journal, fixture_id(c->fixture), count_served, &served, NULL);
 	journal_rows(journal, fixture_id(c->fixture), keep_cells, &served, NULL);

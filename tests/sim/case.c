@@ -18,7 +18,26 @@ static bool chance(uint64_t *rng, uint32_t percent)
 /* How much of what a case has: features that a case lacks make others visible. */
 struct mix {
 	uint32_t gangs, locks, fails, retries, whens, ignores, left_out, finals, edges;
+	uint32_t changes, undo_fails, pivots, guards;
 };
+
+static void make_undo(struct case_task *task, const struct mix *mix, uint64_t *rng)
+{
+	task->changes = chance(rng, mix->changes);
+	task->irreversible = chance(rng, 5);
+	if (chance(rng, 80))
+		task->flags |= PLAN_CAN_UNDO;
+	if (chance(rng, mix->pivots))
+		task->flags |= PLAN_PIVOT;
+	task->continues = chance(rng, 20);
+	task->undo_ms = chance(rng, 20) ? 0 : (uint8_t)below(rng, 60);
+	if (chance(rng, mix->undo_fails))
+		task->undo_fails = chance(rng, 50) ? FAILS_ALWAYS : 1;
+	if (!chance(rng, mix->guards))
+		return;
+	task->guard = chance(rng, 70) ? UNDO_UNDONE : chance(rng, 50) ? UNDO_FAILED : UNDO_HELD;
+	task->unconfirmed = chance(rng, 70);
+}
 
 static void make_task(struct case_task *task, const struct mix *mix, uint64_t *rng)
 {
@@ -26,7 +45,6 @@ static void make_task(struct case_task *task, const struct mix *mix, uint64_t *r
 	task->duration_ms = chance(rng, 10) ? 0 : (uint16_t)below(rng, 100);
 	task->remembered_ms = chance(rng, 50) ? (uint16_t)below(rng, 100) : 0;
 	task->lingers_ms = chance(rng, 10) ? 255 : (uint8_t)below(rng, 20);
-	task->changes = chance(rng, 30);
 	if (chance(rng, mix->fails))
 		task->fails = chance(rng, 30) ? FAILS_ALWAYS : (uint8_t)(1 + below(rng, 3));
 	task->transient = chance(rng, 80);
@@ -36,8 +54,7 @@ static void make_task(struct case_task *task, const struct mix *mix, uint64_t *r
 		task->when = (uint8_t)(1 + below(rng, chance(rng, 10) ? 3 : 2));
 	if (chance(rng, mix->ignores))
 		task->flags |= PLAN_IGNORE_FAILURE;
-	if (chance(rng, 50))
-		task->flags |= PLAN_CAN_UNDO;
+	make_undo(task, mix, rng);
 	if (chance(rng, mix->left_out))
 		task->flags |= chance(rng, 50) ? PLAN_LEFT_OUT : PLAN_EMPTY_EACH;
 	while (chance(rng, mix->locks))
@@ -67,7 +84,7 @@ static void make_edges(struct case_run *run, const struct mix *mix, uint64_t *rn
 		uint32_t reach = chance(rng, 50) ? 8 : to;
 		uint32_t from = to - 1 - below(rng, to < reach ? to : reach);
 		bool backward = run->tasks[from].run_if && !run->tasks[to].run_if;
-		if (!backward && leader_of(run, from) != leader_of(run, to))
+		if (!backward)
 			run->edges[run->edge_count++] =
 				(struct case_edge){(uint16_t)from, (uint16_t)to};
 	}
@@ -90,14 +107,18 @@ static void make_run(struct case_run *run, const struct mix *mix, uint64_t *rng)
 	if (run->count > 1)
 		make_edges(run, mix, rng);
 	run->jobs = 1 + below(rng, chance(rng, 50) ? 3 : 12);
-	run->on_failure = (uint8_t)below(rng, 3);
+	run->on_failure = chance(rng, 60) ? ON_FAILURE_UNDO : (uint8_t)below(rng, 3);
 	run->running = (uint8_t)below(rng, 2);
 	run->locks_at_start = chance(rng, 20);
-	run->refused = chance(rng, 5);
+	run->flipped = chance(rng, 50);
+	run->refused = chance(rng, 10) ? (uint8_t)(1 + below(rng, 2)) : 0;
 	run->timeout_ms = chance(rng, 10) ? 1 + below(rng, 1000) : 0;
 	run->begin_ms = (uint16_t)below(rng, 50);
 	for (uint32_t i = 0; i < 2; i++)
 		run->cancel_ms[i] = chance(rng, 15) ? (uint16_t)(1 + below(rng, 800)) : 0;
+	run->hold_ms = chance(rng, 10) ? (uint16_t)(1 + below(rng, 800)) : 0;
+	run->cut_ms = chance(rng, 30) ? (uint16_t)(1 + below(rng, 800)) : 0;
+	run->again = (uint8_t)below(rng, 3);
 }
 
 void case_make(struct sim_case *made, uint64_t seed, uint32_t run_count)
@@ -113,6 +134,10 @@ void case_make(struct sim_case *made, uint64_t seed, uint32_t run_count)
 		.left_out = chance(&rng, 20) ? below(&rng, 20) : 0,
 		.finals = 30,
 		.edges = below(&rng, 30),
+		.changes = chance(&rng, 80) ? 20 + below(&rng, 80) : 0,
+		.undo_fails = chance(&rng, 50) ? below(&rng, 20) : 0,
+		.pivots = chance(&rng, 30) ? below(&rng, 10) : 0,
+		.guards = chance(&rng, 30) ? below(&rng, 40) : 0,
 	};
 
 	memset(made, 0, sizeof *made);
@@ -165,8 +190,11 @@ void case_plan(const struct sim_case *made, uint32_t which, struct plan *plan)
 		plan->tasks[t].source = plan->tasks[t].detail = PLAN_NONE;
 		masks[t] = task->mask;
 	}
-	for (uint32_t e = 0; e < run->edge_count; e++)
-		edges[e] = (struct model_edge){run->edges[e].from, run->edges[e].to};
+	for (uint32_t e = 0; e < run->edge_count; e++) {
+		uint16_t from = run->edges[e].from, to = run->edges[e].to;
+		bool flip = run->flipped && leaders[from] == leaders[to];
+		edges[e] = flip ? (struct model_edge){to, from} : (struct model_edge){from, to};
+	}
 	model_link(plan, edges, run->edge_count);
 	model_gangs(plan, leaders);
 	model_take(plan, masks);

@@ -3,6 +3,7 @@
 #define UPKEEP_TESTS_SIM_CASE_H
 
 #include "model/plan.h"
+#include "model/state.h"
 
 #include <stdio.h>
 
@@ -18,11 +19,15 @@ struct case_task {
 	uint8_t attempts;               /* 1: no retry */
 	uint8_t lingers_ms;             /* after a cancel; 255: ignores all but a kill */
 	bool transient, changes, joins; /* joins: the gang of the task before it */
+	bool continues, unconfirmed, irreversible;
+	uint8_t guard;      /* enum undo_state: what a guard did when an attempt did not succeed */
+	uint8_t undo_fails; /* so many undos fail first */
+	uint8_t undo_ms;
 	uint16_t duration_ms, remembered_ms;
 	uint32_t mask; /* of resources */
 };
 struct case_edge {
-	uint16_t from, to; /* from < to, never inside a gang */
+	uint16_t from, to; /* from < to */
 };
 struct case_run {
 	uint32_t count, edge_count;
@@ -30,8 +35,11 @@ struct case_run {
 	struct case_edge edges[CASE_EDGES];
 	uint32_t jobs, timeout_ms;
 	uint8_t on_failure, running;
-	bool locks_at_start, refused;
-	uint16_t begin_ms, cancel_ms[2]; /* 0: never */
+	bool locks_at_start, flipped;             /* edges inside a gang lead from `to` to `from` */
+	uint8_t refused;                          /* in which life; 0: never */
+	uint16_t begin_ms, cancel_ms[2], hold_ms; /* 0: never */
+	uint16_t cut_ms;                          /* its engine dies; 0: never */
+	uint8_t again;                            /* enum decide_begin: then */
 };
 struct sim_case {
 	uint64_t seed;

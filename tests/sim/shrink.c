@@ -24,13 +24,6 @@ static void remove_tasks(struct case_run *run, uint32_t first, uint32_t count)
 	if (first < run->count &&
 		(first == 0 || run->tasks[first].run_if != run->tasks[first - 1].run_if))
 		run->tasks[first].joins = false;
-	for (uint32_t e = 0; e < run->edge_count; e++) {
-		bool inside = true;
-		for (uint32_t t = run->edges[e].from + 1u; t <= run->edges[e].to; t++)
-			inside = inside && run->tasks[t].joins;
-		if (inside)
-			run->edges[e--] = run->edges[--run->edge_count];
-	}
 }
 
 typedef bool case_fails(const struct sim_case *);
@@ -112,8 +105,23 @@ static void simplify_task(struct case_task *task, uint32_t how)
 	case 9:
 		task->lingers_ms = 0;
 		break;
-	default:
+	case 10:
 		task->changes = false;
+		break;
+	case 11:
+		task->continues = task->unconfirmed = task->irreversible = false;
+		break;
+	case 12:
+		task->guard = UNDO_NOTHING;
+		break;
+	case 13:
+		task->undo_fails = 0;
+		break;
+	case 14:
+		task->undo_ms = 10;
+		break;
+	default:
+		task->flags &= (uint8_t)~PLAN_PIVOT;
 		break;
 	}
 }
@@ -134,13 +142,25 @@ static void simplify_run(struct sim_case *made, struct case_run *run, uint32_t h
 		run->locks_at_start = false;
 		break;
 	case 4:
-		run->refused = false;
+		run->refused = 0;
 		break;
 	case 5:
 		run->jobs = run->jobs > 1 ? run->jobs - 1 : 1;
 		break;
 	case 6:
 		run->begin_ms = 0;
+		break;
+	case 7:
+		run->hold_ms = 0;
+		break;
+	case 8:
+		run->cut_ms = 0;
+		break;
+	case 9:
+		run->flipped = false;
+		break;
+	case 10:
+		run->on_failure = ON_FAILURE_UNDO;
 		break;
 	default:
 		memset(made->ghost_ms, 0, sizeof made->ghost_ms);
@@ -153,13 +173,13 @@ static bool shrink_details(
 {
 	bool any = false;
 
-	for (uint32_t how = 0; how < 8; how++) {
+	for (uint32_t how = 0; how < 12; how++) {
 		*scratch = *made;
 		simplify_run(scratch, &scratch->runs[r], how);
 		any |= keep(made, scratch, fails);
 	}
 	for (uint32_t t = 0; t < made->runs[r].count; t++) {
-		for (uint32_t how = 0; how < 11; how++) {
+		for (uint32_t how = 0; how < 16; how++) {
 			*scratch = *made;
 			simplify_task(&scratch->runs[r].tasks[t], how);
 			any |= keep(made, scratch, fails);
@@ -187,19 +207,24 @@ static void print_run(const struct case_run *run, FILE *out)
 {
 	fprintf(out,
 		"  run: jobs %u, on_failure %u, running %u, timeout %u ms, begin %u, cancel %u "
-		"%u%s%s\n",
+		"%u, hold %u, cut %u then %u%s%s, refused in %u\n",
 		run->jobs, run->on_failure, run->running, run->timeout_ms, run->begin_ms,
-		run->cancel_ms[0], run->cancel_ms[1], run->locks_at_start ? ", locks at start" : "",
-		run->refused ? ", refused" : "");
+		run->cancel_ms[0], run->cancel_ms[1], run->hold_ms, run->cut_ms, run->again,
+		run->locks_at_start ? ", locks at start" : "", run->flipped ? ", flipped" : "",
+		run->refused);
 	for (uint32_t t = 0; t < run->count; t++) {
 		const struct case_task *task = &run->tasks[t];
 		fprintf(out,
 			"    %u:%s run_if %u flags %u when %u fails %u%s attempts %u mask %x"
-			" %u ms (remembered %u) lingers %u%s; needs",
+			" %u ms (remembered %u) lingers %u%s%s%s%s guard %u undo %u ms fails %u;"
+			" needs",
 			t, task->joins ? " joins" : "", task->run_if, task->flags, task->when,
 			task->fails, task->transient ? " transient" : "", task->attempts,
 			task->mask, task->duration_ms, task->remembered_ms, task->lingers_ms,
-			task->changes ? " changes" : "");
+			task->changes ? " changes" : "", task->continues ? " continues" : "",
+			task->unconfirmed ? " unconfirmed" : "",
+			task->irreversible ? " irreversible" : "", task->guard, task->undo_ms,
+			task->undo_fails);
 		for (uint32_t e = 0; e < run->edge_count; e++)
 			if (run->edges[e].to == t)
 				fprintf(out, " %u", run->edges[e].from);

@@ -91,14 +91,14 @@ static void start_locks_give(struct world *w, struct run *run)
 
 static void begin_forward(const struct world *w, struct run *run)
 {
-	run->forward_began = true;
+	run->forward_began = run->begin == DECIDE_FORWARD;
 	run->forward_ms = w->now_ms;
 }
 
 /* Answers whoever has got all that it asked for. */
 static bool table_answer(struct world *w, struct run *run)
 {
-	if (run->start_asked && run->made->refused && w->now_ms > run->made->begin_ms + 20) {
+	if (run->start_asked && run->made->refused == run->life && w->now_ms > run->begin_ms + 20) {
 		start_locks_give(w, run);
 		run->refused = run->stopped = true;
 		send(w, run, (struct event){.kind = EVENT_REFUSED, .gang = PLAN_NONE});
@@ -149,6 +149,21 @@ static void act_cancel(struct world *w, struct run *run, uint32_t gang, bool kil
 	}
 }
 
+static void act_undo(struct world *w, struct run *run, uint32_t task)
+{
+	run->undo_ends[task] = w->now_ms + run->made->tasks[task].undo_ms;
+	run->undo_cut[task] = false;
+	run->undos[task]++;
+}
+
+static void act_stop_undo(struct world *w, struct run *run, uint32_t task)
+{
+	if (run->undo_ends[task] <= w->now_ms + 5)
+		return;
+	run->undo_ends[task] = w->now_ms + 5;
+	run->undo_cut[task] = true;
+}
+
 static void act(struct world *w, struct run *run, const struct decision *decision)
 {
 	switch (decision->kind) {
@@ -178,6 +193,12 @@ static void act(struct world *w, struct run *run, const struct decision *decisio
 		break;
 	case DECISION_CANCEL:
 		act_cancel(w, run, decision->gang, decision->kill);
+		break;
+	case DECISION_UNDO:
+		act_undo(w, run, decision->task);
+		break;
+	case DECISION_STOP_UNDO:
+		act_stop_undo(w, run, decision->task);
 		break;
 	default:
 		break;
@@ -218,23 +239,36 @@ static void drain(struct world *w, struct run *run)
 		check_idle(w, run);
 }
 
+static struct event make_end(const struct run *run, uint32_t t)
+{
+	const struct case_task *task = &run->made->tasks[t];
+	bool fails = task->fails == FAILS_ALWAYS || run->attempt[t] <= task->fails;
+	struct event event = {.kind = EVENT_ENDED,
+		.task = t,
+		.changed = task->changes,
+		.irreversible = task->irreversible,
+		.transient = task->transient,
+		.continues = task->continues,
+		.reason = REASON_NONE,
+		.result = run->cut[t] ? TASK_CANCELLED
+			: fails       ? TASK_FAILED
+				      : TASK_SUCCEEDED};
+
+	if (event.result == TASK_FAILED) {
+		event.reason = REASON_EXIT;
+		event.unconfirmed = task->unconfirmed;
+	}
+	if (event.result != TASK_SUCCEEDED)
+		event.undo = task->guard;
+	return event;
+}
+
 static bool end_one(struct world *w, struct run *run)
 {
 	for (uint32_t t = 0; t < run->plan.task_count; t++) {
-		const struct case_task *task = &run->made->tasks[t];
 		if (run->ends[t] > w->now_ms)
 			continue;
-		bool fails = task->fails == FAILS_ALWAYS || run->attempt[t] <= task->fails;
-		struct event event = {.kind = EVENT_ENDED,
-			.task = t,
-			.changed = task->changes,
-			.transient = task->transient,
-			.reason = REASON_NONE,
-			.result = run->cut[t] ? TASK_CANCELLED
-				: fails       ? TASK_FAILED
-					      : TASK_SUCCEEDED};
-		if (event.result == TASK_FAILED)
-			event.reason = REASON_EXIT;
+		struct event event = make_end(run, t);
 		run->ends[t] = INT64_MAX;
 		check_ended(w, run, &event);
 		send(w, run, event);
@@ -243,31 +277,103 @@ static bool end_one(struct world *w, struct run *run)
 	return false;
 }
 
-static bool happen(struct world *w, struct run *run)
+static bool end_undo(struct world *w, struct run *run)
 {
-	if (!run->begun && w->now_ms >= run->made->begin_ms) {
-		run->begun = true;
-		if (!run->plan.locks_at_start)
-			begin_forward(w, run);
-		send(w, run, (struct event){.kind = EVENT_BEGIN});
+	for (uint32_t t = 0; t < run->plan.task_count; t++) {
+		uint8_t fails = run->made->tasks[t].undo_fails;
+		if (run->undo_ends[t] > w->now_ms)
+			continue;
+		enum undo_state undo = run->undo_cut[t]                   ? UNDO_HELD
+			: fails == FAILS_ALWAYS || run->undos[t] <= fails ? UNDO_FAILED
+									  : UNDO_UNDONE;
+		run->undo_ends[t] = INT64_MAX;
+		check_undone(w, run, t, undo);
+		send(w, run, (struct event){.kind = EVENT_UNDONE, .task = t, .undo = undo});
 		return true;
 	}
+	return false;
+}
+
+static void make_decide(const struct world *w, struct run *run)
+{
+	run->decide = decide_new(&run->plan,
+		&(struct decide_options){.jobs = run->made->jobs,
+			.seed = w->played->seed,
+			.timeout_ms = run->made->timeout_ms,
+			.begin = run->begin});
+}
+
+static bool cut_waits(const struct run *run)
+{
+	return run->life == 1 && run->made->cut_ms;
+}
+
+/* The engine dies, and its locks with it; another one goes on. */
+static void cut(struct world *w, struct run *run)
+{
+	run->life = 2;
+	if (!run->begun)
+		return;
+	for (uint32_t g = 0; g < run->plan.gang_count; g++)
+		table_give(w, run, g);
+	start_locks_give(w, run);
+	decide_free(run->decide);
+	run->begin = run->made->again;
+	run->begin_ms = w->now_ms + 10;
+	make_decide(w, run);
+	again_restore(run);
+}
+
+static void begin(struct world *w, struct run *run)
+{
+	run->begun = true;
+	if (!run->plan.locks_at_start)
+		begin_forward(w, run);
+	send(w, run, (struct event){.kind = EVENT_BEGIN});
+}
+
+static bool interrupt(struct world *w, struct run *run)
+{
 	for (uint32_t i = 0; i < 2; i++) {
 		uint32_t at = run->made->cancel_ms[i];
-		if (!run->begun || run->cancelled[i] || !at || at > w->now_ms)
+		if (run->cancelled[i] || !at || at > w->now_ms)
 			continue;
 		run->cancelled[i] = true;
 		check_cancel(run);
 		send(w, run, (struct event){.kind = EVENT_CANCEL});
 		return true;
 	}
-	if (run->begun && decide_wake(run->decide) <= w->now_ms) {
+	if (run->hold_sent || !run->made->hold_ms || run->made->hold_ms > w->now_ms)
+		return false;
+	run->hold_sent = true;
+	check_hold(run);
+	send(w, run, (struct event){.kind = EVENT_HOLD_UNDO});
+	return true;
+}
+
+static bool happen(struct world *w, struct run *run)
+{
+	if (cut_waits(run) && w->now_ms >= run->made->cut_ms) {
+		cut(w, run);
+		return true;
+	}
+	if (run->over)
+		return false;
+	if (!run->begun && w->now_ms >= run->begin_ms) {
+		begin(w, run);
+		return true;
+	}
+	if (!run->begun)
+		return false;
+	if (interrupt(w, run))
+		return true;
+	if (decide_wake(run->decide) <= w->now_ms) {
 		send(w, run, (struct event){.kind = EVENT_TIME});
 		if (decide_wake(run->decide) <= w->now_ms)
 			world_fail(w, run, "EVENT_TIME does not move the time to wake");
 		return true;
 	}
-	return end_one(w, run);
+	return end_one(w, run) || end_undo(w, run);
 }
 
 static int64_t earlier(int64_t a, int64_t now, int64_t b)
@@ -275,27 +381,35 @@ static int64_t earlier(int64_t a, int64_t now, int64_t b)
 	return b > now && b < a ? b : a;
 }
 
+static int64_t next_of(const struct run *run, int64_t at, int64_t now)
+{
+	if (cut_waits(run))
+		at = earlier(at, now, run->made->cut_ms);
+	if (run->over)
+		return at;
+	at = earlier(at, now, run->begin_ms);
+	if (run->start_asked)
+		at = earlier(at, now, run->begin_ms + 21);
+	for (uint32_t k = 0; k < 2; k++)
+		at = earlier(at, now, run->made->cancel_ms[k]);
+	at = earlier(at, now, run->made->hold_ms);
+	if (run->begun)
+		at = earlier(at, now, decide_wake(run->decide));
+	for (uint32_t t = 0; t < run->plan.task_count; t++) {
+		at = earlier(at, now, run->ends[t]);
+		at = earlier(at, now, run->undo_ends[t]);
+	}
+	return at;
+}
+
 static int64_t next_time(const struct world *w)
 {
-	int64_t at = INT64_MAX, now = w->now_ms;
+	int64_t at = INT64_MAX;
 
 	for (uint32_t r = 0; r < CASE_RESOURCES; r++)
-		at = earlier(at, now, w->played->ghost_ms[r]);
-	for (uint32_t i = 0; i < w->played->run_count; i++) {
-		const struct run *run = &w->runs[i];
-		if (run->over)
-			continue;
-		at = earlier(at, now, run->made->begin_ms);
-		if (run->start_asked)
-			at = earlier(at, now, run->made->begin_ms + 21);
-		for (uint32_t k = 0; k < 2; k++)
-			at = earlier(at, now, run->made->cancel_ms[k]);
-		if (run->begun)
-			at = earlier(at, now, decide_wake(run->decide));
-		for (uint32_t t = 0; t < run->plan.task_count; t++)
-			if (run->ends[t] != INT64_MAX)
-				at = earlier(at, now, run->ends[t]);
-	}
+		at = earlier(at, w->now_ms, w->played->ghost_ms[r]);
+	for (uint32_t i = 0; i < w->played->run_count; i++)
+		at = next_of(&w->runs[i], at, w->now_ms);
 	return at;
 }
 
@@ -306,7 +420,7 @@ static void play_moment(struct world *w)
 		any = false;
 		for (uint32_t i = 0; i < w->played->run_count && !w->message[0]; i++) {
 			struct run *run = &w->runs[i];
-			if (run->over || !happen(w, run))
+			if (!happen(w, run))
 				continue;
 			any = true;
 			drain(w, run);
@@ -326,7 +440,7 @@ static void play_moment(struct world *w)
 static bool all_over(const struct world *w)
 {
 	for (uint32_t i = 0; i < w->played->run_count; i++)
-		if (!w->runs[i].over)
+		if (!w->runs[i].over || cut_waits(&w->runs[i]))
 			return false;
 	return true;
 }
@@ -359,12 +473,11 @@ bool world_play(const struct sim_case *played, uint64_t *ret_hash, char *message
 		struct run *run = &w->runs[i];
 		run->made = &played->runs[i];
 		case_plan(played, i, &run->plan);
-		run->decide = decide_new(&run->plan,
-			&(struct decide_options){.jobs = run->made->jobs,
-				.seed = played->seed,
-				.timeout_ms = run->made->timeout_ms});
+		run->life = 1;
+		run->begin_ms = run->made->begin_ms;
+		make_decide(w, run);
 		for (uint32_t t = 0; t < CASE_TASKS; t++)
-			run->ends[t] = INT64_MAX;
+			run->ends[t] = run->undo_ends[t] = INT64_MAX;
 		check_begin(run);
 	}
 	play(w);

@@ -36,6 +36,15 @@ struct world *make(uint32_t count, const char *edges)
 	return w;
 }
 
+struct world *make_undoable(uint32_t count, const char *edges)
+{
+	struct world *w = make(count, edges);
+
+	for (uint32_t t = 0; t < count; t++)
+		w->plan.tasks[t].flags = PLAN_CAN_UNDO;
+	return w;
+}
+
 struct plan_task *task(struct world *w, char name)
 {
 	return &w->plan.tasks[name - 'a'];
@@ -59,27 +68,65 @@ static void say_settled(struct world *w, const struct decision *decision)
 	assert_int_equal(decide_state(w->decide, decision->task), decision->state);
 }
 
-static void say(struct world *w, const struct decision *decision)
+static void say_gang_mark(struct world *w, const struct decision *decision)
 {
 	static const char *const marks[] = {
 		[DECISION_ACQUIRE] = "+", [DECISION_RELEASE] = "-", [DECISION_CANCEL] = "!"};
 
+	text_adds(&w->said, decision->kind == DECISION_START ? "" : marks[decision->kind]);
+	text_adds(&w->said, decision->kill ? "!" : "");
+	say_gang(w, decision->gang);
+	if (decision->kind == DECISION_START)
+		text_addf(&w->said, "#%u", decision->attempt);
+}
+
+static void say(struct world *w, const struct decision *decision)
+{
+	int name = 'a' + (int)decision->task;
+
 	if (w->said.size)
 		text_addc(&w->said, ' ');
-	if (decision->kind == DECISION_SETTLED) {
+	switch (decision->kind) {
+	case DECISION_SETTLED:
 		say_settled(w, decision);
-	} else if (decision->kind == DECISION_EVALUATE) {
-		text_addf(&w->said, "?%c", 'a' + (int)decision->task);
-	} else if (decision->kind == DECISION_FINISH) {
+		break;
+	case DECISION_EVALUATE:
+		text_addf(&w->said, "?%c", name);
+		break;
+	case DECISION_UNDO:
+		text_addf(&w->said, "~%c", name);
+		assert_int_equal(decide_undo_state(w->decide, decision->task), UNDO_UNDOING);
+		break;
+	case DECISION_STOP_UNDO:
+		text_addf(&w->said, "!~%c", name);
+		break;
+	case DECISION_HELD:
+		text_addf(&w->said, "~%c=held", name);
+		assert_int_equal(decide_undo_state(w->decide, decision->task), UNDO_HELD);
+		break;
+	case DECISION_TURN:
+		text_adds(&w->said, "turn");
+		assert_int_equal(decision->run_state, RUN_ROLLING_BACK);
+		break;
+	case DECISION_FINISH:
 		text_addf(&w->said, "end=%s:%d", run_state_name(decision->run_state),
 			(int)decision->exit_code);
-	} else {
-		text_adds(&w->said, decision->kind == DECISION_START ? "" : marks[decision->kind]);
-		text_adds(&w->said, decision->kill ? "!" : "");
-		say_gang(w, decision->gang);
-		if (decision->kind == DECISION_START)
-			text_addf(&w->said, "#%u", decision->attempt);
+		break;
+	default:
+		say_gang_mark(w, decision);
+		break;
 	}
+}
+
+static void make_decide(struct world *w)
+{
+	if (w->decide)
+		return;
+	model_gangs(&w->plan, w->leaders);
+	model_take(&w->plan, w->masks);
+	for (uint32_t g = 0; g < w->plan.gang_count; g++)
+		w->plan.gangs[g].retry = w->retried;
+	w->decide = decide_new(&w->plan, &w->options);
 }
 
 /* Tells the event, if there is one, and compares what is decided then. */
@@ -87,13 +134,7 @@ void expect(struct world *w, const struct event *event, const char *words)
 {
 	struct decision decision;
 
-	if (!w->decide) {
-		model_gangs(&w->plan, w->leaders);
-		model_take(&w->plan, w->masks);
-		for (uint32_t g = 0; g < w->plan.gang_count; g++)
-			w->plan.gangs[g].retry = w->retried;
-		w->decide = decide_new(&w->plan, &w->options);
-	}
+	make_decide(w);
 	if (event) {
 		struct event told = *event;
 		told.now_ms = w->now_ms;
@@ -103,6 +144,12 @@ void expect(struct world *w, const struct event *event, const char *words)
 	while (decide_next(w->decide, &decision))
 		say(w, &decision);
 	assert_string_equal(text_string(&w->said), words);
+}
+
+void restore(struct world *w, char name, enum task_state state, enum undo_state undo)
+{
+	make_decide(w);
+	decide_restore(w->decide, (uint32_t)(name - 'a'), state, undo, state != TASK_SKIPPED);
 }
 
 void begin(struct world *w, const char *words)
@@ -142,6 +189,39 @@ void stopped(struct world *w, char name, const char *words)
 			.task = (uint32_t)(name - 'a'),
 			.result = TASK_CANCELLED},
 		words);
+}
+
+static void end_changed(struct world *w, char name, struct event event, const char *words)
+{
+	event.kind = EVENT_ENDED;
+	event.task = (uint32_t)(name - 'a');
+	event.changed = true;
+	expect(w, &event, words);
+}
+
+void changed(struct world *w, char name, const char *words)
+{
+	end_changed(w, name, (struct event){.result = TASK_SUCCEEDED}, words);
+}
+
+void broke(struct world *w, char name, const char *words)
+{
+	end_changed(w, name,
+		(struct event){
+			.result = TASK_FAILED, .reason = REASON_EXIT, .transient = w->retried},
+		words);
+}
+
+void undone(struct world *w, char name, enum undo_state undo, const char *words)
+{
+	expect(w,
+		&(struct event){.kind = EVENT_UNDONE, .task = (uint32_t)(name - 'a'), .undo = undo},
+		words);
+}
+
+void hold(struct world *w, const char *words)
+{
+	expect(w, &(struct event){.kind = EVENT_HOLD_UNDO}, words);
 }
 
 void condition(struct world *w, char name, bool truth, const char *words)

@@ -3,6 +3,8 @@
  * them, written as words:
  *	?a  evaluate its condition     +g  acquire for a gang (+ alone: all locks)
  *	-g  release                    g#n start its attempt n       !g cancel   !!g kill
+ *	turn  the way back begins      ~a  undo a task               !~a stop its undo
+ *	~a=held  its undo is held
  *	a=succeeded, a=failed:exit, a=skipped:upstream/b   settled (/b: because of b)
  *	end=succeeded:0                the run is over, with its exit code
  * Tasks are a, b, c, ...; a gang is written by its members.
@@ -30,6 +32,8 @@ struct world {
 
 /* `edges`: "ab bc": b needs a, c needs b; "a=b": they form a gang. */
 struct world *make(uint32_t count, const char *edges);
+/* The same; all tasks can be undone. */
+struct world *make_undoable(uint32_t count, const char *edges);
 struct plan_task *task(struct world *w, char name);
 /* Tells the event, if there is one, and compares what is decided then. */
 void expect(struct world *w, const struct event *event, const char *words);
@@ -38,6 +42,14 @@ void cancel(struct world *w, const char *words);
 void done(struct world *w, char name, const char *words);
 void failed(struct world *w, char name, const char *words);
 void stopped(struct world *w, char name, const char *words);
+/* The same with something changed; a failure is worth a retry where there are retries. */
+void changed(struct world *w, char name, const char *words);
+void broke(struct world *w, char name, const char *words);
+/* The answer to ~a. */
+void undone(struct world *w, char name, enum undo_state undo, const char *words);
+void hold(struct world *w, const char *words);
+/* Before begin: how an earlier run left the task, in its one attempt. */
+void restore(struct world *w, char name, enum task_state state, enum undo_state undo);
 void condition(struct world *w, char name, bool truth, const char *words);
 void answer(struct world *w, enum event_kind kind, uint32_t gang, const char *words);
 /* Lets the time of the next wake come. */

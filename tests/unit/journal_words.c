@@ -86,22 +86,47 @@ void flush(struct journal *journal, enum journal_sync sync)
 		fail_msg("%s", error_what(&err));
 }
 
-/* A journal as version 1 left it: its first step, a run in it. */
-void make_version_1(const char *application_id, int version)
+static sqlite3 *db_open(void)
 {
-	char path[96], pragmas[96];
+	char path[96];
 	sqlite3 *db;
 
 	snprintf(path, sizeof path, "%s/journal.db", dir);
 	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, journal_steps[0], NULL, NULL, NULL), SQLITE_OK);
+	return db;
+}
+
+void sql_run(const char *sql)
+{
+	sqlite3 *db = db_open();
+
+	if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
+		fail_msg("%s", sqlite3_errmsg(db));
+	sqlite3_close(db);
+}
+
+int64_t sql_number(const char *sql)
+{
+	sqlite3 *db = db_open();
+	sqlite3_stmt *statement;
+
+	if (sqlite3_prepare_v2(db, sql, -1, &statement, NULL) != SQLITE_OK ||
+		sqlite3_step(statement) != SQLITE_ROW)
+		fail_msg("%s", sqlite3_errmsg(db));
+	int64_t number = sqlite3_column_int64(statement, 0);
+	sqlite3_finalize(statement);
+	sqlite3_close(db);
+	return number;
+}
+
+void make_version(unsigned steps, const char *application_id, int version)
+{
+	char pragmas[96];
+
+	for (unsigned i = 0; i < steps; i++)
+		sql_run(journal_steps[i]);
 	snprintf(pragmas, sizeof pragmas, "PRAGMA user_version=%d;PRAGMA application_id=%s",
 		version, application_id);
-	assert_int_equal(sqlite3_exec(db, pragmas, NULL, NULL, NULL), SQLITE_OK);
-	assert_int_equal(
-		sqlite3_exec(db,
-			"INSERT INTO runs VALUES(1,'" ID1 "','old','/s',1,1,2,1,0,0,0,NULL,NULL)",
-			NULL, NULL, NULL),
-		SQLITE_OK);
-	sqlite3_close(db);
+	sql_run(pragmas);
+	sql_run("INSERT INTO runs VALUES(1,'" ID1 "','old','/s',1,1,2,1,0,0,0,NULL,NULL)");
 }

@@ -20,8 +20,11 @@ void end_run(struct journal *journal, enum run_state state, int64_t ended_ms);
 void put_task(struct journal *journal, uint32_t index, uint32_t attempt, enum task_state state,
 	int64_t duration_ms);
 void flush(struct journal *journal, enum journal_sync sync);
-/* A journal as version 1 left it: its first step, a run in it; with these marks. */
-void make_version_1(const char *application_id, int version);
+/* Through a connection of its own; the second reads one number. */
+void sql_run(const char *sql);
+int64_t sql_number(const char *sql);
+/* A journal as an older version left it: its first steps, a run (ID1) in it; with these marks. */
+void make_version(unsigned steps, const char *application_id, int version);
 
 #define ONE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 

@@ -115,6 +115,7 @@ static void test_partial(void **state)
 	struct world *w = make(2, "ab");
 
 	(void)state;
+	w->plan.on_failure = ON_FAILURE_STOP;
 	task(w, 'a')->flags = PLAN_CAN_UNDO;
 	begin(w, "a#1");
 	expect(w, &(struct event){EVENT_ENDED, .result = TASK_SUCCEEDED, .changed = true},

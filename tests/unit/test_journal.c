@@ -217,7 +217,7 @@ static void test_an_older_schema_migrates(void **state)
 	struct journal_undo undo = {.kind = "k", .payload = ""};
 
 	(void)state;
-	make_version_1(APPLICATION, 1);
+	make_version(1, APPLICATION, 1);
 	assert_int_equal(journal_open_readonly(dir, &journal, &err), -ESTALE);
 	assert_null(journal);
 	journal = open_writer();
@@ -237,12 +237,12 @@ static void test_newer_and_foreign_files_are_refused(void **state)
 	struct journal *journal = NULL;
 
 	(void)state;
-	make_version_1(APPLICATION, 99);
+	make_version(1, APPLICATION, 99);
 	assert_int_equal(journal_open(dir, &journal, &err), -EPROTO);
 	assert_non_null(strstr(error_what(&err), "has schema 99, this upkeep knows up to"));
 	teardown(NULL);
 	assert_int_equal(mkdir(dir, 0700), 0);
-	make_version_1("1", 0);
+	make_version(1, "1", 0);
 	assert_int_equal(journal_open(dir, &journal, &err), -EPROTO);
 	assert_non_null(strstr(error_what(&err), "is not a journal of upkeep"));
 	assert_int_equal(journal_open_readonly(dir, &journal, &err), -EPROTO);

@@ -121,7 +121,7 @@ static void test_many_writers_migrate_and_write(void **state)
 	unsigned runs = 0;
 
 	(void)state;
-	make_version_1(APPLICATION, 1);
+	make_version(1, APPLICATION, 1);
 	for (unsigned i = 0; i < WRITERS; i++)
 		if (fork() == 0)
 			write_run(i);

@@ -76,6 +76,7 @@ static int before(int *ret_last)
 WRAP(renameat2, (int a, const char *from, int b, const char *to, unsigned flags),
 	(a, from, b, to, flags))
 WRAP(renameat, (int a, const char *from, int b, const char *to), (a, from, b, to))
+WRAP(linkat, (int a, const char *from, int b, const char *to, int flags), (a, from, b, to, flags))
 WRAP(unlinkat, (int dir, const char *name, int flags), (dir, name, flags))
 WRAP(mkdirat, (int dir, const char *name, mode_t mode), (dir, name, mode))
 WRAP(ftruncate, (int fd, off_t size), (fd, size))

@@ -9,6 +9,7 @@
  *
  * CHANGELOG (newest first; every addition is dated and raises the minor; until the first
  * release 1.0 itself may still change, each time with a line here)
+ *   1.0  2026-11-25  struct upkeep_undo: fingerprint, without which no probe could tell drift
  *   1.0  2026-11-24  UPKEEP_NO_UNDO, UPKEEP_PLANS_UNKNOWN; `check` runs before plan and run
  *   1.0  2026-11-23  first version
  *
@@ -234,7 +235,9 @@ struct upkeep_undo {
 	const char *const *files; /* plain names of regular files inside the undo directory */
 	size_t file_count;        /* up to 256 */
 	const char *about; /* one line for people: "restore /etc/x from its copy" */
-	uint64_t id;       /* given to undo(); ignored by undo_push */
+	uint64_t id;       /* given to undo() and probe(); ignored by undo_push */
+	const char *fingerprint; /* what undo_applied said, given to undo() and probe(): NULL or
+	                          * "" where it said nothing; ignored by undo_push */
 };
 
 /* A program to be started by the host, as the task's user, without a shell. */
@@ -307,7 +310,8 @@ struct upkeep_host {
 	 * -EMSGSIZE. */
 	int32_t (*would)(struct upkeep_ctx *ctx, const char *doing, const char *undoing);
 	/* plan only: leaves a token (up to UPKEEP_PAYLOAD_MAX bytes) for run; the last
-	 * counts.  -EINVAL: not in plan; -EMSGSIZE: too long. */
+	 * counts.  -EINVAL: not in plan; -EMSGSIZE: too long; -EPERM: it holds the text of a
+	 * secret. */
 	int32_t (*token_put)(struct upkeep_ctx *ctx, const void *token, size_t size);
 	/* run only: the token that plan left: its size, or -ENOENT (no plan was saved).
 	 * It lives until the callback returns, and is aligned for nothing but bytes. */
@@ -438,8 +442,10 @@ struct upkeep_action {
 	 * argument is not known yet, since it depends on an output that is not there; with
 	 * UPKEEP_PLANS_UNKNOWN: while a required one is not, and without check before it. */
 	int32_t (*plan)(struct upkeep_ctx *ctx);
-	/* Is it done?  `record` NULL: for the arguments; else for that record
-	 * (and args is NULL).  Changes nothing. */
+	/* Is it done?  `record` NULL: for the arguments; else for that record (and args is
+	 * NULL): DONE where the state is what its change left (see its fingerprint), NOT_DONE
+	 * where it is as before the change, PARTLY where it is neither: then a later rollback
+	 * refuses to touch it.  Changes nothing. */
 	int32_t (*probe)(struct upkeep_ctx *ctx, const struct upkeep_undo *record);
 	/* Does it.  May be killed at any moment: what was pushed before is undone then. */
 	int32_t (*run)(struct upkeep_ctx *ctx);
