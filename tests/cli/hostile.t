@@ -31,7 +31,7 @@ try many "$(what many 0)"
 try number "$(what many 1)"
 echo text >"$dir/set"
 before="a0 = { action = \"setter.set\"; file = \"$dir/set\"; text = \"new\"; };"
-for s in applied drop done; do try "state$s" "$(what state $s) after = [ \"a0\" ];" "$before"; done
+for s in applied drop "done"; do try "state$s" "$(what state $s) after = [ \"a0\" ];" "$before"; done
 try two "$(what two)"
 for d in twice serial result; do try "done$d" "$(what "done" $d)" \
 	"b = { action = \"hostile.try\"; run_as = \"nobody\"; after = [ \"a\" ]; what = \"look\"; }; $beside"; done

@@ -104,7 +104,7 @@ ok "... the rollback in place of the action's own" has out '    old: rollback: f
 ok "... not both" hasnt out "move it back"
 ok "... --json" code 2 "$upkeep" plan halt --json
 ok "... says so, too" json '.on_failure == "stop"'
-ok "a point of no return where nothing would change" code 0 "$upkeep" plan done
+ok "a point of no return where nothing would change" code 0 "$upkeep" plan "done"
 ok "... is not told of" hasnt out "point of no return"
 ok "... nor is an undo" hasnt out "undo"
 "$upkeep" plan tidy --json >/dev/null; rm "$dir/data/a.log"

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+# shellcheck shell=bash
 # Sourced by the tests of undo, after tap.sh: tasks that say what they do and what they take back.
 chmod 755 "$dir"
 say=$dir/say
