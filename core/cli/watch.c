@@ -108,14 +108,15 @@ void watch_end(struct watch *watch)
 	free(watch->given);
 }
 
-int watch_execute(const struct cli *cli, const struct plan *plan, struct run_options *options)
+int watch_execute(const struct cli *cli, const struct plan *plan, const struct run_options *options)
 {
 	CLEANUP_ERROR struct error err = {0};
+	struct run_options watched = *options;
 	struct watch watch;
 
 	watch_begin(&watch, cli, plan, false);
-	options->watcher = &watch.watcher;
-	int code = run_execute(plan, options, &err);
+	watched.watcher = &watch.watcher;
+	int code = run_execute(plan, &watched, &err);
 	/* Skipped, since it runs already, is a success: cron hears nothing of it. */
 	if (err.what && (code || !cli->options.quiet))
 		cli_fail(cli, code, &err);

@@ -17,6 +17,7 @@ void watch_begin(
 	struct watch *watch, const struct cli *cli, const struct plan *plan, bool rolls_back);
 void watch_end(struct watch *watch);
 /* run_execute, reported; an exit code. */
-int watch_execute(const struct cli *cli, const struct plan *plan, struct run_options *options);
+int watch_execute(
+	const struct cli *cli, const struct plan *plan, const struct run_options *options);
 
 #endif
