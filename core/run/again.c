@@ -209,8 +209,9 @@ int again_load(struct engine *engine, struct error *err)
 				  "what the journal says of run %s does not fit its plan", id);
 	doubt(engine);
 	for (uint32_t i = 0; i < engine->plan->task_count; i++) {
-		if (engine->memory[i].state == TASK_UNKNOWN)
-			engine->memory[i].undo = (uint8_t)undo_of_unknown(engine, i);
+		struct task_memory *memory = &engine->memory[i];
+		if (memory->state == TASK_UNKNOWN && memory->undo != UNDO_UNDONE)
+			memory->undo = (uint8_t)undo_of_unknown(engine, i);
 		obey_guard(engine, i);
 	}
 	return 0;

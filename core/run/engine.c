@@ -171,10 +171,10 @@ static void start_all(struct engine *engine)
 	}
 	for (size_t i = 0; i < count; i++) {
 		struct attempt *attempt = engine->starting.items[i];
-		if (!fine || engine->broken || engine->full)
+		bool full = engine->full && attempt->kind == ATTEMPT_RUN;
+		if (!fine || engine->broken || full)
 			attempt_fail(attempt, REASON_START, engine->next, "not started: %s",
-				engine->full ? "the disk is full"
-					     : "the journal cannot be written");
+				full ? "the disk is full" : "the journal cannot be written");
 		attempt_launch(attempt);
 	}
 	memmove(engine->starting.items, engine->starting.items + count,

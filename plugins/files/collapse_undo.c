@@ -9,6 +9,7 @@
 #include "support/beneath.h"
 #include "support/cleanup.h"
 #include "support/copy.h"
+#include "undo.h"
 #include "writers.h"
 
 #define BUFFER_BYTES 65536
@@ -139,7 +140,7 @@ static int copy_remove(const struct head *h)
 
 static int32_t head_fail(struct upkeep_ctx *ctx, const struct record *r, int code)
 {
-	return upkeep_fail(ctx, UPKEEP_NEEDS_PERSON, "upkeep show RUN",
+	return upkeep_fail(ctx, undo_failure(code), "upkeep show RUN",
 		code == -ESTALE ? "another file has that name now"
 			: code == -EBUSY
 			? "a process has it open for writing; stop it for the moment"

@@ -9,6 +9,7 @@
 #include "support/beneath.h"
 #include "support/cleanup.h"
 #include "support/copy.h"
+#include "undo.h"
 #include "writers.h"
 
 static int32_t commit_push(struct upkeep_ctx *ctx, const struct replace *p, uint64_t *ret_id)
@@ -234,7 +235,7 @@ int32_t replace_undo(struct upkeep_ctx *ctx, const struct record *record)
 	if (r == -ECANCELED)
 		return UPKEEP_CANCELLED;
 	if (r < 0)
-		return upkeep_fail(ctx, UPKEEP_NEEDS_PERSON, "upkeep show RUN",
+		return upkeep_fail(ctx, undo_failure(r), "upkeep show RUN",
 			r == -EBADMSG ? "it is damaged: its bytes are not those of the file"
 				      : strerror(-r),
 			"cannot bring \"%s/%s\" back from \"%s/%s\"", record->from_dir,

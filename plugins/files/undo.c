@@ -15,9 +15,24 @@
 #include "support/walk.h"
 #include "swap_back.h"
 
-static int32_t gone_fail(struct upkeep_ctx *ctx, const struct record *r, const char *why)
+int32_t undo_failure(int code)
 {
-	return upkeep_fail(ctx, UPKEEP_NEEDS_PERSON, "upkeep show RUN", why,
+	switch (-code) {
+	case EIO:
+	case ENOSPC:
+	case EDQUOT:
+	case ENOMEM:
+	case EMFILE:
+	case ENFILE:
+		return UPKEEP_FAILED_FOR_NOW;
+	default:
+		return UPKEEP_NEEDS_PERSON;
+	}
+}
+
+static int32_t gone_fail(struct upkeep_ctx *ctx, const struct record *r, int code, const char *why)
+{
+	return upkeep_fail(ctx, undo_failure(code), "upkeep show RUN", why ? why : strerror(-code),
 		"cannot rename \"%s/%s\" back to \"%s/%s\"", r->to_dir, r->to_name, r->from_dir,
 		r->from_name);
 }
@@ -57,9 +72,9 @@ static int32_t rename_undo(struct upkeep_ctx *ctx, const struct record *r)
 		return swap_back_finish(ctx, r, from);
 	}
 	if (from < 0 || to < 0)
-		return gone_fail(ctx, r, strerror(from < 0 ? -from : -to));
+		return gone_fail(ctx, r, from < 0 ? from : to, NULL);
 	if (!is_renamed(to, r->to_name, r))
-		return gone_fail(ctx, r, "it is no longer there");
+		return gone_fail(ctx, r, -ENOENT, "it is no longer there");
 	if (renameat2(to, r->to_name, from, r->from_name, RENAME_NOREPLACE) == 0) {
 		trash_tidy(r);
 		return swap_back_finish(ctx, r, from);
@@ -67,7 +82,7 @@ static int32_t rename_undo(struct upkeep_ctx *ctx, const struct record *r)
 	if (errno == EEXIST && strcmp(r->format, "log") == 0)
 		return swap_back(ctx, r, from, to);
 	return gone_fail(
-		ctx, r, errno == EEXIST ? "another file has that name now" : strerror(errno));
+		ctx, r, -errno, errno == EEXIST ? "another file has that name now" : NULL);
 }
 
 static int32_t rename_probe(const struct record *r)

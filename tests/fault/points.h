@@ -21,6 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <time.h>
 
 /* One graph, and what its run may come to. */
 struct scenario {
@@ -36,6 +37,7 @@ extern const size_t scenario_count;
 /* Where one process of the harness works; everything below `dir`. */
 struct lane {
 	char dir[64];
+	time_t today_s; /* its midnight, which stays */
 	struct inject_page *page;
 	const struct scenario *scenario;
 	char *before, *after; /* what the tree looks like; the same where the run fails */

@@ -86,7 +86,7 @@ static void make_dir(const struct lane *lane, const char *name)
 static void make_file(
 	const struct lane *lane, const char *name, const char *text, size_t size, int days)
 {
-	time_t then = time(NULL) / DAY_S * DAY_S - (time_t)days * DAY_S;
+	time_t then = lane->today_s - (time_t)days * DAY_S;
 	const struct timespec times[] = {{.tv_sec = then}, {.tv_sec = then}};
 	CLEANUP_TEXT struct text bytes = {0};
 	char path[256];
@@ -183,7 +183,7 @@ static void look_dir(struct look *look, const char *path)
 
 char *lane_look(const struct lane *lane)
 {
-	struct look look = {.since = time(NULL) / DAY_S * DAY_S - DAY_S};
+	struct look look = {.since = lane->today_s - DAY_S};
 	char path[256];
 
 	snprintf(path, sizeof path, "%s/tree", lane->dir);
@@ -359,7 +359,7 @@ bool lane_open(struct lane *lane, unsigned number)
 	const char *base = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
 	char path[128];
 
-	*lane = (struct lane){0};
+	*lane = (struct lane){.today_s = time(NULL) / DAY_S * DAY_S};
 	snprintf(lane->dir, sizeof lane->dir, "%s/upkeep-points-%u-XXXXXX", base, number);
 	if (!mkdtemp(lane->dir) || chmod(lane->dir, 0755) < 0)
 		return false;
