@@ -215,7 +215,7 @@ static void expect_settled(struct journal *journal, enum run_state s, const char
 	assert_string_equal(err.next, "upkeep history");
 }
 
-#define PARTIAL " 12 3 failed task a: it broke -|"
+#define PARTIAL " 12 3 failed task a: it broke; put right by a person: by hand -|"
 
 static void test_a_person_resolves(void **state)
 {
@@ -238,7 +238,7 @@ static void test_a_person_resolves(void **state)
 	expect_run(journal, "20260101-000000-000006",
 		"20260101-000000-000006 failed partial 500" PARTIAL);
 	expect_run(journal, "20260101-000000-000003",
-		"20260101-000000-000003 failed partial 900 12 0 - -|");
+		"20260101-000000-000003 failed partial 900 12 0 put right by a person: too -|");
 	expect_unsettled(journal, "0|7|8|");
 	expect_settled(journal, RUN_ROLLBACK_FAILED, "(failed partial)");
 	assert_int_equal(sql_number("SELECT count(*) FROM resolved WHERE uid=7 AND at_ms=900"), 2);
