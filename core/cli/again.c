@@ -22,7 +22,8 @@ static int source_open(const struct cli *cli, struct source *source, struct erro
 	bool current = wanted && strcmp(wanted, "current") == 0;
 
 	if (wanted && !current && strcmp(wanted, "journaled") != 0)
-		return cli_usage(cli, NULL, "--settings is current or journaled, not \"%s\"", wanted);
+		return cli_usage(
+			cli, NULL, "--settings is current or journaled, not \"%s\"", wanted);
 	int r = site_try(cli, &source->loaded, err);
 	if (r < 0 && current)
 		return cli_fail(cli, errno_exit(r, EXIT_CONFIGURATION), err);
@@ -161,8 +162,8 @@ int again_recover_all(const struct cli *cli, const char *state_dir)
 		if (!cli->options.quiet && !cli->options.json)
 			fprintf(stderr, "upkeep: run %s of %s was interrupted: recovering it\n",
 				ids.list.items[i].id, ids.list.items[i].graph);
-		code = worse(code,
-			again_run(cli, state_dir, ids.list.items[i].id, RUN_AGAIN_RECOVER));
+		code = worse(
+			code, again_run(cli, state_dir, ids.list.items[i].id, RUN_AGAIN_RECOVER));
 	}
 	vec_free(&ids.list);
 	return code;
@@ -240,8 +241,8 @@ static bool can_be_resumed(enum run_state state)
 		state == RUN_FAILED_PARTIAL || state == RUN_AWAITING_CONFIRMATION;
 }
 
-static int again_command(struct cli *cli, enum run_again how, bool (*fits)(enum run_state state),
-	const char *what)
+static int again_command(
+	struct cli *cli, enum run_again how, bool (*fits)(enum run_state state), const char *what)
 {
 	CLEANUP_FREE char *state_dir = NULL;
 	struct journal *journal = NULL;

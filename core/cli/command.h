@@ -16,7 +16,8 @@
 typedef VEC(const char *) cli_words;
 
 struct cli_options {
-	const char *site, *state_dir, *color, *jobs, *start_at, *limit, *settings, *why, *save, *plan;
+	const char *site, *state_dir, *color, *jobs, *start_at, *limit, *settings, *why, *save,
+		*plan;
 	bool json, quiet, help, version, yes, strict, follow, calls, force, journaled;
 	cli_words params, only, skip;
 };

@@ -93,7 +93,7 @@ const struct cli_command cli_commands[] = {
 		"Checks the configuration, plans the graph and runs it. Errors elsewhere in the "
 		"site "
 		"are printed as warnings. With --plan FILE and no GRAPH it does what upkeep plan "
-                "saved "
+		"saved "
 		"there, and refuses where the site, the graph or what its tasks would do "
 		"have changed since, or the file is not the caller's own.",
 		COUNTED(run_options), 0, 1, command_run},
@@ -104,7 +104,7 @@ const struct cli_command cli_commands[] = {
 		COUNTED(plan_options), 1, 1, command_plan},
 	{"drill", "GRAPH", "run a graph, undo it and compare",
 		"Asks the actions' probes, runs the graph, puts everything back as rollback does, "
-                "and "
+		"and "
 		"asks them again. Ends with 0 where all is as it was before. Refuses a graph with "
 		"tasks that cannot be undone.",
 		COUNTED(drill_options), 1, 1, command_drill},
@@ -146,7 +146,7 @@ const struct cli_command cli_commands[] = {
 		COUNTED(recover_options), 0, 1, command_recover},
 	{"rollback", "RUN", "put back what a run changed",
 		"Undoes its tasks in reverse order, also hours after it succeeded. Refuses where "
-                "what "
+		"what "
 		"it left has been changed since. Ends with 0 where everything is back.",
 		COUNTED(rollback_options), 1, 1, command_rollback},
 	{"resume", "RUN", "go on with an interrupted run",

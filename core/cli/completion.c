@@ -90,7 +90,7 @@ static const char body[] =
 	"\t[[ $previous == = ]] && previous=${COMP_WORDS[COMP_CWORD-2]}\n"
 	"\tcase $previous in\n"
 	"\t--site | --state-dir | --plan | --save) COMPREPLY=($(compgen -f -- \"$current\")); "
-        "return ;;\n"
+	"return ;;\n"
 	"\t--color) words='auto always never' ;;\n"
 	"\t--only | --skip | --start-at) asked=(tasks \"${args[0]}\") ;;\n"
 	"\t--param | -p) asked=(params \"${args[0]}\") ;;\n"

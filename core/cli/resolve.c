@@ -18,8 +18,7 @@ static int resolve(const struct cli *cli, const char *state_dir, const char *id)
 	}
 	int r = journal_open(state_dir, &journal, &err);
 	if (r == 0)
-		r = journal_resolve(
-			journal, id, getuid(), clock_wall_ms(), cli->options.why, &err);
+		r = journal_resolve(journal, id, getuid(), clock_wall_ms(), cli->options.why, &err);
 	journal_close(journal);
 	if (r < 0)
 		return cli_fail(
@@ -38,7 +37,8 @@ int command_resolve(struct cli *cli)
 	char id[RUN_ID_SIZE];
 
 	if (!cli->options.why || !*cli->options.why)
-		return cli_usage(cli, NULL, "resolve needs --why TEXT: what was put right, and how");
+		return cli_usage(
+			cli, NULL, "resolve needs --why TEXT: what was put right, and how");
 	int code = run_load(cli, &state_dir, &journal, id);
 	journal_close(journal);
 	return code ? code : resolve(cli, state_dir, id);

@@ -343,7 +343,7 @@ static void would_differ(const json_t *then, const json_t *now, struct error *er
 
 	error_set(err, -ESTALE, NULL,
 		"the state has changed since the plan was saved: task %s would now do: %s; the "
-	        "plan "
+		"plan "
 		"says: %s",
 		name, says, said);
 }

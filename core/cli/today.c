@@ -42,8 +42,7 @@ static int build(const struct loaded *today, const struct graph *graph, const st
 /* Durations are remembered anew every time; what was left out is the run's affair. */
 static void make_alike(struct plan *now, const struct plan *was)
 {
-	uint32_t common =
-		now->task_count < was->task_count ? now->task_count : was->task_count;
+	uint32_t common = now->task_count < was->task_count ? now->task_count : was->task_count;
 
 	for (uint32_t i = 0; i < common; i++) {
 		now->tasks[i].duration_ms = was->tasks[i].duration_ms;
@@ -62,8 +61,7 @@ static bool is_alike(const struct plan *a, const struct plan *b)
 }
 
 /* The same with so many of their tasks alone. */
-static bool is_alike_in(
-	const struct plan *a, const struct plan *b, uint32_t first, uint32_t count)
+static bool is_alike_in(const struct plan *a, const struct plan *b, uint32_t first, uint32_t count)
 {
 	struct plan a_part = *a, b_part = *b;
 
@@ -92,8 +90,7 @@ static enum exit_code refuse(const struct plan *was, struct error *err, const ch
 static enum exit_code tell(const struct plan *now, const struct plan *was, struct error *err)
 {
 	CLEANUP_TEXT struct text what = {0};
-	uint32_t common =
-		now->task_count < was->task_count ? now->task_count : was->task_count;
+	uint32_t common = now->task_count < was->task_count ? now->task_count : was->task_count;
 	uint32_t at = 0;
 
 	if (!is_alike_in(now, was, 0, 0))
@@ -111,8 +108,7 @@ static enum exit_code tell(const struct plan *now, const struct plan *was, struc
 	return refuse(was, err, text_string(&what));
 }
 
-enum exit_code today_compare(
-	const struct loaded *today, const struct plan *was, struct error *err)
+enum exit_code today_compare(const struct loaded *today, const struct plan *was, struct error *err)
 {
 	CLEANUP_ERROR struct error why = {0};
 	const char *name = was->graph->name;

@@ -8,7 +8,6 @@
 /* EXIT_OK where it is, or where today's site cannot be read; else EXIT_UNRESOLVED and a message
  * that says what differs.  `was` is the restored plan of the run; its parameters hold for both,
  * and so does what --only and --skip left out.  Settings are no part of a graph. */
-enum exit_code today_compare(
-	const struct loaded *today, const struct plan *was, struct error *err);
+enum exit_code today_compare(const struct loaded *today, const struct plan *was, struct error *err);
 
 #endif

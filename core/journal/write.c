@@ -17,9 +17,8 @@ static const char *const kind_sql[STORE_KINDS] = {
 	[STORE_TASK] =
 		"INSERT OR REPLACE INTO tasks"
 		" VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19)",
-	[STORE_TASK_UNDO] =
-		"UPDATE tasks SET undo=?3 WHERE run=?1 AND task=?2 AND attempt="
-		"(SELECT max(attempt) FROM tasks WHERE run=?1 AND task=?2)",
+	[STORE_TASK_UNDO] = "UPDATE tasks SET undo=?3 WHERE run=?1 AND task=?2 AND attempt="
+			    "(SELECT max(attempt) FROM tasks WHERE run=?1 AND task=?2)",
 	[STORE_OUTPUT] = "INSERT INTO outputs VALUES(?1,?2,?3,?4,?5)",
 	[STORE_ROW] = "INSERT INTO rows VALUES(?1,?2,?3,?4,?5)",
 	[STORE_WARNING] = "INSERT INTO warnings VALUES(?1,?2,?3,?4)",

@@ -50,8 +50,8 @@ int alive_lock(int run_dir, bool *ret_rebooted, struct error *err)
 	boot_id(boot);
 	if (ret_rebooted)
 		*ret_rebooted = !is_of_boot(fd, boot);
-	int n = snprintf(
-		text, sizeof text, "%d %" PRIu64 " %s\n", (int)getpid(), process_start_ticks(getpid()), boot);
+	int n = snprintf(text, sizeof text, "%d %" PRIu64 " %s\n", (int)getpid(),
+		process_start_ticks(getpid()), boot);
 	if (ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t)n, 0) < 0)
 		return error_set(err, -errno, NULL, "cannot write the run's lock: %m");
 	return TAKE_FD(fd);

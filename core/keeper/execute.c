@@ -162,9 +162,8 @@ static enum exit_code code_of(int status, const char *id, pid_t stuck, struct er
 	if (WIFEXITED(status))
 		return (enum exit_code)WEXITSTATUS(status);
 	text_addf(&next, "upkeep show %s", id);
-	error_set(err, -EIO, text_string(&next),
-		"the engine of run %s was killed by signal %d; %s", id, WTERMSIG(status),
-		text_string(&left));
+	error_set(err, -EIO, text_string(&next), "the engine of run %s was killed by signal %d; %s",
+		id, WTERMSIG(status), text_string(&left));
 	return EXIT_INTERNAL;
 }
 

@@ -8,7 +8,7 @@
 
 /* Kills all of it, by the run's cgroup and by its marks, and waits for its end; what tasks left
  * running on purpose stays.  -EDEADLK with a message: some of it cannot be killed. */
-int leftovers_end(const struct plan *plan, const char *id, struct journal *journal,
-	struct error *err);
+int leftovers_end(
+	const struct plan *plan, const char *id, struct journal *journal, struct error *err);
 
 #endif

@@ -60,8 +60,8 @@ static int look(void *data, const struct journal_run *run)
 		    run->id, run->id, run->id, run->id) < 0)
 		next = NULL;
 	error_set(standing->err, -EEXIST, next, "run %s of graph \"%s\" is not settled (%s)%s%s%s",
-		run->id, run->graph, run_state_name(run->state), lock ? "; it owns the lock \"" : "",
-		lock ? lock : "", lock ? "\"" : "");
+		run->id, run->graph, run_state_name(run->state),
+		lock ? "; it owns the lock \"" : "", lock ? lock : "", lock ? "\"" : "");
 	return 1;
 }
 

@@ -15,7 +15,7 @@
  * does not know, or knows as another plugin, keep theirs.
  * The site, the graphs and everything else of the plan belong to the plan; the caller frees it
  * by plan_free.  -EBADMSG: this is not the text of a plan, or one of a newer upkeep. */
-int plan_restore(const char *text, size_t size, struct catalog *catalog,
-	const struct site *current, struct plan **ret, struct error *err);
+int plan_restore(const char *text, size_t size, struct catalog *catalog, const struct site *current,
+	struct plan **ret, struct error *err);
 
 #endif

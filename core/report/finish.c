@@ -200,11 +200,12 @@ static void left_print(const struct report *report, struct text *out)
 		text_addf(out, "left: %u more tasks\n", count);
 }
 
-static const char *next_of(const struct report *report, enum run_state state, enum exit_code code,
-	const char *of_task)
+static const char *next_of(
+	const struct report *report, enum run_state state, enum exit_code code, const char *of_task)
 {
 	if (state == RUN_INTERRUPTED)
-		return "upkeep show RUN, then upkeep resume RUN to go on, upkeep rollback RUN to put "
+		return "upkeep show RUN, then upkeep resume RUN to go on, upkeep rollback RUN to "
+		       "put "
 		       "everything back, or put it right by hand and then upkeep resolve RUN "
 		       "--why \"...\"";
 	if (state == RUN_SUCCEEDED && report->options.back_is_success)
@@ -236,8 +237,8 @@ void finish_failure(
 	text_addf(out, "task %s %s", report->options.names[task], task_state_name(failed->state));
 	if (failed->reason != REASON_NONE)
 		text_addf(out, " (%s)", task_reason_name(failed->reason));
-	text_addf(out, "%s%s\n", failed->message ? ": " : "",
-		failed->message ? failed->message : "");
+	text_addf(
+		out, "%s%s\n", failed->message ? ": " : "", failed->message ? failed->message : "");
 	if (report->cause && !failed->message)
 		text_addf(out, "%s\n", report->cause);
 	journal_log_path(below, report->run_id, task, failed->attempt);
@@ -248,6 +249,7 @@ void finish_failure(
 	next_print(report,
 		failed->undo == UNDO_HELD && failed->next
 			? failed->next
-			: next_of(report, state, code, failed->next ? failed->next : text_string(&log)),
+			: next_of(report, state, code,
+				  failed->next ? failed->next : text_string(&log)),
 		out);
 }

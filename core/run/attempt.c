@@ -48,8 +48,8 @@ struct attempt *attempt_new(
 	attempt_bind(attempt, &engine->plan->details[planned->detail]);
 	attempt->started_ms = engine->now_ms;
 	attempt->started_wall_ms = clock_wall_ms();
-	attempt->timeout_at_ms = attempt->kill_at_ms = attempt->look_at_ms =
-		attempt->stuck_at_ms = INT64_MAX;
+	attempt->timeout_at_ms = attempt->kill_at_ms = attempt->look_at_ms = attempt->stuck_at_ms =
+		INT64_MAX;
 	attempt->exit_code = -1;
 	for (int i = 0; i < STREAM_KINDS; i++)
 		attempt->streams[i].source.fd = -1;

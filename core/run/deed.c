@@ -246,8 +246,7 @@ static void deed_cancel(struct engine *engine, const struct decision *decision)
 
 	for (struct attempt *a = engine->running, *next; a; a = next) {
 		next = a->next;
-		if (engine->plan->tasks[a->task].gang != decision->gang ||
-			a->kind != ATTEMPT_RUN)
+		if (engine->plan->tasks[a->task].gang != decision->gang || a->kind != ATTEMPT_RUN)
 			continue;
 		a->run_timed_out = timed_out;
 		attempt_cancel(a, decision->kill);

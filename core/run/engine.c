@@ -262,7 +262,7 @@ static void engine_loop(struct engine *engine)
 		}
 		engine->batch_count = 0;
 		if (engine->undo_waits)
-			host_answer_undo(engine);
+			recording_answer(engine);
 		on_time(engine);
 	}
 }
@@ -504,7 +504,8 @@ void guardian_main(const struct run_setup *setup, uint32_t task, int socket)
 	CLEANUP_ERROR struct error err = {0};
 	struct engine engine;
 
-	if (engine_open(&engine, setup, &err) == 0 && guardian_open(&engine, task, socket, &err) == 0)
+	if (engine_open(&engine, setup, &err) == 0 &&
+		guardian_open(&engine, task, socket, &err) == 0)
 		engine_loop(&engine);
 	engine_close(&engine);
 }

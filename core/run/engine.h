@@ -10,7 +10,8 @@
  *	probe.c    what is asked before that: did unknown tasks happen, has anything drifted?
  *	attempt.c  one attempt of a task, from its start to its end, whatever it runs
  *	remains.c  what it leaves alive, and what cannot be killed
- *	program.c  core.exec; worker.c and host.c: actions of plugins; confirm.c: core.confirm
+ *	program.c  core.exec; worker.c, host.c, recording.c: actions of plugins;
+ *	confirm.c  core.confirm
  *	stream.c   pipes from processes to logs, captures and outputs
  */
 #ifndef UPKEEP_RUN_ENGINE_H
@@ -126,7 +127,7 @@ struct attempt {
 	int64_t timeout_at_ms, kill_at_ms, look_at_ms; /* INT64_MAX: never */
 	int64_t stuck_at_ms; /* when what was killed, and lives, counts as stuck */
 	bool timed_out, cancelled, killed;
-	bool stuck; /* some of it cannot be killed: it ends all the same */
+	bool stuck;         /* some of it cannot be killed: it ends all the same */
 	bool run_timed_out; /* cancelled by the time limit of the graph */
 	bool ended_well;    /* the program's exit code is one of `ok` */
 
@@ -467,7 +468,7 @@ bool workers_include(const struct engine *engine, pid_t pid);
 bool workers_reaped(struct engine *engine, pid_t pid, int status);
 void workers_close(struct engine *engine);
 
-/* host.c: the records of this turn are synced now. */
-void host_answer_undo(struct engine *engine);
+/* recording.c: the records of this turn are synced now. */
+void recording_answer(struct engine *engine);
 
 #endif

@@ -4,17 +4,20 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "run/named.h"
-#include "undo/copy.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <jansson.h>
+#include <signal.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 
 #define OUTPUT_BYTES_MAX (16u << 20) /* of all outputs of a task */
+#define ROW_BYTES_MAX (64u << 20)    /* of all rows of an attempt */
+#define SPAWNS_MAX 65536u            /* of an attempt */
+#define CHILDREN_MAX 128u            /* that run at once */
+#define WARNINGS_MAX 1000u           /* of an attempt; more stand in its log alone */
 
 /* ---- answers ---- */
 
@@ -31,10 +34,11 @@ int host_answer(struct worker *worker, int64_t result, int fd, const char *path,
 		wire_bytes(out, WIRE_DATA, data->bytes, data->size);
 	if (fd >= 0)
 		wire_fd(out, fd);
-	return wire_send(worker->socket.fd, out, MSG_DONTWAIT);
+	int r = wire_send(worker->socket.fd, out, MSG_DONTWAIT);
+	return r == -EPIPE ? 0 : r; /* its end says why */
 }
 
-static int answer_plain(struct worker *worker, int64_t result)
+int host_answer_plain(struct worker *worker, int64_t result)
 {
 	return host_answer(worker, result, -1, NULL, NULL);
 }
@@ -49,7 +53,8 @@ static void on_log(struct attempt *attempt, struct wire_in *in)
 	attempt_log(attempt, bytes, data->size, false);
 	if (!data->size || bytes[data->size - 1] != '\n')
 		attempt_log(attempt, "\n", 1, false);
-	if (wire_get_number(in, WIRE_LEVEL) != UPKEEP_WARN)
+	if (wire_get_number(in, WIRE_LEVEL) != UPKEEP_WARN ||
+		++attempt->action->warning_count > WARNINGS_MAX)
 		return;
 	CLEANUP_TEXT struct text text = {0};
 	text_addf(&text, "%s: ", attempt->detail->name);
@@ -93,25 +98,39 @@ static json_t *cell_json(const char *value, int64_t type)
 	return json_string(value);
 }
 
+/* NULL: it is no row. */
+static char *row_json(struct attempt *attempt, struct wire_in *in)
+{
+	struct arena arena = {0};
+	size_t count, types = wire_get_count(in, WIRE_TYPES);
+	const char **cells = wire_get_texts(in, WIRE_CELLS, &arena, &count);
+	json_t *object = count == types * 2 ? json_object() : NULL;
+
+	for (size_t i = 0; object && i < types; i++) {
+		CLEANUP_FREE char *name = blank_text(&attempt->blank, cells[i * 2]);
+		CLEANUP_FREE char *clean = blank_text(&attempt->blank, cells[i * 2 + 1]);
+		json_object_set_new(
+			object, name, cell_json(clean, wire_get_item(in, WIRE_TYPES, i)));
+	}
+	char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
+	json_decref(object);
+	arena_free(&arena);
+	return text;
+}
+
 static int on_row(struct attempt *attempt, struct wire_in *in)
 {
 	struct engine *engine = attempt->engine;
-	size_t count, types = wire_get_count(in, WIRE_TYPES);
-	const char **cells = wire_get_texts(in, WIRE_CELLS, &attempt->arena, &count);
 
-	if (count != types * 2)
+	if (attempt->kind != ATTEMPT_RUN)
+		return 0; /* a table is of what the task did, not of how it was put back */
+	attempt->action->row_bytes += in->fields[WIRE_CELLS].size;
+	if (attempt->action->row_bytes > ROW_BYTES_MAX)
 		return -EBADMSG;
-	json_t *object = json_object();
-	for (size_t i = 0; i < types; i++) {
-		CLEANUP_FREE char *clean = blank_text(&attempt->blank, cells[i * 2 + 1]);
-		json_object_set_new(
-			object, cells[i * 2], cell_json(clean, wire_get_item(in, WIRE_TYPES, i)));
-	}
-	CLEANUP_FREE char *text = json_dumps(object, JSON_COMPACT);
-	json_decref(object);
+	CLEANUP_FREE char *text = row_json(attempt, in);
 	if (!text)
 		return -EBADMSG;
-	const char *table = wire_get_text(in, WIRE_NAME);
+	CLEANUP_FREE char *table = blank_text(&attempt->blank, wire_get_text(in, WIRE_NAME));
 	journal_add_row(engine->journal, attempt->task, table, text);
 	engine_tell(engine,
 		&(struct run_event){.kind = RUN_EVENT_ROW,
@@ -163,142 +182,9 @@ static int on_token(struct attempt *attempt, struct wire_in *in)
 	return 0;
 }
 
-/* ---- undo records ---- */
+/* ---- directories ---- */
 
-/* For a person whose journal cannot be read. */
-static int write_copy(struct attempt *attempt, const struct journal_undo *undo, uint64_t id)
-{
-	struct undo_copy copy = {.run_id = attempt->engine->setup->id,
-		.task = attempt->detail->name,
-		.action = attempt->action_name,
-		.id = id,
-		.undo = undo};
-
-	return undo_copy_write(attempt->engine->setup->run_dir, &copy);
-}
-
-static char *join_files(struct attempt *attempt, struct wire_in *in)
-{
-	struct text text = {0};
-	size_t count;
-	const char **files = wire_get_texts(in, WIRE_FILES, &attempt->arena, &count);
-
-	for (size_t i = 0; i < count; i++) {
-		if (!*files[i] || strchr(files[i], '/') || strchr(files[i], '\n') ||
-			strcmp(files[i], ".") == 0 || strcmp(files[i], "..") == 0) {
-			text_free(&text);
-			return NULL;
-		}
-		text_addf(&text, "%s%s", i ? "\n" : "", files[i]);
-	}
-	return text_take(&text);
-}
-
-static bool holds_secret(const struct attempt *attempt, const struct wire_in *in, const char *files)
-{
-	static const enum wire_tag tags[] = {WIRE_PAYLOAD, WIRE_NAME, WIRE_ABOUT};
-	bool found = blank_finds(&attempt->blank, files, strlen(files));
-
-	for (size_t i = 0; i < sizeof tags / sizeof tags[0]; i++) {
-		const struct wire_field *field = &in->fields[tags[i]];
-		found = found ||
-			(field->bytes &&
-				blank_finds(
-					&attempt->blank, (const char *)field->bytes, field->size));
-	}
-	return found;
-}
-
-static int on_undo_push(struct worker *worker, struct wire_in *in)
-{
-	struct attempt *attempt = worker->attempt;
-	const struct wire_field *bytes = &in->fields[WIRE_PAYLOAD];
-
-	if (worker->engine->options->plan_only || attempt->kind == ATTEMPT_PROBE)
-		return answer_plain(worker, -EROFS);
-	if (attempt->record)
-		return -EBADMSG;
-	CLEANUP_FREE char *files = join_files(attempt, in);
-	if (!files || bytes->size > UPKEEP_PAYLOAD_MAX || memchr(bytes->bytes, 0, bytes->size))
-		return answer_plain(worker, -EINVAL);
-	if (holds_secret(attempt, in, files))
-		return answer_plain(worker, -EPERM);
-	struct journal_undo undo = {
-		.task = attempt->task,
-		.attempt = attempt->number,
-		.version = (uint32_t)wire_get_number(in, WIRE_VERSION),
-		.kind = wire_get_text(in, WIRE_NAME),
-		.about = wire_get_text(in, WIRE_ABOUT),
-		.payload = arena_copy(&attempt->arena, (const char *)bytes->bytes, bytes->size),
-		.files = *files ? files : NULL,
-		.state = JOURNAL_UNDO_PUSHED,
-	};
-	if (attempt->kind == ATTEMPT_UNDO) /* what a rollback changes is not undone */
-		undo.state = JOURNAL_UNDO_DROPPED;
-	undo.id = journal_add_undo(worker->engine->journal, &undo);
-	int r = write_copy(attempt, &undo, undo.id);
-	if (r < 0) {
-		journal_set_undo(worker->engine->journal, undo.id, JOURNAL_UNDO_DROPPED, NULL);
-		undo_copy_close(worker->engine->setup->run_dir, undo.id);
-		return answer_plain(worker, r);
-	}
-	if (attempt->guarded && (r = guarded_push(attempt, &undo)) < 0) {
-		journal_set_undo(worker->engine->journal, undo.id, JOURNAL_UNDO_DROPPED, NULL);
-		return answer_plain(worker, r);
-	}
-	undo_records_add(&worker->engine->memory[attempt->task].records, &undo);
-	attempt->action->undo_id = undo.id;
-	worker->engine->undo_waits = true;
-	return 0;
-}
-
-void host_answer_undo(struct engine *engine)
-{
-	int r = engine_flush(engine, JOURNAL_SYNC);
-
-	engine->undo_waits = false;
-	for (size_t i = 0; i < engine->workers.count; i++) {
-		struct worker *worker = engine->workers.items[i];
-		struct attempt *attempt = worker->attempt;
-		if (!attempt || !attempt->action->undo_id || worker->socket.fd < 0)
-			continue;
-		wire_begin(&engine->out, WIRE_ANSWER);
-		wire_number(&engine->out, WIRE_RESULT, r);
-		wire_number(&engine->out, WIRE_ID, (int64_t)attempt->action->undo_id);
-		wire_send(worker->socket.fd, &engine->out, MSG_DONTWAIT);
-		attempt->action->undo_id = 0;
-	}
-}
-
-/* A worker speaks of what it wrote in this attempt, or of the record that it was given. */
-static struct undo_record *own_record(const struct attempt *attempt, uint64_t id)
-{
-	struct undo_record *record =
-		undo_records_find(attempt->engine->memory[attempt->task].records, id);
-
-	if (attempt->record)
-		return record == attempt->record ? record : NULL;
-	return record && record->row.attempt == attempt->number ? record : NULL;
-}
-
-static int on_undo_state(struct attempt *attempt, struct wire_in *in, enum journal_undo_state state)
-{
-	struct undo_record *record = own_record(attempt, (uint64_t)wire_get_number(in, WIRE_ID));
-	CLEANUP_FREE char *fingerprint = blank_text(&attempt->blank, wire_get_text(in, WIRE_TEXT));
-
-	if (!record || (attempt->record && state != JOURNAL_UNDO_DONE))
-		return -EBADMSG;
-	if (attempt->kind != ATTEMPT_RUN)
-		return 0; /* whether it was put back is what its answer says */
-	undo_record_set(record, state, fingerprint);
-	journal_set_undo(attempt->engine->journal, record->row.id, state, fingerprint);
-	if (state != JOURNAL_UNDO_APPLIED)
-		undo_copy_close(attempt->engine->setup->run_dir, record->row.id);
-	attempt->engine->results_wait = true;
-	return 0;
-}
-
-static int own_dir(struct attempt *attempt, int dir, const char *path)
+int host_own_dir(struct attempt *attempt, int dir, const char *path)
 {
 	CLEANUP_ERROR struct error err = {0};
 	const struct user *user = engine_user(attempt->engine, attempt->options, &err);
@@ -311,39 +197,32 @@ static int own_dir(struct attempt *attempt, int dir, const char *path)
 	return TAKE_FD(fd);
 }
 
-static int on_undo_dir(struct worker *worker)
-{
-	struct attempt *attempt = worker->attempt;
-	int dir = worker->engine->setup->run_dir;
-	char path[48];
-
-	snprintf(path, sizeof path, "undo/%u.%u", attempt->task,
-		attempt->record ? attempt->record->row.attempt : attempt->number);
-	int r = undo_dir_make(dir);
-	if (r == 0 && mkdirat(dir, path, 0700) < 0 && errno != EEXIST)
-		r = -errno;
-	if (r < 0)
-		return answer_plain(worker, r);
-	CLEANUP_FD int fd = own_dir(attempt, dir, path);
-	return fd < 0 ? answer_plain(worker, fd) : host_answer(worker, 0, fd, NULL, NULL);
-}
-
 static int on_temp_dir(struct worker *worker)
 {
-	struct attempt *attempt = worker->attempt;
+	struct action *action = worker->attempt->action;
 	char path[] = "/tmp/upkeep-XXXXXX";
 
-	if (!attempt->action->temp_dir) {
+	if (!action->temp_dir) {
 		if (!mkdtemp(path))
-			return answer_plain(worker, -errno);
-		attempt->action->temp_dir = base_string(path);
+			return host_answer_plain(worker, -errno);
+		action->temp_dir = base_string(path);
 	}
-	CLEANUP_FD int fd = own_dir(attempt, AT_FDCWD, attempt->action->temp_dir);
-	return fd < 0 ? answer_plain(worker, fd)
-		      : host_answer(worker, 0, fd, attempt->action->temp_dir, NULL);
+	if (action->temp_fd < 0) /* once: later something else may have its name */
+		action->temp_fd = host_own_dir(worker->attempt, AT_FDCWD, action->temp_dir);
+	return action->temp_fd < 0
+		? host_answer_plain(worker, action->temp_fd)
+		: host_answer(worker, 0, action->temp_fd, action->temp_dir, NULL);
 }
 
 /* ---- secrets ---- */
+
+static bool knows_secret(const struct worker *worker, const struct secret *secret)
+{
+	vec_each(&worker->secrets, s)
+		if (*s == secret)
+			return true;
+	return false;
+}
 
 static int on_secret(struct worker *worker, struct wire_in *in)
 {
@@ -359,29 +238,166 @@ static int on_secret(struct worker *worker, struct wire_in *in)
 	if (!named_has(action->params, action->param_count, args, name) &&
 		!named_has(
 			plugin->settings, plugin->setting_count, &worker->instance->settings, name))
-		return answer_plain(worker, -EPERM);
+		return host_answer_plain(worker, -EPERM);
 	int r = secrets_get(&worker->engine->secrets, name, &secret, &err);
 	if (r < 0) {
 		attempt_log(attempt, error_what(&err), strlen(error_what(&err)), false);
 		attempt_log(attempt, "\n", 1, false);
-		return answer_plain(worker, r);
+		return host_answer_plain(worker, r);
 	}
-	blank_add(&attempt->blank, secret->text.bytes, secret->text.size);
-	vec_push(&worker->secrets, secret);
+	if (!knows_secret(worker, secret)) {
+		blank_add(&attempt->blank, secret->text.bytes, secret->text.size);
+		vec_push(&worker->secrets, secret);
+	}
 	return host_answer(worker, (int64_t)secret->text.size, -1, NULL, &secret->text);
 }
 
-/* ---- its cancel ---- */
+/* ---- programs ---- */
 
+static int log_end(struct attempt *attempt, struct error *err)
+{
+	if (attempt->action->log_end >= 0)
+		return 0;
+	return stream_open(
+		attempt, &attempt->streams[STREAM_LOG], STREAM_LOG, &attempt->action->log_end, err);
+}
+
+/* What it did not name of 1 and 2 goes to the log. */
+static size_t child_fds(struct attempt *attempt, struct wire_in *in, struct process_fd *fds)
+{
+	bool named[3] = {false};
+	size_t count = 0;
+
+	for (size_t i = 0; i < in->fd_count; i++) {
+		int64_t to = wire_get_item(in, WIRE_TARGETS, i);
+		fds[count++] = (struct process_fd){in->fds[i], (int)to};
+		if (to < 3)
+			named[to] = true;
+	}
+	for (int to = 1; to <= 2; to++)
+		if (!named[to])
+			fds[count++] = (struct process_fd){attempt->action->log_end, to};
+	return count;
+}
+
+static bool targets_are_sane(struct wire_in *in)
+{
+	if (wire_get_count(in, WIRE_TARGETS) != in->fd_count)
+		return false;
+	for (size_t i = 0; i < in->fd_count; i++) {
+		int64_t to = wire_get_item(in, WIRE_TARGETS, i);
+		if (to < 0 || to > 60)
+			return false;
+		for (size_t j = 0; j < i; j++)
+			if (wire_get_item(in, WIRE_TARGETS, j) == to)
+				return false;
+	}
+	return true;
+}
+
+static bool may_spawn(struct action *action)
+{
+	uint32_t running = 0;
+
+	vec_each(&action->children, child)
+		running += child->end_fd >= 0;
+	return ++action->spawn_count <= SPAWNS_MAX && running < CHILDREN_MAX;
+}
+
+static int spawn_child(struct worker *worker, struct wire_in *in, struct arena *arena,
+	struct child *child, struct error *err)
+{
+	struct attempt *attempt = worker->attempt;
+	struct process_fd fds[WIRE_FDS + 2];
+	struct process process;
+	char path[4096];
+	size_t count;
+	const char **argv = wire_get_texts(in, WIRE_ARGV, arena, &count);
+	const char **more = wire_get_texts(in, WIRE_ENV, arena, &(size_t){0});
+
+	if (!count || !targets_are_sane(in))
+		return -EINVAL;
+	if (!may_spawn(attempt->action))
+		return -EAGAIN;
+	snprintf(path, sizeof path, "%s", argv[0]);
+	if (!strchr(argv[0], '/') ? process_find(argv[0], path, sizeof path) < 0 : *path != '/')
+		return -ENOENT;
+	CLEANUP_FREE char **envp = program_environment(attempt, more, err);
+	int r = envp ? log_end(attempt, err) : -EINVAL;
+	if (r < 0)
+		return r;
+	const char *cwd = wire_get_text(in, WIRE_PATH);
+	size_t fd_count = child_fds(attempt, in, fds);
+	r = program_launch(&(struct launch_request){.attempt = attempt,
+				   .path = path,
+				   .argv = (char *const *)argv,
+				   .envp = envp,
+				   .cwd = cwd ? cwd : attempt->cwd,
+				   .fds = fds,
+				   .fd_count = fd_count,
+				   .cgroup = &attempt->slot->cgroup},
+		&process, err);
+	child->pid = process.pid;
+	return r;
+}
+
+static int on_spawn(struct worker *worker, struct wire_in *in)
+{
+	CLEANUP_ERROR struct error err = {0};
+	struct action *action = worker->attempt->action;
+	struct child child = {0};
+	int pipes[2];
+
+	if (worker->engine->options->plan_only && !worker->attempt->slot->has_cgroup)
+		worker->attempt->slot->cgroup = (struct cgroup)CGROUP_INIT;
+	if (pipe2(pipes, O_CLOEXEC) < 0)
+		return host_answer_plain(worker, -errno);
+	CLEANUP_FD int read_end = pipes[0];
+	child.end_fd = pipes[1];
+	struct arena arena = {0};
+	int r = spawn_child(worker, in, &arena, &child, &err);
+	arena_free(&arena);
+	if (r < 0) {
+		close(child.end_fd);
+		if (err.what) {
+			attempt_log(worker->attempt, err.what, strlen(err.what), false);
+			attempt_log(worker->attempt, "\n", 1, false);
+		}
+		return host_answer_plain(worker, r);
+	}
+	vec_push(&action->children, child);
+	return host_answer(worker, (int64_t)action->children.count, read_end, NULL, NULL);
+}
+
+static void on_kill(struct attempt *attempt, struct wire_in *in)
+{
+	int64_t handle = wire_get_number(in, WIRE_ID), number = wire_get_number(in, WIRE_SIGNAL);
+	struct action *action = attempt->action;
+
+	if (handle < 1 || (size_t)handle > action->children.count || number < 0 || number > 64)
+		return;
+	const struct child *child = &action->children.items[handle - 1];
+	if (child->end_fd >= 0 && kill(-child->pid, (int)number) < 0)
+		kill(child->pid, (int)number);
+}
+
+/* Of an eventfd both sides share the flags and the counter: the worker could make our write
+ * wait. */
 static int on_cancel_fd(struct worker *worker)
 {
 	struct attempt *attempt = worker->attempt;
 	struct action *action = attempt->action;
-	bool stop = attempt->cancelled || attempt->timed_out;
+	int pipes[2];
 
-	if (action->cancel_fd < 0)
-		action->cancel_fd = eventfd(stop ? 1 : 0, EFD_CLOEXEC | EFD_NONBLOCK);
-	return host_answer(worker, action->cancel_fd < 0 ? -errno : 0, action->cancel_fd, NULL, NULL);
+	if (action->cancel_fd < 0) {
+		if (pipe2(pipes, O_CLOEXEC | O_NONBLOCK) < 0)
+			return host_answer_plain(worker, -errno);
+		action->cancel_fd = pipes[0];
+		action->cancel_end = pipes[1];
+		if (attempt->cancelled || attempt->timed_out)
+			action_cancel(attempt, false);
+	}
+	return host_answer(worker, 0, action->cancel_fd, NULL, NULL);
 }
 
 /* ---- the end of an action ---- */
@@ -477,13 +493,13 @@ static int tell(struct worker *worker, struct wire_in *in)
 		on_would(attempt, in);
 		return 0;
 	case WIRE_UNDO_APPLIED:
-		return on_undo_state(attempt, in, JOURNAL_UNDO_APPLIED);
+		return recording_change(attempt, in, JOURNAL_UNDO_APPLIED);
 	case WIRE_UNDO_DROP:
-		return on_undo_state(attempt, in, JOURNAL_UNDO_DROPPED);
+		return recording_change(attempt, in, JOURNAL_UNDO_DROPPED);
 	case WIRE_UNDO_DONE:
-		return on_undo_state(attempt, in, JOURNAL_UNDO_DONE);
+		return recording_change(attempt, in, JOURNAL_UNDO_DONE);
 	case WIRE_KILL:
-		host_kill(attempt, in);
+		on_kill(attempt, in);
 		return 0;
 	case WIRE_TOKEN:
 		return on_token(attempt, in);
@@ -494,29 +510,29 @@ static int tell(struct worker *worker, struct wire_in *in)
 
 int host_message(struct worker *worker, struct wire_in *in)
 {
-	if (in->kind == WIRE_LOADED) {
-		worker->loaded = true;
-		return 0;
-	}
-	if (in->kind == WIRE_REFUSED) {
-		on_refused(worker, in);
+	if (in->kind == WIRE_LOADED || in->kind == WIRE_REFUSED) {
+		if (worker->loaded)
+			return -EBADMSG;
+		worker->loaded = in->kind == WIRE_LOADED;
+		if (!worker->loaded)
+			on_refused(worker, in);
 		return 0;
 	}
 	if (!worker->attempt)
 		return in->kind == WIRE_LOG || in->kind == WIRE_PROGRESS ? 0 : -EBADMSG;
 	switch (in->kind) {
 	case WIRE_UNDO_PUSH:
-		return on_undo_push(worker, in);
+		return recording_push(worker, in);
 	case WIRE_UNDO_DIR:
-		return on_undo_dir(worker);
+		return recording_open_dir(worker);
 	case WIRE_TEMP_DIR:
 		return on_temp_dir(worker);
 	case WIRE_SECRET:
 		return on_secret(worker, in);
 	case WIRE_SPAWN:
-		return host_spawn(worker, in);
+		return on_spawn(worker, in);
 	case WIRE_WHOLE:
-		return answer_plain(worker, 1);
+		return host_answer_plain(worker, 1);
 	case WIRE_CANCEL_FD:
 		return on_cancel_fd(worker);
 	case WIRE_DONE:

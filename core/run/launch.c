@@ -212,8 +212,8 @@ static void fill_helper(struct helper *helper, const struct launch_request *requ
 	while (request->argv[count])
 		count++;
 	const char *head[] = {"upkeep", "--launch", helper->status, helper->environment,
-		helper->parent, helper->uid, helper->gid, text_string(&helper->groups), request->cwd ? request->cwd : "/",
-		request->path};
+		helper->parent, helper->uid, helper->gid, text_string(&helper->groups),
+		request->cwd ? request->cwd : "/", request->path};
 	size_t heads = sizeof head / sizeof head[0];
 	helper->argv = base_alloc((heads + count + 1) * sizeof helper->argv[0]);
 	memcpy(helper->argv, head, sizeof head);

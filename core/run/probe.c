@@ -70,7 +70,8 @@ static void refuse_drifted(struct engine *engine, struct probing *probing)
 	vec_each(&probing->drifted, text)
 		engine_warn(engine, PLAN_NONE, *text);
 	free(engine->cause);
-	engine->cause = base_string("nothing was put back: what this run left has been changed since");
+	engine->cause =
+		base_string("nothing was put back: what this run left has been changed since");
 	engine->finished = true;
 	engine->run_state = RUN_SUCCEEDED;
 	engine->exit_code = EXIT_FAILED_PARTIAL;
@@ -123,7 +124,7 @@ static void take_drift(struct engine *engine, const struct attempt *attempt)
 		return;
 	text_addf(&text, "%s: %s: %s", attempt->detail->name,
 		row->about && *row->about ? row->about : row->kind,
-		attempt->message                       ? attempt->message
+		attempt->message                             ? attempt->message
 			: attempt->probed == UPKEEP_NOT_DONE ? "it is not there any more"
 							     : "it has been changed since");
 	vec_push(&engine->probing->drifted, text_take(&text));

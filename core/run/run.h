@@ -16,20 +16,20 @@
 enum run_event_kind {
 	RUN_EVENT_BEGIN,
 	RUN_EVENT_KNOWN, /* an earlier run: how the task stood before */
-	RUN_EVENT_TASK, /* its state, attempt, reason or message changed */
-	RUN_EVENT_LOG,  /* a line of its output */
+	RUN_EVENT_TASK,  /* its state, attempt, reason or message changed */
+	RUN_EVENT_LOG,   /* a line of its output */
 	RUN_EVENT_PROGRESS,
 	RUN_EVENT_ROW,
 	RUN_EVENT_WARNING,
-	RUN_EVENT_TURN,  /* the undo begins */
+	RUN_EVENT_TURN,    /* the undo begins */
 	RUN_EVENT_CONFIRM, /* the task waits for a person, for duration_ms; next: what to type */
-	RUN_EVENT_UNDO,  /* the undo of the task: its state, attempt (try), text, next */
-	RUN_EVENT_WOULD, /* plan_only: one thing that a task would do */
-	RUN_EVENT_TOKEN, /* plan_only: bytes and size: what its plan leaves for its run; the
-	                  * last one of a task counts */
-	RUN_EVENT_PROBED, /* probe_only: probed, or text: why that cannot be said */
-	RUN_EVENT_TICK,  /* nothing new; redraw (about ten a second on a terminal) */
-	RUN_EVENT_END,   /* done and total: transactions of the journal, synced ones */
+	RUN_EVENT_UNDO,    /* the undo of the task: its state, attempt (try), text, next */
+	RUN_EVENT_WOULD,   /* plan_only: one thing that a task would do */
+	RUN_EVENT_TOKEN,   /* plan_only: bytes and size: what its plan leaves for its run; the
+	                    * last one of a task counts */
+	RUN_EVENT_PROBED,  /* probe_only: probed, or text: why that cannot be said */
+	RUN_EVENT_TICK,    /* nothing new; redraw (about ten a second on a terminal) */
+	RUN_EVENT_END,     /* done and total: transactions of the journal, synced ones */
 };
 struct run_event {
 	enum run_event_kind kind;
@@ -67,14 +67,14 @@ struct run_token {
 struct run_options {
 	uint32_t jobs; /* 0: the site's */
 	bool yes, strict;
-	bool plan_only;      /* call `plan` of the actions, change nothing, journal nothing */
-	bool probe_only;     /* with plan_only: call `probe` of the actions instead, with their
-	                      * arguments; no answer of theirs ends it */
-	bool no_cgroups;     /* as where none is writable: leftovers are told by their marks */
-	bool force;          /* run_again: undo also what has drifted */
+	bool plan_only;        /* call `plan` of the actions, change nothing, journal nothing */
+	bool probe_only;       /* with plan_only: call `probe` of the actions instead, with their
+	                        * arguments; no answer of theirs ends it */
+	bool no_cgroups;       /* as where none is writable: leftovers are told by their marks */
+	bool force;            /* run_again: undo also what has drifted */
 	const char *state_dir; /* run_again: where the journal lies; NULL: as the plan says */
-	const char *cause;   /* "cron", "terminal": who asked */
-	const char *id;      /* run_execute: of the run, as journal_make_id makes it; NULL: a new one */
+	const char *cause;     /* "cron", "terminal": who asked */
+	const char *id; /* run_execute: of the run, as journal_make_id makes it; NULL: a new one */
 	const struct run_token *tokens; /* of a saved plan, one for each task; NULL: none */
 	const char *program; /* upkeep itself, for workers and helpers; NULL: process_self() */
 	const struct run_watcher *watcher;

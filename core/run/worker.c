@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -128,12 +127,11 @@ bool workers_reaped(struct engine *engine, pid_t pid, int status)
 	return false;
 }
 
-static void distrust(struct worker *worker)
+void worker_distrust(struct worker *worker, const char *why)
 {
 	if (worker->attempt)
-		attempt_fail(worker->attempt, REASON_PROTOCOL, NULL,
-			"the plugin \"%s\" wrote something else than messages to its socket",
-			worker->instance->plugin);
+		attempt_fail(worker->attempt, REASON_PROTOCOL, NULL, "the plugin \"%s\" %s",
+			worker->instance->plugin, why);
 	worker->dead = true;
 	engine_unwatch(worker->engine, &worker->socket);
 	worker_kill(worker);
@@ -156,8 +154,10 @@ static void socket_ready(struct engine *engine, struct source *source, uint32_t 
 			worker_over(worker);
 			return;
 		}
-		if (r < 0 || host_message(worker, &engine->in) < 0) {
-			distrust(worker);
+		if (r == 1)
+			r = host_message(worker, &engine->in);
+		if (r < 0) {
+			worker_distrust(worker, r == -EAGAIN ? DISTRUST_DEAF : DISTRUST_FORM);
 			worker_over(worker);
 			return;
 		}
@@ -425,7 +425,7 @@ int action_start(struct attempt *attempt, struct error *err)
 	struct action *action = arena_new(&attempt->arena, struct action);
 	action->worker = worker;
 	worker->guarded = attempt->guarded;
-	action->cancel_fd = action->log_end = -1;
+	action->cancel_fd = action->cancel_end = action->log_end = action->temp_fd = -1;
 	vec_each(&worker->secrets, s)
 		blank_add(&attempt->blank, (*s)->text.bytes, (*s)->text.size);
 	int r = send_start(worker, attempt, err);
@@ -446,8 +446,9 @@ void action_cancel(struct attempt *attempt, bool kill)
 	if (kill) {
 		worker_kill(action->worker);
 		attempt_signal(attempt, SIGKILL);
-	} else if (action->cancel_fd >= 0) {
-		eventfd_write(action->cancel_fd, 1);
+	} else if (action->cancel_end >= 0) {
+		file_write(action->cancel_end, "c", 1);
+		close(TAKE_FD(action->cancel_end));
 	}
 }
 
@@ -525,10 +526,10 @@ void action_end(struct attempt *attempt)
 		if (action->children.items[i].end_fd >= 0)
 			close(action->children.items[i].end_fd);
 	vec_free(&action->children);
-	if (action->cancel_fd >= 0)
-		close(action->cancel_fd);
-	if (action->log_end >= 0)
-		close(action->log_end);
+	const int fds[] = {action->cancel_fd, action->cancel_end, action->log_end, action->temp_fd};
+	for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
 	if (action->temp_dir) {
 		CLEANUP_ERROR struct error err = {0};
 		if (file_remove_tree(AT_FDCWD, action->temp_dir, &err) < 0)

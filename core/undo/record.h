@@ -5,7 +5,8 @@
 #include "journal/journal.h"
 
 struct undo_record {
-	struct journal_undo row; /* its texts belong to the record; `files`: NULL or names, a line each */
+	struct journal_undo
+		row; /* its texts belong to the record; `files`: NULL or names, a line each */
 	struct undo_record *older;
 };
 

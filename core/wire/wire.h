@@ -25,8 +25,8 @@
  *
  * - The worker runs its STARTs in the order sent; what it sends belongs to the oldest
  *   that has no DONE.  At most one question is open at a time.
- * - A running action is cancelled by the eventfd that CANCEL_FD asked for (the engine
- *   keeps its end and writes 1); an action that never asked learns nothing and is killed
+ * - A running action is cancelled by the pipe that CANCEL_FD asked for (the engine
+ *   writes a byte into its end); an action that never asked learns nothing and is killed
  *   after kill_after.  CANCEL is for queued STARTs; a running one takes no harm from it.
  * - SPAWN: the engine starts the program as exactly the task's user and answers with a
  *   handle (WIRE_RESULT > 0) and the read end of a pipe, into which it writes one int32
@@ -84,7 +84,7 @@ enum wire_kind {
 	                    * [PATH (cwd)] + descriptors; ANSWER: RESULT + exit pipe */
 	WIRE_KILL,         /* ID (handle) SIGNAL */
 	WIRE_WHOLE,        /* ANSWER: RESULT 1 or 0 */
-	WIRE_CANCEL_FD,    /* ANSWER: RESULT + eventfd */
+	WIRE_CANCEL_FD,    /* ANSWER: RESULT + a descriptor to read from */
 	WIRE_DONE,         /* SERIAL RESULT [TEXT (what failed)] [WHY] [NEXT] */
 	/* engine → guard, which takes the worker's side */
 	WIRE_RECORD, /* NAME (kind) VERSION PAYLOAD FILES ABOUT ID ATTEMPT */

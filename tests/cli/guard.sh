@@ -14,7 +14,7 @@ run() {
 	echo old >"$real"; rm -f "$undone"
 	"${@:2}" "$upkeep" run "$1" >"$dir/run.out" 2>"$dir/run.err" </dev/null &
 	run=$! keeper=$!
-	until_true find_engine || { echo "# no engine"; sed 's/^/# /' "$dir"/run.???; }
+	until_true eval 'find_engine || gone $keeper' # it may be over already
 	id=$(guard_id)
 }
 child() { ps -o pid= --ppid "$1" -o comm= 2>/dev/null | awk -v n="$2" '$2 == n { print $1 }' | tail -1; }

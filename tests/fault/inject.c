@@ -72,8 +72,8 @@ __attribute__((constructor)) static void inject_open(int argc, char **argv)
 	if (mapped == MAP_FAILED)
 		return;
 	role = argc > 1 && strcmp(argv[1], "--worker") == 0 ? INJECT_WORKER
-		: is_command(argc, argv)                     ? INJECT_KEEPER
-							     : INJECT_PROGRAM;
+		: is_command(argc, argv)                    ? INJECT_KEEPER
+							    : INJECT_PROGRAM;
 	page = mapped;
 	enlist();
 }
@@ -156,63 +156,63 @@ static bool is_file(int fd)
 }
 
 /* The next function of that name, looked up once. */
-#define NEXT(name)                                                             \
-	static __typeof__(&name) next;                                         \
-	if (!next)                                                             \
-		*(void **)&next = dlsym(RTLD_NEXT, #name)
-#define MAKE_CALL(type, name, disk, call)                                      \
-	NEXT(name);                                                            \
-	enum inject_how how = call_begin(#name, disk);                         \
-	if (call_fails(how))                                                   \
-		return (type)-1;                                               \
-	if (how == INJECT_HALF)                                                \
-		kill_victims();                                                \
-	type made = call;                                                      \
-	call_end(how);                                                         \
+#define NEXT(name)                     \
+	static __typeof__(&name) next; \
+	if (!next)                     \
+	*(void **)&next = dlsym(RTLD_NEXT, #name)
+#define MAKE_CALL(type, name, disk, call)              \
+	NEXT(name);                                    \
+	enum inject_how how = call_begin(#name, disk); \
+	if (call_fails(how))                           \
+		return (type)-1;                       \
+	if (how == INJECT_HALF)                        \
+		kill_victims();                        \
+	type made = call;                              \
+	call_end(how);                                 \
 	return made
 
-#define WRAP1(type, name, t1, disk)                                            \
-	type name(t1 a);                                                       \
-	type name(t1 a)                                                        \
-	{                                                                      \
-		MAKE_CALL(type, name, disk, next(a));                          \
+#define WRAP1(type, name, t1, disk)                   \
+	type name(t1 a);                              \
+	type name(t1 a)                               \
+	{                                             \
+		MAKE_CALL(type, name, disk, next(a)); \
 	}
-#define WRAP2(type, name, t1, t2, disk)                                        \
-	type name(t1 a, t2 b);                                                 \
-	type name(t1 a, t2 b)                                                  \
-	{                                                                      \
-		MAKE_CALL(type, name, disk, next(a, b));                       \
+#define WRAP2(type, name, t1, t2, disk)                  \
+	type name(t1 a, t2 b);                           \
+	type name(t1 a, t2 b)                            \
+	{                                                \
+		MAKE_CALL(type, name, disk, next(a, b)); \
 	}
-#define WRAP3(type, name, t1, t2, t3, disk)                                    \
-	type name(t1 a, t2 b, t3 c);                                           \
-	type name(t1 a, t2 b, t3 c)                                            \
-	{                                                                      \
-		MAKE_CALL(type, name, disk, next(a, b, c));                    \
+#define WRAP3(type, name, t1, t2, t3, disk)                 \
+	type name(t1 a, t2 b, t3 c);                        \
+	type name(t1 a, t2 b, t3 c)                         \
+	{                                                   \
+		MAKE_CALL(type, name, disk, next(a, b, c)); \
 	}
-#define WRAP4(type, name, t1, t2, t3, t4, disk)                                \
-	type name(t1 a, t2 b, t3 c, t4 d);                                     \
-	type name(t1 a, t2 b, t3 c, t4 d)                                      \
-	{                                                                      \
-		MAKE_CALL(type, name, disk, next(a, b, c, d));                 \
+#define WRAP4(type, name, t1, t2, t3, t4, disk)                \
+	type name(t1 a, t2 b, t3 c, t4 d);                     \
+	type name(t1 a, t2 b, t3 c, t4 d)                      \
+	{                                                      \
+		MAKE_CALL(type, name, disk, next(a, b, c, d)); \
 	}
-#define WRAP5(type, name, t1, t2, t3, t4, t5, disk)                            \
-	type name(t1 a, t2 b, t3 c, t4 d, t5 e);                               \
-	type name(t1 a, t2 b, t3 c, t4 d, t5 e)                                \
-	{                                                                      \
-		MAKE_CALL(type, name, disk, next(a, b, c, d, e));              \
+#define WRAP5(type, name, t1, t2, t3, t4, t5, disk)               \
+	type name(t1 a, t2 b, t3 c, t4 d, t5 e);                  \
+	type name(t1 a, t2 b, t3 c, t4 d, t5 e)                   \
+	{                                                         \
+		MAKE_CALL(type, name, disk, next(a, b, c, d, e)); \
 	}
 /* A write, of which half may come through. */
-#define WRAP_WRITE(name, declared, fd, size, half, whole)                      \
-	ssize_t name declared;                                                 \
-	ssize_t name declared                                                  \
-	{                                                                      \
-		NEXT(name);                                                    \
-		enum inject_how how = call_begin(#name, is_file(fd));          \
-		if (call_fails(how))                                           \
-			return -1;                                             \
-		ssize_t made = how == INJECT_HALF ? half : whole;              \
-		call_end(how);                                                 \
-		return made;                                                   \
+#define WRAP_WRITE(name, declared, fd, size, half, whole)             \
+	ssize_t name declared;                                        \
+	ssize_t name declared                                         \
+	{                                                             \
+		NEXT(name);                                           \
+		enum inject_how how = call_begin(#name, is_file(fd)); \
+		if (call_fails(how))                                  \
+			return -1;                                    \
+		ssize_t made = how == INJECT_HALF ? half : whole;     \
+		call_end(how);                                        \
+		return made;                                          \
 	}
 
 WRAP_WRITE(write, (int fd, const void *b, size_t n), fd, n, next(fd, b, n / 2), next(fd, b, n))
@@ -276,25 +276,24 @@ ssize_t copy_file_range(int in, off64_t *from, int out, off64_t *to, size_t size
 
 /* Of opens only those count that make or empty a file. */
 #define CHANGES (O_CREAT | O_TRUNC)
-#define WRAP_OPEN(name, declared, flags, call)                          \
-	int name declared                                                      \
-	{                                                                      \
-		va_list ap;                                                    \
-		va_start(ap, flags);                                           \
+#define WRAP_OPEN(name, declared, flags, call)                                          \
+	int name declared                                                               \
+	{                                                                               \
+		va_list ap;                                                             \
+		va_start(ap, flags);                                                    \
 		mode_t mode = flags & (O_CREAT | __O_TMPFILE) ? va_arg(ap, mode_t) : 0; \
-		va_end(ap);                                                    \
-		if (!(flags & CHANGES)) {                                      \
-			NEXT(name);                                            \
-			return call;                                           \
-		}                                                              \
-		MAKE_CALL(int, name, true, call);                              \
+		va_end(ap);                                                             \
+		if (!(flags & CHANGES)) {                                               \
+			NEXT(name);                                                     \
+			return call;                                                    \
+		}                                                                       \
+		MAKE_CALL(int, name, true, call);                                       \
 	}
 WRAP_OPEN(open, (const char *path, int flags, ...), flags, next(path, flags, mode))
 WRAP_OPEN(open64, (const char *path, int flags, ...), flags, next(path, flags, mode))
-WRAP_OPEN(openat, (int dir, const char *path, int flags, ...), flags,
-	next(dir, path, flags, mode))
-WRAP_OPEN(openat64, (int dir, const char *path, int flags, ...), flags,
-	next(dir, path, flags, mode))
+WRAP_OPEN(openat, (int dir, const char *path, int flags, ...), flags, next(dir, path, flags, mode))
+WRAP_OPEN(
+	openat64, (int dir, const char *path, int flags, ...), flags, next(dir, path, flags, mode))
 
 int posix_fallocate(int fd, off_t offset, off_t size)
 {

@@ -33,7 +33,7 @@ enum inject_how {
 	INJECT_HALF,   /* of a write half is written, then kill; other calls: as BEFORE */
 	INJECT_ENOSPC, /* this one call fails; only those that touch the disk are counted */
 	INJECT_EIO,
-	INJECT_FULL,   /* from this call on all of this role fail, as on a full disk */
+	INJECT_FULL, /* from this call on all of this role fail, as on a full disk */
 	INJECT_HOWS,
 };
 

@@ -72,7 +72,8 @@ int upkeep_command(struct lane *lane, const struct strike *strike, struct text *
 	const char *const *words);
 enum outcome { OUTCOME_WRONG, OUTCOME_NOT_REACHED, OUTCOME_BEFORE, OUTCOME_AFTER, OUTCOME_PARTIAL };
 /* Tries it; `why` says what does not hold, or what was struck. */
-enum outcome point_try(struct lane *lane, const struct point *point, bool run_again, struct text *why);
+enum outcome point_try(
+	struct lane *lane, const struct point *point, bool run_again, struct text *why);
 
 /* points_notes.c */
 struct ended { /* an undo whose end is journaled */

@@ -14,8 +14,8 @@ struct args {
 	int64_t count, fail_at, pause;
 };
 static const struct upkeep_param params[] = {
-	UPKEEP_PARAM_PATH(struct args, prefix, "files are PREFIX0, PREFIX1, ...",
-		.flags = UPKEEP_REQUIRED),
+	UPKEEP_PARAM_PATH(
+		struct args, prefix, "files are PREFIX0, PREFIX1, ...", .flags = UPKEEP_REQUIRED),
 	UPKEEP_PARAM_PATH(struct args, notes, "what the undo appends to", .flags = UPKEEP_REQUIRED),
 	UPKEEP_PARAM_PATH(struct args, flaky, "fail for now until this file is there"),
 	UPKEEP_PARAM_INT(struct args, count, "so many files", .min = 0, .max = 100, .preset = "3"),
@@ -44,7 +44,8 @@ static int replace_file(const char *path, const char *text, time_t time)
 
 	snprintf(temporary, sizeof temporary, "%s.new", path);
 	if (write_file(temporary, text) < 0 ||
-		(time && utimensat(AT_FDCWD, temporary, times, 0) < 0) || rename(temporary, path) < 0) {
+		(time && utimensat(AT_FDCWD, temporary, times, 0) < 0) ||
+		rename(temporary, path) < 0) {
 		unlink(temporary);
 		return -1;
 	}
@@ -65,8 +66,8 @@ static int read_file(const char *path, char *text, size_t room)
 }
 
 /* The record has where the file is, its text and its time. */
-static int push(struct upkeep_ctx *ctx, const char *path, const char *notes, int64_t pause_ms,
-	uint64_t *id)
+static int push(
+	struct upkeep_ctx *ctx, const char *path, const char *notes, int64_t pause_ms, uint64_t *id)
 {
 	char payload[8192], text[1024], number[24];
 	struct upkeep_undo record = {.struct_size = sizeof record,
@@ -110,8 +111,8 @@ static int32_t run_put(struct upkeep_ctx *ctx)
 	for (int64_t i = 0; i < args->count; i++) {
 		int r = change_one(ctx, args, i);
 		if (r < 0)
-			return upkeep_fail(ctx, UPKEEP_FAILED, NULL, strerror(-r), "cannot change %lld",
-				(long long)i);
+			return upkeep_fail(ctx, UPKEEP_FAILED, NULL, strerror(-r),
+				"cannot change %lld", (long long)i);
 		if (args->fail_at && i + 1 == args->fail_at)
 			return upkeep_fail(ctx, UPKEEP_FAILED, NULL, NULL, "it is to fail");
 	}

@@ -15,54 +15,56 @@
 #define STEP_BYTES 3000
 
 /* A program that makes two files; its rollback notes when it was begun and ended. */
-#define MAKE(name, more)                                                                        \
-	name " = { action = \"core.exec\"; argv = [ \"/bin/sh\", \"-c\", \"echo 1 >@T/made/" name \
+#define MAKE(name, more)                                                                           \
+	name " = { action = \"core.exec\"; argv = [ \"/bin/sh\", \"-ec\", \"echo 1 >@T/made/" name \
 	     "; echo 2 >>@T/made/" name "; echo 3 >@T/made/" name ".more\" ]; rollback = { "       \
-	     "action = \"core.exec\"; argv = [ \"/bin/sh\", \"-c\", \"echo begin $0 " name         \
+	     "action = \"core.exec\"; argv = [ \"/bin/sh\", \"-ec\", \"echo begin $0 " name        \
 	     " 0 >>@W/notes; rm -f @T/made/" name " @T/made/" name ".more; echo end $0 " name      \
-	     " 0 >>@W/notes\", \"${run.id}\" ]; retry = { attempts = 3; delay = \"10ms\"; }; }; " more " @E };\n"
-#define PUT(name, more) \
-	name " = { action = \"points.put\"; notes = \"@W/notes\"; prefix = \"@T/set/" more " @E };\n"
+	     " 0 >>@W/notes\", \"${run.id}\" ]; retry = { attempts = 3; delay = \"10ms\"; }; "     \
+	     "}; " more " @E };\n"
+#define PUT(name, more)                                                                    \
+	name " = { action = \"points.put\"; notes = \"@W/notes\"; prefix = \"@T/set/" more \
+	     " @E };\n"
 #define FILES(name, action, more) name " = { action = \"files." action "\"; " more " @E };\n"
 #define PACK(more) FILES("pack", "compress", "paths = [ \"@T/logs/*.log\" ]; " more)
 
 const struct scenario scenarios[] = {
 	{.name = "fails",
 		.graph = PACK("") FILES("move", "archive",
-				 "paths = [ \"@T/in/*\" ]; to = \"@T/archive\"; after = [ \"pack\" ];")
-				 PUT("put", "p\"; count = 4; after = [ \"move\" ];")
-					 MAKE("make", "after = [ \"put\" ];")
-						 PUT("fail",
-							 "q\"; count = 5; fail_at = 3; after = [ \"make\" ];")},
+			"paths = [ \"@T/in/*\" ]; to = \"@T/archive\"; after = [ \"pack\" ];")
+			PUT("put", "p\"; count = 4; after = [ \"move\" ];") MAKE(
+				"make", "after = [ \"put\" ];")
+				PUT("fail", "q\"; count = 5; fail_at = 3; after = [ \"make\" ];")},
 	{.name = "succeeds",
-		.graph = FILES("turn", "rotate", "paths = [ \"@T/logs/*.log\" ]; keep = 3;")
-			FILES("drop", "expire",
-				"paths = [ \"@T/old/*\" ]; older_than = \"7d\"; after = [ \"turn\" ];")
-				PUT("put", "p\"; count = 3; after = [ \"drop\" ];")
-					MAKE("make", "after = [ \"put\" ];")},
+		.graph = FILES("turn", "rotate", "paths = [ \"@T/logs/*.log\" ]; keep = 3;") FILES(
+			"drop", "expire",
+			"paths = [ \"@T/old/*\" ]; older_than = \"7d\"; after = [ \"turn\" ];")
+			PUT("put", "p\"; count = 3; after = [ \"drop\" ];")
+				MAKE("make", "after = [ \"put\" ];")},
 	{.name = "retries",
 		.graph = MAKE("first", "") PUT("put",
 			"p\"; count = 3; flaky = \"@W/flaky\"; retry = { attempts = 2; delay = "
-			"\"10ms\"; }; after = [ \"first\" ];") MAKE("last", "after = [ \"put\" ];")},
+			"\"10ms\"; }; after = [ \"first\" ];")
+			MAKE("last", "after = [ \"put\" ];")},
 	{.name = "branches",
-		.graph = PACK("") PUT("put", "p\"; count = 3; pause = \"5ms\";") MAKE("make", "")
-			MAKE("other", "after = [ \"make\" ];")
-				PUT("fail",
-					"q\"; count = 2; fail_at = 2; after = [ \"pack\", \"put\", \"other\" "
-					"];")},
+		.graph = PACK("") PUT("put", "p\"; count = 3; pause = \"5ms\";") MAKE(
+			"make", "") MAKE("other", "after = [ \"make\" ];") PUT("fail",
+			"q\"; count = 2; fail_at = 2; after = [ \"pack\", \"put\", \"other\" "
+			"];")},
 	{.name = "pivot",
 		.pivots = true,
 		.graph = PUT("put", "p\"; count = 2;")
 			MAKE("turn", "pivot = true; after = [ \"put\" ];")
 				PUT("after", "q\"; count = 2; after = [ \"turn\" ];")},
 	{.name = "slow",
-		.graph = PUT("put", "p\"; count = 3; pause = \"15ms\";") MAKE("make", "after = [ \"put\" ];")
-			PUT("fail",
-				"q\"; count = 3; fail_at = 3; pause = \"15ms\"; after = [ \"make\" ];")},
+		.graph = PUT("put", "p\"; count = 3; pause = \"15ms\";") MAKE(
+			"make", "after = [ \"put\" ];") PUT("fail",
+			"q\"; count = 3; fail_at = 3; pause = \"15ms\"; after = [ \"make\" ];")},
 	{.name = "resumes",
 		.keys = "on_interrupt = \"resume\"; ",
 		.graph = PUT("put", "p\"; count = 3; lock = [ \"database\" ];")
-			MAKE("make", "after = [ \"put\" ];") PUT("last", "q\"; count = 2; after = [ \"make\" ];")},
+			MAKE("make", "after = [ \"put\" ];")
+				PUT("last", "q\"; count = 2; after = [ \"make\" ];")},
 	{.name = "first",
 		.fresh = true,
 		.graph = PUT("put", "p\"; count = 2;")
@@ -81,8 +83,8 @@ static void make_dir(const struct lane *lane, const char *name)
 		abort();
 }
 
-static void make_file(const struct lane *lane, const char *name, const char *text, size_t size,
-	int days)
+static void make_file(
+	const struct lane *lane, const char *name, const char *text, size_t size, int days)
 {
 	time_t then = time(NULL) / DAY_S * DAY_S - (time_t)days * DAY_S;
 	const struct timespec times[] = {{.tv_sec = then}, {.tv_sec = then}};
@@ -93,7 +95,8 @@ static void make_file(const struct lane *lane, const char *name, const char *tex
 		text_addf(&bytes, "%s %zu\n", text, bytes.size);
 	snprintf(path, sizeof path, "%s/%s", lane->dir, name);
 	CLEANUP_FD int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0640);
-	if (fd < 0 || file_write(fd, text_string(&bytes), bytes.size) < 0 || futimens(fd, times) < 0)
+	if (fd < 0 || file_write(fd, text_string(&bytes), bytes.size) < 0 ||
+		futimens(fd, times) < 0)
 		abort();
 }
 
@@ -166,8 +169,8 @@ static void look_dir(struct look *look, const char *path)
 			abort();
 		text_addf(&look->text, "%s %o", strstr(below, "/tree") + 5, st.st_mode);
 		if (S_ISREG(st.st_mode))
-			text_addf(&look->text, " %lld bytes %016llx time %lld", (long long)st.st_size,
-				(unsigned long long)hash_file(dir, name),
+			text_addf(&look->text, " %lld bytes %016llx time %lld",
+				(long long)st.st_size, (unsigned long long)hash_file(dir, name),
 				st.st_mtime < look->since ? (long long)st.st_mtime : 0);
 		text_addc(&look->text, '\n');
 		if (S_ISDIR(st.st_mode))
@@ -201,7 +204,8 @@ static void add_graph(const struct lane *lane, struct text *text, const char *gr
 		else if (*graph == 'W')
 			text_adds(text, lane->dir);
 		else
-			text_addf(text, "env = { LD_PRELOAD = \"%s\"; " INJECT_FILE " = \"%s/page\"; };",
+			text_addf(text,
+				"env = { LD_PRELOAD = \"%s\"; " INJECT_FILE " = \"%s/page\"; };",
 				INJECT_BUILT, lane->dir);
 }
 

@@ -118,8 +118,8 @@ static void end_everything(void)
 	} while (lives(0, &status));
 }
 
-int upkeep_command(
-	struct lane *lane, const struct strike *strike, struct text *output, const char *const *words)
+int upkeep_command(struct lane *lane, const struct strike *strike, struct text *output,
+	const char *const *words)
 {
 	CLEANUP_FREE char *bytes = NULL;
 	int status = -1;
@@ -187,10 +187,14 @@ static bool check_tree(struct trial *trial, int code, const char *when)
 	CLEANUP_FREE char *now = lane_look(lane);
 	bool before = strcmp(now, lane->before) == 0, after = strcmp(now, lane->after) == 0;
 
-	if (code == 0 ? after : code == 10 || code == 11 ? before : code == 12 && lane->scenario->pivots)
+	if (code == 0                              ? after
+			: code == 10 || code == 11 ? before
+						   : code == 12 && lane->scenario->pivots)
 		return true;
 	wrong(trial, "%s ends with %d, and the tree is that %s", when, code,
-		before ? "before" : after ? "after" : "of neither; against that before:");
+		before          ? "before"
+			: after ? "after"
+				: "of neither; against that before:");
 	if (!before && !after) {
 		add_lines(trial->why, '-', lane->before, now);
 		add_lines(trial->why, '+', now, lane->before);
@@ -249,7 +253,8 @@ static bool roll_back(struct trial *trial)
 	if (!take_notes(trial))
 		return false;
 	if (code != 0 || trial->left.exit_code != 11)
-		return wrong(trial, "rollback ends with %d, run with %d", code, trial->left.exit_code);
+		return wrong(
+			trial, "rollback ends with %d, run with %d", code, trial->left.exit_code);
 	return check_tree(trial, 11, "rollback");
 }
 
@@ -261,7 +266,8 @@ static bool check_settled(struct trial *trial, int code, bool was_settled, const
 	if (trial->left.runs && trial->left.exit_code == 13 && trial->fails)
 		return roll_back(trial);
 	if (!notes_settled(&trial->left))
-		return wrong(trial, "after %s the run is %s", when, run_state_name(trial->left.state));
+		return wrong(
+			trial, "after %s the run is %s", when, run_state_name(trial->left.state));
 	int said = trial->left.runs ? trial->left.exit_code : 11;
 	if (code != (was_settled ? 0 : said))
 		return wrong(trial, "%s ends with %d, the run with %d", when, code, said);
@@ -307,7 +313,8 @@ static bool run_once_more(struct trial *trial)
 	return code == wanted || wrong(trial, "the next run ends with %d", code);
 }
 
-static bool strike_once(struct trial *trial, const struct strike *strike, const char *a, const char *b)
+static bool strike_once(
+	struct trial *trial, const struct strike *strike, const char *a, const char *b)
 {
 	int code = command(trial, strike, a, b);
 	const struct inject_page *page = trial->lane->page;
@@ -325,13 +332,14 @@ static enum outcome outcome_of(const struct trial *trial, bool struck)
 {
 	int code = trial->left.runs ? trial->left.exit_code : 11;
 
-	return !struck        ? OUTCOME_NOT_REACHED
+	return !struck       ? OUTCOME_NOT_REACHED
 		: code == 0  ? OUTCOME_AFTER
 		: code == 12 ? OUTCOME_PARTIAL
 			     : OUTCOME_BEFORE;
 }
 
-enum outcome point_try(struct lane *lane, const struct point *point, bool run_again, struct text *why)
+enum outcome point_try(
+	struct lane *lane, const struct point *point, bool run_again, struct text *why)
 {
 	struct trial trial = {.lane = lane,
 		.point = point,

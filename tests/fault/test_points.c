@@ -49,8 +49,7 @@ void point_print(const struct point *point, char text[static POINT_SIZE])
 		point->recover.at ? "+" : "", point->recover.at ? recover : "");
 }
 
-static bool word_find(
-	const char *const *words, uint32_t count, const char *word, uint32_t *ret)
+static bool word_find(const char *const *words, uint32_t count, const char *word, uint32_t *ret)
 {
 	for (*ret = 0; *ret < count; ++*ret)
 		if (strcmp(words[*ret], word) == 0)
@@ -93,7 +92,8 @@ static void add(struct points *points, uint32_t scenario, uint32_t role, uint32_
 			((struct point){.scenario = scenario, .run = {how, role, victims, at}}));
 }
 
-static void add_kills(struct points *points, const struct lane *lane, uint32_t scenario, uint32_t role)
+static void add_kills(
+	struct points *points, const struct lane *lane, uint32_t scenario, uint32_t role)
 {
 	static const uint32_t hows[] = {INJECT_BEFORE, INJECT_AFTER, INJECT_HALF};
 	const uint32_t own = 1u << role, keeper = 1u << INJECT_KEEPER;
@@ -117,7 +117,8 @@ static void add_kills(struct points *points, const struct lane *lane, uint32_t s
 
 static void add_scenario(struct points *points, const struct lane *lane, uint32_t scenario)
 {
-	static const uint32_t roles[] = {INJECT_KEEPER, INJECT_ENGINE, INJECT_WORKER, INJECT_PROGRAM};
+	static const uint32_t roles[] = {
+		INJECT_KEEPER, INJECT_ENGINE, INJECT_WORKER, INJECT_PROGRAM};
 
 	for (size_t i = 0; i < sizeof roles / sizeof roles[0]; i++) {
 		uint32_t role = roles[i];
@@ -130,14 +131,15 @@ static void add_scenario(struct points *points, const struct lane *lane, uint32_
 /* Some are struck again while they are recovered. */
 static void strike_twice(struct point *point, uint64_t *seed)
 {
-	static const uint32_t roles[] = {INJECT_ENGINE, INJECT_ENGINE, INJECT_WORKER, INJECT_PROGRAM};
+	static const uint32_t roles[] = {
+		INJECT_ENGINE, INJECT_ENGINE, INJECT_WORKER, INJECT_PROGRAM};
 	struct strike *strike = &point->recover;
 
 	strike->role = roles[rng_below(seed, 4)];
 	strike->how = INJECT_BEFORE + (uint32_t)rng_below(seed, INJECT_HOWS - INJECT_BEFORE);
 	strike->victims = strike->how >= INJECT_ENOSPC ? 0
-		: rng_below(seed, 2)                    ? INJECT_ALL
-							: 1u << strike->role;
+		: rng_below(seed, 2)                   ? INJECT_ALL
+						       : 1u << strike->role;
 	strike->at = 1 + rng_below(seed, strike->role == INJECT_ENGINE ? RECOVER_CALLS : 20);
 }
 
@@ -167,7 +169,8 @@ static int by_scenario(const void *a, const void *b)
 
 /* ---- trying them ---- */
 
-static bool try_one(struct lane *lane, struct tally *tally, const struct point *point, bool run_again)
+static bool try_one(
+	struct lane *lane, struct tally *tally, const struct point *point, bool run_again)
 {
 	CLEANUP_TEXT struct text why = {0}, report = {0};
 	char text[POINT_SIZE];
@@ -241,7 +244,8 @@ static bool collect(struct points *points)
 
 	for (uint32_t i = 0; i < scenario_count && right; i++) {
 		right = lane_prepare(&lane, &scenarios[i]);
-		printf("# %s: %llu calls of the keeper, %llu of the engine, %llu of workers, %llu of "
+		printf("# %s: %llu calls of the keeper, %llu of the engine, %llu of workers, %llu "
+		       "of "
 		       "programs\n",
 			scenarios[i].name, (unsigned long long)lane.calls[INJECT_KEEPER],
 			(unsigned long long)lane.calls[INJECT_ENGINE],
@@ -281,8 +285,8 @@ int main(int argc, char **argv)
 	struct points points = {0};
 	int64_t start_ms = clock_monotonic_ms();
 	uint64_t seed = number_of("UPKEEP_SEED", 1);
-	struct tally *tally = mmap(NULL, sizeof *tally, PROT_READ | PROT_WRITE,
-		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct tally *tally = mmap(
+		NULL, sizeof *tally, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	if (instrumented && *instrumented)
 		return 77; /* a sanitizer wants to be the first library */
@@ -297,8 +301,10 @@ int main(int argc, char **argv)
 			return 1;
 		all = points.list.count;
 		choose(&points,
-			number_of("UPKEEP_POINTS", getenv("UPKEEP_LONG") ? LONG_POINTS : CI_POINTS), seed);
-		qsort(points.list.items, points.list.count, sizeof points.list.items[0], by_scenario);
+			number_of("UPKEEP_POINTS", getenv("UPKEEP_LONG") ? LONG_POINTS : CI_POINTS),
+			seed);
+		qsort(points.list.items, points.list.count, sizeof points.list.items[0],
+			by_scenario);
 	}
 	bool right = try_all(&points, tally);
 	report(tally, all, seed, clock_monotonic_ms() - start_ms);
