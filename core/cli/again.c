@@ -169,6 +169,16 @@ int again_recover_all(const struct cli *cli, const char *state_dir)
 	return code;
 }
 
+void again_recover_before(const struct cli *cli, const char *state_dir)
+{
+	struct cli aside = *cli;
+
+	aside.report_fd = STDERR_FILENO;
+	aside.options.quiet = cli->options.quiet || cli->options.json;
+	aside.options.json = false;
+	again_recover_all(&aside, state_dir);
+}
+
 int command_recover(struct cli *cli)
 {
 	CLEANUP_FREE char *state_dir = NULL;

@@ -25,7 +25,7 @@ static int usage_check(const struct cli *cli)
 static int plan_run(const struct cli *cli, const struct plan *plan, struct saved *saved,
 	struct run_options *options)
 {
-	again_recover_all(cli, plan->site->state_dir);
+	again_recover_before(cli, plan->site->state_dir);
 	int code = saved->json ? saved_check_state(cli, saved, plan) : 0;
 	if (code)
 		return code;

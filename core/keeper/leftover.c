@@ -19,7 +19,6 @@ struct leftovers {
 	struct cgroups cgroups;
 	VEC(uint32_t) spared; /* tasks */
 	pid_t found;          /* one that is alive still; 0: none */
-	unsigned count;
 };
 
 /* Daemons that tasks started on purpose, and that succeeded. */
@@ -43,7 +42,6 @@ static void kill_one(void *data, pid_t pid)
 
 	kill(pid, SIGKILL);
 	left->found = pid;
-	left->count++;
 }
 
 static bool is_spared(const struct leftovers *left, const char *found)
@@ -75,7 +73,7 @@ static void kill_marked(void *data, pid_t pid)
 
 static void kill_all(struct leftovers *left)
 {
-	left->count = 0;
+	left->found = 0;
 	cgroups_kill(&left->cgroups);
 	cgroups_each(&left->cgroups, kill_one, left);
 	processes_each(kill_marked, left);
@@ -89,7 +87,7 @@ static int wait_for_end(struct leftovers *left, struct error *err)
 
 	for (;;) {
 		kill_all(left);
-		if (!left->count)
+		if (!left->found)
 			return 0;
 		if (clock_monotonic_ms() > until_ms)
 			break;
@@ -99,8 +97,7 @@ static int wait_for_end(struct leftovers *left, struct error *err)
 	}
 	return error_set(err, -EDEADLK,
 		"see what it waits for (a dead mount? a frozen cgroup?), then upkeep recover RUN",
-		"%u process%s of run %s cannot be killed, one of them %s", left->count,
-		left->count == 1 ? "" : "es", left->id, process_name(left->found, name));
+		"process %s of run %s cannot be killed", process_name(left->found, name), left->id);
 }
 
 int leftovers_end(

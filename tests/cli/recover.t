@@ -73,6 +73,11 @@ ok "... says so" has err "of undo was interrupted: recovering it"
 begin undo; crash
 ok "... --quiet" code 0 "$upkeep" run --quiet fine
 ok "... still" order "a b -b -a f"
+begin undo; crash
+ok "... --json" code 0 "$upkeep" run --json fine
+ok "... one object, its own" test "$(jq -s 'length == 1 and .[0].graph == "fine"' "$dir/out")" = true
+ok "... what was recovered aside" has err "undo: run 2"
+: >"$dir/order"
 
 # two at once
 begin undoing; crash

@@ -238,7 +238,7 @@ static void test_a_person_resolves(void **state)
 	expect_run(journal, "20260101-000000-000006",
 		"20260101-000000-000006 failed partial 500" PARTIAL);
 	expect_run(journal, "20260101-000000-000003",
-		"20260101-000000-000003 failed partial 900 12 0 - -|");
+		"20260101-000000-000003 failed partial 900 12 0 put right by a person: too -|");
 	expect_unsettled(journal, "0|7|8|");
 	expect_settled(journal, RUN_ROLLBACK_FAILED, "(failed partial)");
 	assert_int_equal(sql_number("SELECT count(*) FROM resolved WHERE uid=7 AND at_ms=900"), 2);
