@@ -12,15 +12,17 @@ setter() { printf 'action = "setter.set"; file = "%s"; text = "%s";\n' "$real" "
 # run GRAPH [COMMAND...]: in the background, from the old state on; its keeper, engine and guard
 run() {
 	echo old >"$real"; rm -f "$undone"
+	ls "$dir/state/runs" >"$dir/runs" 2>/dev/null
 	"${@:2}" "$upkeep" run "$1" >"$dir/run.out" 2>"$dir/run.err" </dev/null &
 	run=$! keeper=$!
 	until_true eval 'find_engine || gone $keeper' # it may be over already
-	id=$(guard_id)
+	until_true find_id
 }
+# The one that is new: those of one second are in no order.
+find_id() { id=$(ls "$dir/state/runs" | grep -vxFf "$dir/runs"); [ "$id" ]; }
 child() { ps -o pid= --ppid "$1" -o comm= 2>/dev/null | awk -v n="$2" '$2 == n { print $1 }' | tail -1; }
 find_engine() { engine=$(child "$keeper" upkeep-engine); [ "$engine" ]; }
 find_guard() { guard=$(child "$keeper" upkeep-guard); [ "$guard" ]; }
-guard_id() { ls "$dir/state/runs" | tail -1; }
 # The byte that says in which state the guard's file is: guard_is N [TASK]
 guard_is() { [ "$(od -An -tu1 -j8 -N1 "$dir/state/runs/$id/guard.${2-0}" 2>/dev/null | tr -d ' ')" = "$1" ]; }
 armed() { guard_is 1 "$@"; }; waiting() { guard_is 7 "$@"; }

@@ -65,7 +65,7 @@ result() { local got; got=$("$upkeep" show last --json | jq -r '.outputs[] | sel
 state() { local got; got=$("$upkeep" show last --json | jq -r --arg t "$1" '.tasks[] | select(.task == $t) | .state')
 	[ "$got" = "$2" ] || { echo "# $1 is $got"; return 1; }; }
 untrusted='the plugin "hostile" wrote something else than messages to its socket'
-id() { ls "$dir/state/runs" | tail -1; }
+id() { "$upkeep" show last --json | jq -r .run; }
 owner() { stat -c "%U %G %a" "$dir/state/runs/$(id)/undo/$1"; }
 
 for i in 1 2 3 4 5; do
@@ -93,7 +93,7 @@ for s in applied drop "done"; do
 	ok "... is none of its business" has out "$untrusted"
 	ok "... and that task is put back" test "$(cat "$dir/set")" = text
 done
-ok "two questions at once" code 10 "$upkeep" run two
+ok "two questions at once" code 11 "$upkeep" run two
 ok "... are one too many" has out "$untrusted"
 ok "done twice" code 12 "$upkeep" run donetwice
 ok "... is not believed; the next task of that worker pays" has out "$untrusted"

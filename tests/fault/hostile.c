@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,16 +71,41 @@ static int64_t say(const struct raw *raw)
 	return send(SOCKET, raw->bytes, raw->size, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-/* The result in the next ANSWER. */
-static int64_t hear(void)
+/* Takes a descriptor that came along, or -1. */
+static ssize_t take(unsigned char *in, size_t size, int *ret_fd)
+{
+	union {
+		char bytes[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control = {0};
+	struct iovec part = {in, size};
+	struct msghdr head = {.msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = control.bytes,
+		.msg_controllen = sizeof control.bytes};
+	ssize_t n = recvmsg(SOCKET, &head, 0);
+	struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&head) : NULL;
+
+	*ret_fd = -1;
+	if (c && c->cmsg_type == SCM_RIGHTS)
+		memcpy(ret_fd, CMSG_DATA(c), sizeof *ret_fd);
+	return n;
+}
+
+/* The result in the next ANSWER; of a program that was started, only when it has ended. */
+static int64_t hear_end(bool wait)
 {
 	static unsigned char in[262144];
 	int64_t result = NOBODY_TOLD;
+	int32_t end;
+	int fd;
 	ssize_t n;
 
 	do
-		n = recv(SOCKET, in, sizeof in, 0);
+		n = take(in, sizeof in, &fd);
 	while (n > 0 && in[0] != WIRE_ANSWER);
+	if (wait && fd >= 0 && read(fd, &end, sizeof end) < 0)
+		return -errno;
 	for (ssize_t at = 2; at + 5 <= n;) {
 		uint32_t size;
 		memcpy(&size, in + at + 1, sizeof size);
@@ -88,6 +114,11 @@ static int64_t hear(void)
 		at += 5 + (ssize_t)size;
 	}
 	return result;
+}
+
+static int64_t hear(void)
+{
+	return hear_end(false);
 }
 
 static int64_t ask(const struct raw *raw)
@@ -122,7 +153,7 @@ static int64_t finish(struct raw *raw, int64_t serial, int64_t result)
 }
 
 static int64_t start(struct raw *raw, const char *argv, size_t size, const char *env,
-	const char *cwd, const int64_t *targets, size_t count)
+	const char *cwd, const int64_t *targets, size_t count, bool wait)
 {
 	begin(raw, WIRE_SPAWN);
 	put(raw, WIRE_ARGV, argv, size);
@@ -130,7 +161,8 @@ static int64_t start(struct raw *raw, const char *argv, size_t size, const char 
 	put(raw, WIRE_TARGETS, targets, count * sizeof targets[0]);
 	if (cwd)
 		put_text(raw, WIRE_PATH, cwd);
-	return ask(raw);
+	int64_t r = say(raw);
+	return r < 0 ? r : hear_end(wait);
 }
 
 /* ---- mischief; the result becomes an output ---- */
@@ -247,30 +279,29 @@ static int64_t try_refuse(struct raw *raw, struct upkeep_ctx *ctx, const char *o
 	return hear();
 }
 
-static int64_t shell(struct raw *raw, const char *script, const char *env, const char *cwd)
+static int64_t shell(
+	struct raw *raw, const char *script, const char *env, const char *cwd, bool wait)
 {
 	char argv[1024];
 	int n = snprintf(argv, sizeof argv, "/bin/sh%c-c%c%s", 0, 0, script) + 1;
 
-	return start(raw, argv, (size_t)n, env, cwd, NULL, 0);
+	return start(raw, argv, (size_t)n, env, cwd, NULL, 0, wait);
 }
 
 static int64_t try_spawn(struct raw *raw, struct upkeep_ctx *ctx, const char *other)
 {
-	int64_t r =
-		shell(raw, "id -un; id -G; env | grep UPKEEP_MARK", *other ? other : NULL, NULL);
+	int64_t r = shell(
+		raw, "id -un; id -G; env | grep UPKEEP_MARK", *other ? other : NULL, NULL, true);
 
 	(void)ctx;
-	sleep(1);
 	return r;
 }
 
 static int64_t try_cwd(struct raw *raw, struct upkeep_ctx *ctx, const char *other)
 {
-	int64_t r = shell(raw, "pwd", NULL, other);
+	int64_t r = shell(raw, "pwd", NULL, other, true);
 
 	(void)ctx;
-	sleep(1);
 	return r;
 }
 
@@ -279,13 +310,13 @@ static int64_t try_targets(struct raw *raw, struct upkeep_ctx *ctx, const char *
 	const int64_t targets[] = {atoll(other), atoll(other)};
 
 	(void)ctx;
-	return start(raw, "/bin/true", sizeof "/bin/true", NULL, NULL, targets, 2);
+	return start(raw, "/bin/true", sizeof "/bin/true", NULL, NULL, targets, 2, false);
 }
 
 static int64_t try_program(struct raw *raw, struct upkeep_ctx *ctx, const char *other)
 {
 	(void)ctx;
-	return start(raw, other, strlen(other) + 1, NULL, NULL, NULL, 0);
+	return start(raw, other, strlen(other) + 1, NULL, NULL, NULL, 0, false);
 }
 
 /* How many run at once. */
@@ -294,7 +325,7 @@ static int64_t try_spawns(struct raw *raw, struct upkeep_ctx *ctx, const char *o
 	(void)ctx;
 	(void)other;
 	for (int64_t i = 0; i < 1000; i++) {
-		int64_t r = shell(raw, "exec sleep 77.41", NULL, NULL);
+		int64_t r = shell(raw, "exec sleep 77.41", NULL, NULL, false);
 		if (r < 0)
 			return r == -EAGAIN ? i : r;
 	}
