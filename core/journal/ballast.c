@@ -29,7 +29,7 @@ static int room_take(int fd)
 
 int ballast_keep(int dir_fd, struct error *err)
 {
-	struct stat st;
+	struct stat st = {0};
 	CLEANUP_FD int fd =
 		openat(dir_fd, BALLAST_NAME, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	int r = fd < 0 || fstat(fd, &st) < 0 ? -errno : 0;

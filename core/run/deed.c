@@ -212,7 +212,7 @@ static void put_intent(struct engine *engine, const struct attempt *attempt)
 		.name = attempt->detail->name,
 		.action = attempt->action_name,
 		.state = TASK_RUNNING,
-		.undo = decide_undo_state(engine->decide, attempt->task),
+		.undo = UNDO_NOTHING, /* of this attempt: what an earlier one left was undone */
 		.attempt = attempt->number,
 		.started_ms = attempt->started_wall_ms,
 		.exit_code = -1,

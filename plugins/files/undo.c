@@ -81,8 +81,7 @@ static int32_t rename_undo(struct upkeep_ctx *ctx, const struct record *r)
 	}
 	if (errno == EEXIST && strcmp(r->format, "log") == 0)
 		return swap_back(ctx, r, from, to);
-	return gone_fail(
-		ctx, r, -errno, errno == EEXIST ? "another file has that name now" : NULL);
+	return gone_fail(ctx, r, -errno, errno == EEXIST ? "another file has that name now" : NULL);
 }
 
 static int32_t rename_probe(const struct record *r)

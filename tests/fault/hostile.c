@@ -52,7 +52,8 @@ static void put(struct raw *raw, enum wire_tag tag, const void *bytes, size_t si
 
 	raw->bytes[raw->size] = (unsigned char)tag;
 	memcpy(raw->bytes + raw->size + 1, &n, sizeof n);
-	memcpy(raw->bytes + raw->size + 5, bytes, size);
+	if (size)
+		memcpy(raw->bytes + raw->size + 5, bytes, size);
 	raw->size += 5 + size;
 }
 

@@ -146,7 +146,7 @@ struct trial {
 	struct lane *lane;
 	const struct point *point;
 	struct text *why, output;
-	struct notes left; /* by the struck commands */
+	struct notes left;    /* by the struck commands */
 	bool fails;           /* the disk failed */
 	bool may_need_person; /* and more than once, so that an undo may have failed for good */
 };
@@ -355,8 +355,8 @@ enum outcome point_try(
 		.point = point,
 		.why = why,
 		.fails = fails(&point->run) || fails(&point->recover),
-		.may_need_person = point->run.how == INJECT_FULL || (point->recover.at &&
-			point->recover.how == INJECT_FULL)};
+		.may_need_person = point->run.how == INJECT_FULL ||
+			(point->recover.at && point->recover.how == INJECT_FULL)};
 
 	lane_reset(lane);
 	notes_read(lane, &trial.left);
