@@ -377,7 +377,7 @@ int saved_check_state(const struct cli *cli, struct saved *saved, const struct p
 {
 	CLEANUP_ERROR struct error err = {0};
 	const json_t *tasks = json_object_get(saved->json, "tasks");
-	json_t *now, *task;
+	json_t *now = NULL, *task;
 	size_t i;
 
 	int code = ask_again(cli, saved, plan, &now);

@@ -111,8 +111,9 @@ void *told_bytes_read(const json_t *hex, size_t *ret_size)
 
 json_t *told_text(const char *text)
 {
-	json_t *json = text ? json_string(text) : json_null();
-
+	if (!text)
+		return json_null();
+	json_t *json = json_string(text);
 	return json ? json : json_pack("{s:o}", "bytes", told_bytes(text, strlen(text)));
 }
 

@@ -21,11 +21,10 @@
 #include "site.h"
 #include "support/fault.h"
 
-#define POINTS 32
-
-static long *calls;  /* shared with the process that is killed */
-static long deadly;  /* its last call; 0: none */
-static pid_t victim; /* not the programs that it starts */
+static int points = 32; /* to be killed at, of each action */
+static long *calls;     /* shared with the process that is killed */
+static long deadly;     /* its last call; 0: none */
+static pid_t victim;    /* not the programs that it starts */
 
 int __real_fsync(int fd);
 int __real_mkdirat(int dir, const char *name, mode_t mode);
@@ -205,15 +204,15 @@ static void test_create_is_killed(void **state)
 	long total = count_calls(run_create);
 	int whole = 1, halves = 0, killed = 0;
 	assert_true(total >= 30);
-	for (int i = 0; i < POINTS; i++) {
-		killed += run_until(run_create, 1 + i * (total - 1) / (POINTS - 1));
+	for (int i = 0; i < points; i++) {
+		killed += run_until(run_create, 1 + i * (total - 1) / (points - 1));
 		int now = expect_whole();
 		assert_in_range(now, whole, whole + 1);
 		halves += now == whole;
 		whole = now;
 	}
-	assert_int_equal(killed, POINTS);
-	assert_true(halves > POINTS / 2);
+	assert_int_equal(killed, points);
+	assert_true(halves > points / 2);
 	assert_true(count_groups() > whole);
 	run_create();
 	prune_now();
@@ -260,15 +259,15 @@ static void kill_prune(void (*action)(void), const char *what)
 	put_back(saved, store);
 	long total = count_calls(action);
 	int killed = 0;
-	int points = total < POINTS ? (int)total : POINTS;
-	for (int i = 0; i < points; i++) {
+	int count = total < points ? (int)total : points;
+	for (int i = 0; i < count; i++) {
 		put_back(saved, store);
-		killed += run_until(action, 1 + i * (total - 1) / (points - 1));
+		killed += run_until(action, 1 + i * (total - 1) / (count - 1));
 		assert_true(expect_whole() >= 1);
 		action();
 		assert_int_equal(count_groups(), 1);
 	}
-	assert_int_equal(killed, points);
+	assert_int_equal(killed, count);
 	assert_int_equal(expect_whole(), 1);
 	printf("prune %s: %d of %ld points\n", what, killed, total);
 	free(store);
@@ -303,6 +302,7 @@ static void test_prune_is_killed(void **state)
 
 int main(void)
 {
+	const char *instrumented = getenv("INSTRUMENTED");
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_create_is_killed),
 		cmocka_unit_test(test_prune_is_killed),
@@ -311,5 +311,7 @@ int main(void)
 		NULL, sizeof *calls, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (calls == MAP_FAILED || prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
 		return 99;
+	if (instrumented && *instrumented)
+		points = 8; /* they take several times as long */
 	return !!cmocka_run_group_tests(tests, setup, site_teardown);
 }
