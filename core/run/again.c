@@ -283,6 +283,34 @@ static void hold(struct engine *engine)
 		engine->cause = base_string("interrupted; what to do is left to a person");
 }
 
+void again_refuse(struct engine *engine, enum exit_code code, char *cause)
+{
+	free(engine->cause);
+	engine->cause = cause;
+	engine->finished = true;
+	engine->run_state = engine->was;
+	engine->exit_code = code;
+}
+
+/* A settled run loses its undo files when their time or room is over; one that is being rolled
+ * back does not: so it says first that it is, and then looks whether they are there. */
+static bool undo_is_kept(struct engine *engine)
+{
+	CLEANUP_ERROR struct error err = {0};
+	CLEANUP_TEXT struct text cause = {0};
+	CLEANUP_FREE char *why = NULL;
+
+	journal_set_state(engine->journal, RUN_ROLLING_BACK);
+	int r = journal_flush(engine->journal, JOURNAL_SYNC, &err);
+	if (r == 0)
+		r = journal_forgotten(engine->journal, engine->setup->id, &why, &err);
+	if (r == 0)
+		return true;
+	text_addf(&cause, "nothing was put back: %s", r < 0 ? error_what(&err) : why);
+	again_refuse(engine, r < 0 ? EXIT_JOURNAL : EXIT_FAILED_PARTIAL, text_take(&cause));
+	return false;
+}
+
 void again_begin(struct engine *engine)
 {
 	enum decide_begin begin;
@@ -291,6 +319,8 @@ void again_begin(struct engine *engine)
 		hold(engine);
 		return;
 	}
+	if (engine->setup->how == RUN_AGAIN_UNDO && !undo_is_kept(engine))
+		return;
 	engine_decide(engine, begin);
 	for (uint32_t i = 0; i < engine->plan->task_count; i++) {
 		const struct task_memory *memory = &engine->memory[i];

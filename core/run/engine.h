@@ -379,6 +379,8 @@ int again_load(struct engine *engine, struct error *err);
 int again_read_past(struct engine *engine, struct error *err);
 /* All questions are answered: the engine goes on. */
 void again_begin(struct engine *engine);
+/* The run stays as it was; `cause` becomes the engine's. */
+void again_refuse(struct engine *engine, enum exit_code code, char *cause);
 
 /* probe.c */
 void probe_begin(struct engine *engine);

@@ -69,12 +69,8 @@ static void refuse_drifted(struct engine *engine, struct probing *probing)
 {
 	vec_each(&probing->drifted, text)
 		engine_warn(engine, PLAN_NONE, *text);
-	free(engine->cause);
-	engine->cause =
-		base_string("nothing was put back: what this run left has been changed since");
-	engine->finished = true;
-	engine->run_state = RUN_SUCCEEDED;
-	engine->exit_code = EXIT_FAILED_PARTIAL;
+	again_refuse(engine, EXIT_FAILED_PARTIAL,
+		base_string("nothing was put back: what this run left has been changed since"));
 }
 
 static void finish(struct engine *engine)
