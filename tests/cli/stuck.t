@@ -46,7 +46,7 @@ ok "... so" order "-b -a"
 
 begin left; freeze; touch "$dir/go"
 ok "what a task left cannot be killed" run_is_over 13
-ok "... it fails, though its program succeeded" has out "task b failed (needs a person): its processes cannot be killed: $(cat "$ice/cgroup.procs") (sh)"
+ok "... it fails, though its program succeeded" has out "task b failed (needs a person): its processes cannot be killed: $(cat "$ice/cgroup.procs") (s" # sh, before it has become sleep
 ok "... nothing is undone" order "b"
 thaw
 ok "... once it is gone it is put back" code 11 "$upkeep" recover "$("$upkeep" history --json | jq -r '.[0].run')"
