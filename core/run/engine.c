@@ -138,11 +138,14 @@ void engine_event(struct engine *engine, const struct event *event)
 	decide_event(engine->decide, &copy);
 }
 
-/* How durable the intents of this turn's starts must be (semantics.md, Rollback). */
-static enum journal_sync intent_sync(const struct engine *engine)
+/* How durable what this turn brought must be, above all the intents of its starts
+ * (semantics.md, Rollback). */
+static enum journal_sync turn_sync(const struct engine *engine)
 {
 	enum journal_sync sync = engine->results_wait ? JOURNAL_COMMIT : JOURNAL_LAZY;
 
+	if (engine->undo_waits)
+		return JOURNAL_SYNC;
 	for (size_t i = 0; i < engine->starting.count; i++) {
 		uint8_t changes = engine->starting.items[i]->changes;
 		if (changes == UPKEEP_CHANGES_NONE)
@@ -154,14 +157,8 @@ static enum journal_sync intent_sync(const struct engine *engine)
 	return sync;
 }
 
-/* The intent is committed before the deed. */
-static void start_all(struct engine *engine)
+static void start_all(struct engine *engine, bool fine)
 {
-	enum journal_sync sync = intent_sync(engine);
-	bool fine = sync == JOURNAL_LAZY || engine_flush(engine, sync) == 0;
-
-	if (sync == JOURNAL_SYNC && fine)
-		engine->graph_synced = true;
 	/* An attempt that cannot be started ends at once, and is gone then. */
 	size_t count = engine->starting.count;
 	for (size_t i = 0; i < count; i++) {
@@ -182,21 +179,30 @@ static void start_all(struct engine *engine)
 	engine->starting.count -= count;
 }
 
-/* All starts of a turn share one commit; what ends at once may decide more. */
+/* The intent is committed before the deed, the undo record before the change: all of a turn by
+ * one commit. */
+static void commit_turn(struct engine *engine)
+{
+	enum journal_sync sync = turn_sync(engine);
+	int r = sync == JOURNAL_LAZY ? 0 : engine_flush(engine, sync);
+
+	if (sync == JOURNAL_SYNC && r == 0)
+		engine->graph_synced = true;
+	if (engine->undo_waits)
+		recording_answer(engine, r);
+	start_all(engine, r == 0);
+	engine->committed = true;
+}
+
 static void carry_out_decisions(struct engine *engine)
 {
 	struct decision decision;
-	bool more;
 
-	do {
-		more = false;
-		while (decide_next(engine->decide, &decision)) {
-			deed_carry_out(engine, &decision);
-			more = true;
-		}
-		if (engine->starting.count)
-			start_all(engine);
-	} while (more);
+	while (decide_next(engine->decide, &decision))
+		deed_carry_out(engine, &decision);
+	engine->committed = false;
+	if (engine->starting.count || engine->undo_waits)
+		commit_turn(engine);
 	if (engine->flush_at_ms == INT64_MAX && journal_has_queued(engine->journal))
 		engine->flush_at_ms = engine->now_ms + LAZY_MS;
 }
@@ -205,9 +211,10 @@ static int wait_ms(struct engine *engine)
 {
 	int64_t until_ms = decide_wake(engine->decide);
 	int64_t deed_ms = deed_next_ms(engine);
-
 	int64_t undo_ms = undoing_next_ms(engine), guardian_ms = guardian_next_ms(engine);
 
+	if (engine->committed) /* what could not be started has ended at once */
+		return 0;
 	until_ms = until_ms < deed_ms ? until_ms : deed_ms;
 	until_ms = until_ms < undo_ms ? until_ms : undo_ms;
 	until_ms = until_ms < guardian_ms ? until_ms : guardian_ms;
@@ -261,8 +268,6 @@ static void engine_loop(struct engine *engine)
 				source->ready(engine, source, engine->batch[i].events);
 		}
 		engine->batch_count = 0;
-		if (engine->undo_waits)
-			recording_answer(engine);
 		on_time(engine);
 	}
 }

@@ -213,6 +213,7 @@ struct engine {
 	struct wire_out out;
 	int *plugin_fds; /* of the site's instances, opened once; 0: not yet */
 	bool undo_waits; /* an undo record is to be synced, then answered */
+	bool committed;  /* this turn: there is no second commit in a turn */
 	bool would;      /* plan_only: something would be changed */
 	char *mounts;    /* /proc/self/mountinfo, read once */
 
@@ -470,7 +471,7 @@ bool workers_include(const struct engine *engine, pid_t pid);
 bool workers_reaped(struct engine *engine, pid_t pid, int status);
 void workers_close(struct engine *engine);
 
-/* recording.c: the records of this turn are synced now. */
-void recording_answer(struct engine *engine);
+/* recording.c: the records of this turn are synced, or that failed with `r`. */
+void recording_answer(struct engine *engine, int r);
 
 #endif

@@ -137,10 +137,8 @@ int recording_push(struct worker *worker, struct wire_in *in)
 	return 0;
 }
 
-void recording_answer(struct engine *engine)
+void recording_answer(struct engine *engine, int r)
 {
-	int r = engine_flush(engine, JOURNAL_SYNC);
-
 	engine->undo_waits = false;
 	for (size_t i = 0; i < engine->workers.count; i++) {
 		struct worker *worker = engine->workers.items[i];
