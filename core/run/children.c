@@ -9,12 +9,17 @@
 
 #define PATIENCE_MS 10000
 
-ssize_t process_read(pid_t pid, const char *name, char *text, size_t size)
+static int process_open(pid_t pid, const char *name)
 {
 	char path[40];
 
 	snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, name);
-	CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+ssize_t process_read(pid_t pid, const char *name, char *text, size_t size)
+{
+	CLEANUP_FD int fd = process_open(pid, name);
 	ssize_t n = fd < 0 ? 0 : read(fd, text, size - 1);
 	text[n > 0 ? n : 0] = 0;
 	return n > 0 ? n : 0;
@@ -80,6 +85,23 @@ bool child_has_variable(pid_t pid, const char *variable)
 
 	return process_find_variable(pid, variable, found, sizeof found) &&
 		strcmp(found, variable) == 0;
+}
+
+bool process_is_between_programs(pid_t pid)
+{
+	enum { ENV_END = 51, STATE = 3 }; /* proc(5) */
+	char text[1024], state = 0;
+
+	CLEANUP_FD int fd = process_open(pid, "environ");
+	if (fd < 0) /* nothing is shown to us: that says nothing */
+		return false;
+	process_read(pid, "stat", text, sizeof text);
+	const char *rest = strrchr(text, ')');
+	if (!rest || sscanf(rest + 1, " %c", &state) != 1 || state == 'Z' || state == 'X')
+		return false;
+	for (int field = STATE - 1; rest && field < ENV_END; field++)
+		rest = strchr(rest + 1, ' ');
+	return rest && strtoull(rest, NULL, 10) == 0;
 }
 
 const char *process_name(pid_t pid, char buffer[PROCESS_NAME_SIZE])

@@ -14,6 +14,9 @@ ssize_t process_read(pid_t pid, const char *name, char *text, size_t size);
 void children_each(pid_t parent, void (*found)(void *data, pid_t pid), void *data);
 /* Is "NAME=VALUE" in its environment, as it was at its exec? */
 bool child_has_variable(pid_t pid, const char *variable);
+/* While it executes another program it has no environment, for a moment; then nobody knows whose
+ * it is. */
+bool process_is_between_programs(pid_t pid);
 /* The variable that begins with `prefix` ("NAME=VAL"), copied into text[size]. */
 bool process_find_variable(pid_t pid, const char *prefix, char *text, size_t size);
 /* `found` for each process that /proc shows. */

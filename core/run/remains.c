@@ -21,11 +21,12 @@ static void kill_marked_one(void *data, pid_t pid)
 {
 	struct marked *marked = data;
 
-	if (pid == marked->attempt->pid || workers_include(marked->attempt->engine, pid) ||
-		!child_has_variable(pid, marked->attempt->mark))
+	if (pid == marked->attempt->pid || workers_include(marked->attempt->engine, pid))
 		return;
-	kill(pid, SIGKILL);
-	marked->found = true;
+	bool has_mark = child_has_variable(pid, marked->attempt->mark);
+	if (has_mark)
+		kill(pid, SIGKILL);
+	marked->found |= has_mark || process_is_between_programs(pid);
 }
 
 /* Without cgroups: all that became our child when its parent ended and carries the
