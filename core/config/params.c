@@ -97,9 +97,7 @@ static void read_preset(struct loader *loader, const struct value *group, struct
 	if (!preset)
 		return;
 	decl.name = "default";
-	if (preset->has_refs)
-		loader_refuse_refs(loader, "key \"default\"", preset);
-	else if (param_check(&decl, preset, loader_report, loader) == 0)
+	if (!preset->has_refs && param_check(&decl, preset, loader_report, loader) == 0)
 		param->preset = *preset;
 }
 

@@ -75,7 +75,7 @@ static int set_one(struct build *b, const struct graph *graph, const char *text,
 	char buffer[96];
 
 	if (!equals)
-		return error_set(err, -EINVAL, "write --param NAME=VALUE",
+		return error_set(err, -ERANGE, "write --param NAME=VALUE",
 			"--param \"%s\" has no \"=\"", text);
 	const char *name = arena_copy(&b->plan->arena, text, (size_t)(equals - text));
 	const struct graph_param *param = resolve_param(graph, name, strlen(name));

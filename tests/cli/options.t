@@ -10,6 +10,7 @@ chain = { params = { word = { type = "string"; default = "plain"; about = "what 
   a = { action = "core.exec"; argv = [ "/bin/echo", "\${param.word}", "\${param.times}" ]; changes = "none"; };
   b = { action = "core.exec"; argv = [ "/bin/echo", "b" ]; changes = "none"; after = [ "a" ]; };
   c = { action = "core.exec"; argv = [ "/bin/echo", "c" ]; changes = "none"; after = [ "b" ]; }; }; };
+needy = { params = { who = { type = "string"; }; }; tasks = { n = { action = "core.exec"; argv = [ "/bin/echo", "\${param.who}" ]; changes = "none"; }; }; };
 ask = { tasks = { sure = { action = "core.confirm"; items = [ "the cellar is dry" ]; }; }; };
 warn = { tasks = { w = { action = "core.exec"; argv = [ "/bin/false" ]; ignore_failure = true; changes = "none"; }; }; };
 wide = { tasks = {
@@ -23,6 +24,11 @@ ok "--param of the wrong type" code 64 "$upkeep" run chain --param times=many
 ok "... is named" has err times
 ok "--param that is not there" code 64 "$upkeep" run chain --param wrod=x
 ok "... the nearest is named" has err 'word'
+ok "--param without a value" code 64 "$upkeep" run chain --param word
+ok "... what to write" has err 'write --param NAME=VALUE'
+ok "a graph that needs a parameter" code 64 "$upkeep" run needy
+ok "... what to give" has err 'graph "needy" needs a value for its parameter "who"'
+ok "... how" has err 'next: give it with --param NAME=VALUE'
 ok "--only" code 0 "$upkeep" run --quiet chain --only b
 ok "... that task" test "$(ran)" = b
 ok "--only of no task" code 64 "$upkeep" run chain --only z
@@ -89,7 +95,7 @@ ok "... common options" only "--json" show --js
 ok "... options of the command" offers "--only" run --o
 ok "... not those of others" only "" check --only
 ok "... graphs" only "chain" run ch
-ok "... graphs of plan" only "chain ask warn wide" plan ""
+ok "... graphs of plan" only "chain needy ask warn wide" plan ""
 ok "... graphs of history" offers "warn" history ""
 ok "... tasks of the graph" only "a b c" run chain --only ""
 ok "... runs" offers "last" show ""

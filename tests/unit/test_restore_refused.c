@@ -142,6 +142,7 @@ static const struct {
 	{"site.instances.1.name", "\"demo\"", "plugin 1: \"demo\" is there twice"},
 	{"site.instances.0.settings", "[]", "plugin 0: \"settings\" must be a group"},
 	{"graph", "-", "\"name\" is missing"},
+	{"graph", "3", "\"graph\" must be an object"},
 	{"graph.overlap", "3", "\"overlap\" must be a whole number between 0 and 2"},
 	{"graph.types.keep", "\"ant\"", "parameter \"keep\" is of no type that is known"},
 	{"graphs.0.name", "\"main\"", "graph \"main\" is there twice"},
@@ -225,6 +226,48 @@ static void test_stream(void **state)
 	assert_non_null(strstr(f->err.what, "its stream comes round in a circle"));
 }
 
+/* What an argument refers to is only known when it is needed. */
+static void test_reference(void **state)
+{
+	struct fixture *f = *state;
+	const struct plan_lookup nothing = {0};
+	struct value value;
+
+	restore_drop_checksum(f);
+	json_t *all = json_loadb(f->text.bytes, f->text.size, 0, NULL);
+	edit(all, "tasks.0.args", "{\"group\":{\"argv\":[\"true\",\"${nix.out}\"]}}");
+	edit(all, "tasks.0.options.when", "\"${nix.out} == 1\"");
+	CLEANUP_FREE char *text = json_dumps(all, JSON_COMPACT);
+	json_decref(all);
+	if (restore_text(f, text, strlen(text)) < 0)
+		fail_msg("%s", error_what(&f->err));
+	const struct plan_detail *a = restored_detail(f, "a");
+	struct value args = a->task->args;
+	assert_int_equal(plan_resolve(f->again, a, value_get(&args, "argv"), &nothing,
+				 &f->again->arena, &value, &f->err),
+		-ENOENT);
+	assert_string_equal(f->err.what, "there is no task \"nix\"");
+	error_clear(&f->err);
+	assert_int_equal(plan_when(f->again, a, &nothing, &f->err), -ENOENT);
+	assert_string_equal(f->err.what, "${nix.out} names nothing");
+}
+
+/* The tasks of a gang end together. */
+static void test_gang(void **state)
+{
+	struct fixture *f = *state;
+	char path[64];
+
+	restore_drop_checksum(f);
+	json_t *all = json_loadb(f->text.bytes, f->text.size, 0, NULL);
+	snprintf(path, sizeof path, "tasks.%u.run_if", map_get(&f->plan->index, "w"));
+	edit(all, path, "1");
+	CLEANUP_FREE char *text = json_dumps(all, JSON_COMPACT);
+	json_decref(all);
+	assert_refused(f, text, strlen(text));
+	assert_non_null(strstr(f->err.what, "it is not like the others of its gang"));
+}
+
 /* Before graphs, types and the attempts of an undo were in it. */
 static void test_oldest(void **state)
 {
@@ -265,6 +308,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_numbers, restore_set_up, restore_tear_down),
 		cmocka_unit_test_setup_teardown(test_edits, restore_set_up, restore_tear_down),
 		cmocka_unit_test_setup_teardown(test_stream, restore_set_up, restore_tear_down),
+		cmocka_unit_test_setup_teardown(test_gang, restore_set_up, restore_tear_down),
+		cmocka_unit_test_setup_teardown(test_reference, restore_set_up, restore_tear_down),
 		cmocka_unit_test_setup_teardown(test_oldest, restore_set_up, restore_tear_down),
 		cmocka_unit_test_setup_teardown(test_rubbish, restore_set_up, restore_tear_down),
 	};
