@@ -11,9 +11,9 @@ fi
 . "${0%/*}/tap.sh"
 skip() { n=$((n + 1)); echo "ok $n - $1 # SKIP $2"; }
 disk=$dir/disk
-mkdir "$disk" || exit 99
+mkdir "$disk" "$dir/data" || exit 99
 export UPKEEP_STATE_DIR=$disk/state
-printf 'state_dir = "%s";\ngraphs = [ "%s" ];\n' "$disk/state" "$dir/g.conf" >"$UPKEEP_SITE"
+printf 'state_dir = "%s";\ngraphs = [ "%s" ];\nplugins = { files = { }; };\n' "$disk/state" "$dir/g.conf" >"$UPKEEP_SITE"
 # all blocks, then what is left of the last ones
 cat >"$dir/filler" <<END
 #!/bin/sh
@@ -31,6 +31,12 @@ beside = { on_failure = "continue"; tasks = {
   fill = { action = "core.exec"; argv = [ "$dir/filler" ]; };
   never = { action = "core.exec"; argv = [ "/bin/touch", "$dir/never" ]; after = [ "fill" ]; };
   sleeps = { action = "core.exec"; argv = [ "/bin/sleep", "300" ]; }; }; };
+taken = { tasks = {
+  old = { action = "files.expire"; paths = [ "$dir/data/*.log" ]; older_than = "7d"; };
+  made = { action = "core.exec"; argv = [ "/bin/touch", "$dir/made" ]; after = [ "old" ];
+    rollback = { action = "core.exec"; argv = [ "/bin/rm", "$dir/made" ]; }; };
+  fill = { action = "core.exec"; argv = [ "$dir/filler" ]; changes = "none"; after = [ "made" ]; };
+  never = { action = "core.exec"; argv = [ "/bin/touch", "$dir/never" ]; after = [ "fill" ]; }; }; };
 fails = { tasks = { fill = { action = "core.exec"; argv = [ "$dir/filler", "1" ]; }; }; };
 END
 ballast() { [ "$(stat -c %s "$disk/state/ballast" 2>/dev/null)" = 16777216 ]; }
@@ -67,6 +73,15 @@ full() {
 	ok "... what runs beside is cancelled" code 12 timeout 60 "$upkeep" run beside --jobs 2
 	ok "... says so" code 0 "$upkeep" show last --json
 	ok "... each task" json '[.tasks[] | [.task, .state]] | sort == [["fill","succeeded"],["never","failed"],["sleeps","cancelled"]]'
+	rm "$disk"/fill.*
+	ok "... with room again" code 0 "$upkeep" run fine
+	echo old >"$dir/data/a.log"; touch -d '9 days ago' "$dir/data/a.log"
+	ok "... what was changed before is taken back, in the ballast's room" code 11 timeout 60 "$upkeep" run taken
+	ok "... by its record" test "$(cat "$dir/data/a.log")" = old
+	ok "... and by its rollback" test ! -e "$dir/made"
+	ok "... nothing more was started" test ! -e "$dir/never"
+	ok "... says so" code 0 "$upkeep" show last --json
+	ok "... why" json '.state == "rolled back" and (.cause | startswith("the disk is full: "))'
 	rm "$disk"/fill.*
 	ok "... with room again" code 0 "$upkeep" run fine
 	ok "... at the very end of a run" code 12 timeout 60 "$upkeep" run fails
