@@ -334,14 +334,14 @@ static void test_nothing_outlives_its_task(void **state)
 
 static void wait_for_alive(const char *mark, unsigned count)
 {
-	for (int i = 0; i < 500 && fixture_alive(mark) < count; i++)
+	for (int i = 0; i < 3000 && fixture_alive(mark) < count; i++)
 		pause_ms(10);
 	assert_true(fixture_alive(mark) >= count);
 }
 
 static void wait_for_gone(const char *mark)
 {
-	for (int i = 0; i < 500 && fixture_alive(mark); i++)
+	for (int i = 0; i < 3000 && fixture_alive(mark); i++)
 		pause_ms(10);
 	assert_int_equal(fixture_alive(mark), 0);
 }
