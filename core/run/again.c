@@ -13,6 +13,26 @@ static struct task_memory *memory_of(struct engine *engine, uint32_t task)
 	return task < engine->plan->task_count ? &engine->memory[task] : NULL;
 }
 
+static bool has_guard(const struct engine *engine, uint32_t task, struct guard *ret)
+{
+	const struct plan_detail *detail = &engine->plan->details[engine->plan->tasks[task].detail];
+
+	return detail->task->options->confirm_within_ms &&
+		guard_open(engine->setup->run_dir, task, ret) == 0;
+}
+
+/* A task is done before it waits to be confirmed, and ends when it is. */
+static bool is_confirmed(const struct engine *engine, uint32_t task)
+{
+	struct guard guard;
+
+	if (!has_guard(engine, task, &guard))
+		return false;
+	bool confirmed = guard_state(&guard) == GUARD_CONFIRMED;
+	guard_close(&guard);
+	return confirmed;
+}
+
 /* Rows come by task and attempt: the last attempt is what counts. */
 static int read_task(void *data, const struct journal_task *row)
 {
@@ -23,7 +43,7 @@ static int read_task(void *data, const struct journal_task *row)
 	if (!memory)
 		return -EBADMSG;
 	if (row->state == TASK_RUNNING) {
-		copy.state = TASK_UNKNOWN;
+		copy.state = is_confirmed(engine, row->index) ? TASK_SUCCEEDED : TASK_UNKNOWN;
 		journal_put_task(engine->journal, &copy);
 	}
 	memory->state = (uint8_t)copy.state;
@@ -150,11 +170,9 @@ static void doubt(struct engine *engine)
 static void obey_guard(struct engine *engine, uint32_t task)
 {
 	struct task_memory *memory = &engine->memory[task];
-	const struct plan_detail *detail = &engine->plan->details[engine->plan->tasks[task].detail];
 	struct guard guard;
 
-	if (!detail->task->options->confirm_within_ms ||
-		guard_open(engine->setup->run_dir, task, &guard) < 0)
+	if (!has_guard(engine, task, &guard))
 		return;
 	switch (guard_state(&guard)) {
 	case GUARD_CONFIRMED:

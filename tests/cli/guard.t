@@ -136,6 +136,7 @@ ok "... recover finds the run done" code 0 "$upkeep" recover
 ok "... " is new
 ok "... and nothing undone" times 0
 ok "... it succeeded" state succeeded
+ok "... its task, too" task a succeeded
 
 run hard; waits; kill -KILL "$engine" "$keeper"; ended
 state_file 3
