@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "harness.h"
 
+#include "tests/program.h"
+
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/text.h"
@@ -321,7 +323,7 @@ static enum exit_code execute(struct fixture *f, struct run_options *options, st
 	memset(f->told, 0, sizeof *f->told);
 	options->cause = "test";
 	options->no_cgroups = f->no_cgroups;
-	options->program = PROGRAM_BUILT;
+	options->program = program_copy(PROGRAM_BUILT);
 	options->watcher = &watcher;
 	return run_execute(&f->plan, options, err);
 }

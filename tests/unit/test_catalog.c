@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The catalog, with plugins that are built here for the purpose. */
+#include "tests/program.h"
 #include "tests/unit.h"
 
 #include "base/cleanup.h"
@@ -152,6 +153,7 @@ static int set_up(void **state)
 
 	(void)state;
 	snprintf(program, sizeof program, "%s/core/upkeep", top ? top : ".");
+	strcpy(program, program_copy(program));
 	setenv("UPKEEP_PLUGIN_DIR", "/nonexistent", 1);
 	umask(022);
 	if (!mkdtemp(dir) || chmod(dir, 0755) < 0)
