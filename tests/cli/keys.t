@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Each key of a task and of a graph, each option of core.exec and each reference does what it
 # says, through the real command.
-. "${srcdir:-.}/tests/cli/tap.sh"
+. "${0%/*}/tap.sh"
 # A build that counts coverage complains where its files are another user's.
 says() { local got; got=$("$upkeep" log last "$1" | grep -v '^profiling:'); [ "$got" = "$2" ] || { echo "# $1 says: $got"; return 1; }; }
 field() { local got; got=$("$upkeep" show last --json | jq -r --arg t "$1" ".tasks[] | select(.task == \$t) | $2")

@@ -3,7 +3,7 @@
 # Secrets of all four kinds, named in an environment, a parameter and a setting: they arrive,
 # and nothing else ever shows them.
 UPKEEP_PLUGIN_DIR=$(cd "$top_builddir" && pwd)/tests/fault/.libs
-. "${srcdir:-.}/tests/cli/tap.sh"
+. "${0%/*}/tap.sh"
 export CREDENTIALS_DIRECTORY=$dir/credentials PASSPHRASE="caller-secret"
 mkdir "$CREDENTIALS_DIRECTORY"
 (umask 077; echo "system-secret" >"$CREDENTIALS_DIRECTORY/login"; echo "file-secret" >"$dir/pw"
