@@ -67,4 +67,10 @@ unsigned fixture_alive(const char *mark);
 struct value value_string(const char *text);
 struct value value_strings(struct fixture *fixture, const char *const *texts);
 
+/* Valgrind makes a fork of CLONE_VM | CLONE_VFORK, so that nobody sees why a program could not
+ * start; it lets nobody limit files; and it has no pidfd_open. */
+#define NOT_UNDER_VALGRIND            \
+	if (getenv("UNDER_VALGRIND")) \
+	skip()
+
 #endif

@@ -283,8 +283,7 @@ static void test_serves(void **state)
 	struct journal *journal = NULL;
 	struct served served = {0};
 
-	if (getenv("UNDER_VALGRIND")) /* nobody sees why a program cannot start */
-		skip();
+	NOT_UNDER_VALGRIND;
 	if (geteuid() == 0)
 		options.run_as = "nobody"; /* whose directories they must be */
 	run_beside(c, "serve", &options, EXIT_OK);

@@ -101,13 +101,6 @@ static void test_failure_of_what_changes_nothing(void **state)
 	expect(f, EXIT_FAILED_CLEAN);
 }
 
-/* Valgrind makes a fork of CLONE_VM | CLONE_VFORK, so that nobody sees why a program could not
- * start; it lets nobody limit files; and it has no pidfd_open. */
-static bool under_valgrind(void)
-{
-	return getenv("UNDER_VALGRIND") != NULL;
-}
-
 static void test_signal_and_missing_program(void **state)
 {
 	FIXTURE;
@@ -115,8 +108,7 @@ static void test_signal_and_missing_program(void **state)
 	uint32_t killed = fixture_shell(f, "killed", "kill -SEGV $$", NULL);
 	uint32_t missing = fixture_exec(f, "missing", none, NULL);
 
-	if (under_valgrind())
-		skip();
+	NOT_UNDER_VALGRIND;
 	fixture_graph(f)->on_failure = ON_FAILURE_CONTINUE;
 	expect(f, EXIT_FAILED_PARTIAL);
 	struct seen seen = fixture_seen(f, killed);
@@ -219,8 +211,7 @@ static void test_options_reach_the_program(void **state)
 		"readlink /proc/self/fd/0",
 		&options);
 
-	if (under_valgrind())
-		skip();
+	NOT_UNDER_VALGRIND;
 	expect(f, EXIT_OK);
 	CLEANUP_FREE char *log = fixture_log(f, task, 1);
 	assert_string_equal(log, "/usr\n0027\n3\n99\ndark red\nnone\n/dev/null\n");
@@ -436,8 +427,7 @@ static void test_cancel_by_id(void **state)
 	FIXTURE;
 	CLEANUP_ERROR struct error err = {0};
 
-	if (under_valgrind())
-		skip();
+	NOT_UNDER_VALGRIND;
 	fixture_shell(f, "long", "sleep 77.04", NULL);
 	pid_t pid = fixture_start(f, 2);
 	wait_for_alive("77.04", 1);
