@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The sample site in etc/ has no error, and every graph of it makes a plan. */
+#include "tests/program.h"
+
 #include "config/config.h"
 #include "plan/build.h"
 
@@ -58,7 +60,7 @@ int main(void)
 	text_addf(&program, "%s/core/upkeep", getenv("top_builddir"));
 	const char *const dirs[] = {text_string(&plugins)};
 	const struct catalog_options options = {
-		.dirs = dirs, .dir_count = 1, .program = text_string(&program)};
+		.dirs = dirs, .dir_count = 1, .program = program_copy(text_string(&program))};
 	if (catalog_new(&options, &catalog, &err) < 0) {
 		puts(error_what(&err));
 		return 1;
