@@ -97,6 +97,7 @@ static void read_preset(struct loader *loader, const struct value *group, struct
 	if (!preset)
 		return;
 	decl.name = "default";
+	/* References in it were refused with its group's keys. */
 	if (!preset->has_refs && param_check(&decl, preset, loader_report, loader) == 0)
 		param->preset = *preset;
 }

@@ -135,6 +135,7 @@ void engine_event(struct engine *engine, const struct event *event)
 	struct event copy = *event;
 
 	copy.now_ms = engine->now_ms;
+	engine->undecided = true;
 	decide_event(engine->decide, &copy);
 }
 
@@ -191,16 +192,16 @@ static void commit_turn(struct engine *engine)
 	if (engine->undo_waits)
 		recording_answer(engine, r);
 	start_all(engine, r == 0);
-	engine->committed = true;
 }
 
+/* What cannot be started ends at once: what follows from that is for the next turn. */
 static void carry_out_decisions(struct engine *engine)
 {
 	struct decision decision;
 
 	while (decide_next(engine->decide, &decision))
 		deed_carry_out(engine, &decision);
-	engine->committed = false;
+	engine->undecided = false;
 	if (engine->starting.count || engine->undo_waits)
 		commit_turn(engine);
 	if (engine->flush_at_ms == INT64_MAX && journal_has_queued(engine->journal))
@@ -213,7 +214,7 @@ static int wait_ms(struct engine *engine)
 	int64_t deed_ms = deed_next_ms(engine);
 	int64_t undo_ms = undoing_next_ms(engine), guardian_ms = guardian_next_ms(engine);
 
-	if (engine->committed) /* what could not be started has ended at once */
+	if (engine->undecided)
 		return 0;
 	until_ms = until_ms < deed_ms ? until_ms : deed_ms;
 	until_ms = until_ms < undo_ms ? until_ms : undo_ms;

@@ -213,7 +213,7 @@ struct engine {
 	struct wire_out out;
 	int *plugin_fds; /* of the site's instances, opened once; 0: not yet */
 	bool undo_waits; /* an undo record is to be synced, then answered */
-	bool committed;  /* this turn: there is no second commit in a turn */
+	bool undecided;  /* an event has come since decisions were carried out */
 	bool would;      /* plan_only: something would be changed */
 	char *mounts;    /* /proc/self/mountinfo, read once */
 

@@ -69,8 +69,10 @@ struct value value_strings(struct fixture *fixture, const char *const *texts);
 
 /* Valgrind makes a fork of CLONE_VM | CLONE_VFORK, so that nobody sees why a program could not
  * start; it lets nobody limit files; and it has no pidfd_open. */
-#define NOT_UNDER_VALGRIND            \
-	if (getenv("UNDER_VALGRIND")) \
-	skip()
+#define NOT_UNDER_VALGRIND                    \
+	do {                                  \
+		if (getenv("UNDER_VALGRIND")) \
+			skip();               \
+	} while (0)
 
 #endif

@@ -213,6 +213,7 @@ static void gives_the_next_time(void **state)
 	expect_next("*-2-29", monday, "2028-02-29 00:00:00");
 	expect_next("Mon *-2-29 06:00 UTC", monday, "2044-02-29 06:00:00");
 	expect_next("2026-11-23 12:00", monday, "never");
+	expect_next("daily", "1969-12-31 12:00:00", "never");
 	expect_next("2030..2031-6-1 00:00..5", monday, "2030-06-01 00:00:00");
 	expect_next("*:0,15,30,45", "2026-11-23 12:15:00", "2026-11-23 12:30:00");
 	expect_next("23:59:59", "2026-12-31 23:59:59", "2027-01-01 23:59:59");

@@ -205,6 +205,30 @@ static void test_values(void **state)
 	arena_free(&arena);
 }
 
+static const char *wrong_output(void *data, const char *name, const char *what)
+{
+	(void)data;
+	(void)name;
+	(void)what;
+	return "many";
+}
+
+/* What a task wrote is no value of its output's type. */
+static void test_wrong_output(void **state)
+{
+	struct fixture *f = *state;
+	struct plan_lookup lookup = {.output = wrong_output};
+	struct arena arena = {0};
+	struct value value;
+
+	assert_int_equal(build(f, &(struct plan_options){0}), 0);
+	const struct plan_detail *z = detail(f, "z");
+	assert_true(plan_resolve(f->plan, z, value_get(&z->task->args, "argv"), &lookup, &arena,
+			    &value, &f->err) < 0);
+	assert_true(text_starts(f->err.what, "output \"exit\" of task \"sub/first\": "));
+	arena_free(&arena);
+}
+
 static void test_params(void **state)
 {
 	struct fixture *f = *state;
@@ -258,6 +282,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_shape, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_values, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_wrong_output, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_params, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_selection, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_text, set_up, tear_down),

@@ -128,6 +128,17 @@ static void edit(json_t *all, const char *path, const char *value)
 		json_object_set_new(at, key, json_loads(value, JSON_DECODE_ANY, NULL));
 }
 
+/* The plan's text with one thing in it changed, to be freed. */
+static char *edited(const struct fixture *f, const char *path, const char *value)
+{
+	json_t *all = json_loadb(f->text.bytes, f->text.size, 0, NULL);
+
+	edit(all, path, value);
+	char *text = json_dumps(all, JSON_COMPACT);
+	json_decref(all);
+	return text;
+}
+
 /* In the graph above, task 0 is a, 1 is b (after a); w and s are 17 and 18. */
 static const struct {
 	const char *path, *value, *what;
@@ -198,10 +209,7 @@ static void test_edits(void **state)
 
 	restore_drop_checksum(f);
 	for (size_t i = 0; i < sizeof edits / sizeof edits[0]; i++) {
-		json_t *all = json_loadb(f->text.bytes, f->text.size, 0, NULL);
-		edit(all, edits[i].path, edits[i].value);
-		CLEANUP_FREE char *text = json_dumps(all, JSON_COMPACT);
-		json_decref(all);
+		CLEANUP_FREE char *text = edited(f, edits[i].path, edits[i].value);
 		assert_refused(f, text, strlen(text));
 		if (!strstr(f->err.what, edits[i].what))
 			fail_msg("%s = %s: %s", edits[i].path, edits[i].value, f->err.what);
@@ -216,17 +224,22 @@ static void test_stream(void **state)
 	char path[64], value[32];
 
 	restore_drop_checksum(f);
-	json_t *all = json_loadb(f->text.bytes, f->text.size, 0, NULL);
 	snprintf(path, sizeof path, "tasks.%u.source", s);
 	snprintf(value, sizeof value, "%u", w);
-	edit(all, path, value);
-	CLEANUP_FREE char *text = json_dumps(all, JSON_COMPACT);
-	json_decref(all);
+	CLEANUP_FREE char *text = edited(f, path, value);
 	assert_refused(f, text, strlen(text));
 	assert_non_null(strstr(f->err.what, "its stream comes round in a circle"));
 }
 
-/* What an argument refers to is only known when it is needed. */
+static void restore_edited(struct fixture *f, const char *path, const char *value)
+{
+	CLEANUP_FREE char *text = edited(f, path, value);
+
+	if (restore_text(f, text, strlen(text)) < 0)
+		fail_msg("%s", error_what(&f->err));
+}
+
+/* What an argument or a condition refers to is only known when it is needed. */
 static void test_reference(void **state)
 {
 	struct fixture *f = *state;
@@ -234,21 +247,15 @@ static void test_reference(void **state)
 	struct value value;
 
 	restore_drop_checksum(f);
-	json_t *all = json_loadb(f->text.bytes, f->text.size, 0, NULL);
-	edit(all, "tasks.0.args", "{\"group\":{\"argv\":[\"true\",\"${nix.out}\"]}}");
-	edit(all, "tasks.0.options.when", "\"${nix.out} == 1\"");
-	CLEANUP_FREE char *text = json_dumps(all, JSON_COMPACT);
-	json_decref(all);
-	if (restore_text(f, text, strlen(text)) < 0)
-		fail_msg("%s", error_what(&f->err));
+	restore_edited(f, "tasks.0.args", "{\"group\":{\"argv\":[\"true\",\"${nix.out}\"]}}");
 	const struct plan_detail *a = restored_detail(f, "a");
-	struct value args = a->task->args;
-	assert_int_equal(plan_resolve(f->again, a, value_get(&args, "argv"), &nothing,
+	assert_int_equal(plan_resolve(f->again, a, value_get(&a->task->args, "argv"), &nothing,
 				 &f->again->arena, &value, &f->err),
 		-ENOENT);
 	assert_string_equal(f->err.what, "there is no task \"nix\"");
 	error_clear(&f->err);
-	assert_int_equal(plan_when(f->again, a, &nothing, &f->err), -ENOENT);
+	restore_edited(f, "tasks.0.options.when", "\"${nix.out} == 1\"");
+	assert_int_equal(plan_when(f->again, restored_detail(f, "a"), &nothing, &f->err), -ENOENT);
 	assert_string_equal(f->err.what, "${nix.out} names nothing");
 }
 
@@ -259,11 +266,8 @@ static void test_gang(void **state)
 	char path[64];
 
 	restore_drop_checksum(f);
-	json_t *all = json_loadb(f->text.bytes, f->text.size, 0, NULL);
 	snprintf(path, sizeof path, "tasks.%u.run_if", map_get(&f->plan->index, "w"));
-	edit(all, path, "1");
-	CLEANUP_FREE char *text = json_dumps(all, JSON_COMPACT);
-	json_decref(all);
+	CLEANUP_FREE char *text = edited(f, path, "1");
 	assert_refused(f, text, strlen(text));
 	assert_non_null(strstr(f->err.what, "it is not like the others of its gang"));
 }

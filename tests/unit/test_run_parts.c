@@ -7,14 +7,17 @@
 #include "base/text.h"
 #include "run/blank.h"
 #include "run/cgroup.h"
+#include "run/children.h"
 #include "run/locks.h"
 #include "run/log.h"
 #include "run/secret.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* ---- blanking ---- */
@@ -426,6 +429,54 @@ static void test_cgroup_of_many_processes(void **state)
 	}
 }
 
+/* ---- processes ---- */
+
+static pid_t start_sleep(void)
+{
+	char *const none[] = {NULL};
+	pid_t child = fork();
+
+	if (child == 0) {
+		execle("/bin/sleep", "sleep", "100", (char *)NULL, none);
+		_exit(127);
+	}
+	return child;
+}
+
+/* Was it seen between two programs, on its way to the second? */
+static bool seen_between(pid_t child)
+{
+	char name[16];
+	bool seen = false;
+
+	/* It has its new name during the exec already. */
+	do {
+		seen |= process_is_between_programs(child);
+		process_read(child, "comm", name, sizeof name);
+	} while (strcmp(name, "sleep\n") != 0 || process_is_between_programs(child));
+	return seen;
+}
+
+static void test_between_programs(void **state)
+{
+	bool seen = false;
+	siginfo_t ended;
+
+	(void)state;
+	for (int i = 0; i < 2000 && !seen; i++) {
+		pid_t child = start_sleep();
+		seen = seen_between(child);
+		assert_false(process_is_between_programs(child)); /* an empty environment is one */
+		kill(child, SIGKILL);
+		waitid(P_PID, (id_t)child, &ended, WEXITED | WNOWAIT);
+		assert_false(process_is_between_programs(child)); /* a zombie */
+		waitpid(child, NULL, 0);
+		assert_false(process_is_between_programs(child));
+	}
+	assert_true(seen);
+	assert_false(process_is_between_programs(getpid()));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -438,6 +489,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_secrets_prepared, make_dir, remove_dir),
 		cmocka_unit_test(test_cgroup_is_asked_when_used),
 		cmocka_unit_test(test_cgroup_of_many_processes),
+		cmocka_unit_test(test_between_programs),
 		cmocka_unit_test_setup_teardown(test_v2_without_pids, make_dir, pretend_no_more),
 		cmocka_unit_test_setup_teardown(test_v2_limits, make_dir, pretend_no_more),
 	};
