@@ -16,7 +16,8 @@ struct outlook_task {
 	VEC(struct would) woulds;
 	const char *state, *message; /* once it has ended */
 	const char *rollback;        /* "rollback: ACTION ARGUMENTS" */
-	bool past;                   /* runs after the point of no return */
+	bool past;                   /* comes after a point of no return */
+	bool kept;                   /* is one, or comes before one */
 };
 
 struct outlook {
@@ -86,20 +87,24 @@ static bool is_pivot(const struct plan_task *task)
 	return task->flags & PLAN_PIVOT && !(task->flags & (PLAN_LEFT_OUT | PLAN_EMPTY_EACH));
 }
 
-static void mark_past(struct outlook *o)
+static void mark_past(struct outlook *o, uint32_t t)
 {
-	const struct plan *plan = o->plan;
+	const struct plan_task *task = &o->plan->tasks[t];
 
-	for (uint32_t i = 0; i < plan->task_count; i++) {
-		const struct plan_task *task = &plan->tasks[o->order[i]];
-		bool past = false;
-		for (uint32_t k = 0; k < task->need_count; k++) {
-			uint32_t need = plan->edges[task->needs + k];
-			past = past || o->tasks[need].past || is_pivot(&plan->tasks[need]);
-		}
-		o->tasks[o->order[i]].past = past;
-		o->has_pivot = o->has_pivot || is_pivot(task);
+	for (uint32_t k = 0; k < task->need_count; k++) {
+		uint32_t need = o->plan->edges[task->needs + k];
+		o->tasks[t].past |= o->tasks[need].past || is_pivot(&o->plan->tasks[need]);
 	}
+}
+
+static void mark_kept(struct outlook *o, uint32_t t)
+{
+	const struct plan_task *task = &o->plan->tasks[t];
+
+	o->tasks[t].kept = is_pivot(task);
+	for (uint32_t k = 0; k < task->next_count; k++)
+		o->tasks[t].kept |= o->tasks[o->plan->edges[task->nexts + k]].kept;
+	o->has_pivot |= o->tasks[t].kept;
 }
 
 /* ---- rollbacks ---- */
@@ -175,7 +180,10 @@ struct outlook *outlook_new(const struct plan *plan)
 	o->tasks = arena_news(&o->arena, struct outlook_task, plan->task_count);
 	order_tasks(o);
 	move_late(o);
-	mark_past(o);
+	for (uint32_t i = 0; i < plan->task_count; i++)
+		mark_past(o, o->order[i]);
+	for (uint32_t i = plan->task_count; i-- > 0;)
+		mark_kept(o, o->order[i]);
 	for (uint32_t t = 0; t < plan->task_count; t++)
 		o->tasks[t].rollback = rollback_text(o, detail_of(o, t));
 	return o;
@@ -227,12 +235,11 @@ static enum fate fate_of(const struct outlook *o, uint32_t t, const struct would
 {
 	const struct plan_task *task = &o->plan->tasks[t];
 	const struct action_description *action = detail_of(o, t)->task->action;
-	bool kept = o->tasks[t].past || task->run_if != RUN_IF_SUCCESS;
 	bool silent = would->unknown || (action && !(action->has & ACTION_HAS_PLAN));
 
 	if (task->changes == UPKEEP_CHANGES_NONE && !o->tasks[t].rollback && !would->undoing)
 		return FATE_NOTHING;
-	if (kept)
+	if (task->run_if != RUN_IF_SUCCESS)
 		return FATE_STAYS;
 	if (o->tasks[t].rollback || would->undoing)
 		return FATE_UNDO;
@@ -260,8 +267,7 @@ static const char *why_it_stays(const struct outlook *o, uint32_t t)
 {
 	return o->plan->tasks[t].run_if != RUN_IF_SUCCESS
 		? "is not undone: it runs when all is decided"
-		: o->tasks[t].past ? "is not undone: it comes after the point of no return"
-				   : "cannot be undone";
+		: "cannot be undone";
 }
 
 /* ---- for people ---- */
@@ -298,7 +304,7 @@ static void task_print(const struct outlook *o, uint32_t t, struct arena *arena,
 	if (!task->woulds.count && !task->message && !pivot)
 		return;
 	text_addf(out, "%s%s%s%s\n", detail_of(o, t)->name, when ? ", where " : "",
-		when ? when : "", pivot ? " (point of no return)" : "");
+		when ? when : "", pivot ? " (point of no return: once done, it and what it comes after stay)" : "");
 	vec_each(&task->woulds, would)
 		would_print(o, t, would, arena, out);
 	if (is_rolled_back(o, t))
@@ -326,14 +332,22 @@ static void undo_task_print(
 	}
 }
 
-/* What a failed run has not begun, or never undoes, is no part of it. */
-static bool is_undone(const struct outlook *o, uint32_t t)
+/* What a failed run has not begun, keeps, or never undoes, is no part of it. */
+static bool is_undone(const struct outlook *o, uint32_t t, enum outlook_when when)
 {
-	return !o->tasks[t].past && o->plan->tasks[t].run_if == RUN_IF_SUCCESS;
+	const struct outlook_task *task = &o->tasks[t];
+
+	if (o->plan->tasks[t].run_if != RUN_IF_SUCCESS)
+		return false;
+	return when == OUTLOOK_PAST_PIVOT ? o->has_pivot && !task->kept : !task->past;
 }
 
-static void undo_print(const struct outlook *o, struct arena *arena, struct text *out)
+static void undo_print(
+	const struct outlook *o, enum outlook_when when, struct arena *arena, struct text *out)
 {
+	static const char *const places[] = {[OUTLOOK_BEFORE_PIVOT] =
+						     " before the point of no return",
+		[OUTLOOK_PAST_PIVOT] = " after the point of no return"};
 	static const char *const titles[] = {[ON_FAILURE_UNDO] = "undo, if it fails",
 		[ON_FAILURE_STOP] = "left as it is if it fails (on_failure = \"stop\"); the undo",
 		[ON_FAILURE_CONTINUE] =
@@ -341,28 +355,22 @@ static void undo_print(const struct outlook *o, struct arena *arena, struct text
 	struct text CLEANUP_TEXT lines = {0};
 
 	for (uint32_t i = o->plan->task_count; i-- > 0;)
-		if (is_undone(o, o->order[i]))
+		if (is_undone(o, o->order[i], when))
 			undo_task_print(o, o->order[i], arena, &lines);
 	if (lines.size)
 		text_addf(out, "%s%s:\n%s", titles[o->plan->on_failure],
-			o->has_pivot ? " before the point of no return" : "", lines.bytes);
+			o->has_pivot ? places[when] : "", lines.bytes);
 }
 
 void outlook_print(const struct outlook *o, struct text *out)
 {
 	struct arena arena = {0};
-	bool forward = false;
 
-	for (uint32_t i = 0; i < o->plan->task_count; i++) {
-		uint32_t t = o->order[i];
-		if (is_pivot(&o->plan->tasks[t]) && !o->any)
-			continue;
-		task_print(o, t, &arena, out);
-		if (is_pivot(&o->plan->tasks[t]) && !forward)
-			text_adds(out, "from here on the run only goes forward\n");
-		forward = forward || is_pivot(&o->plan->tasks[t]);
-	}
-	undo_print(o, &arena, out);
+	for (uint32_t i = 0; i < o->plan->task_count; i++)
+		if (!is_pivot(&o->plan->tasks[o->order[i]]) || o->any)
+			task_print(o, o->order[i], &arena, out);
+	undo_print(o, OUTLOOK_BEFORE_PIVOT, &arena, out);
+	undo_print(o, OUTLOOK_PAST_PIVOT, &arena, out);
 	arena_free(&arena);
 }
 
@@ -418,13 +426,13 @@ static void undo_task_json(const struct outlook *o, uint32_t t, struct arena *ar
 	}
 }
 
-json_t *outlook_undo(const struct outlook *o)
+json_t *outlook_undo(const struct outlook *o, enum outlook_when when)
 {
 	json_t *list = json_array();
 	struct arena arena = {0};
 
 	for (uint32_t i = o->plan->task_count; i-- > 0;)
-		if (is_undone(o, o->order[i]))
+		if (is_undone(o, o->order[i], when))
 			undo_task_json(o, o->order[i], &arena, list);
 	arena_free(&arena);
 	return list;

@@ -19,7 +19,8 @@ slow = { tasks = {
   b = { action = "core.exec"; argv = [ "/bin/sleep", "0.4" ]; changes = "none"; after = [ "a" ]; };
   c = { action = "core.exec"; argv = [ "/bin/sleep", "0.4" ]; changes = "none"; }; }; };
 both = { params = { at = { type = "path"; default = "/srv"; }; }; tasks = {
-  clean = { action = "core.exec"; argv = [ "/bin/true", "clean" ]; after = "go"; };
+  clean = { action = "core.exec"; argv = [ "/bin/true", "clean" ]; after = "go";
+    rollback = { action = "core.exec"; argv = [ "/bin/true", "again" ]; }; };
   go = { action = "core.exec"; argv = [ "/bin/true", "go" ]; after = "say"; pivot = true; };
   say = { action = "core.exec"; argv = [ "/bin/true", "say" ]; after = [ "make", "look" ]; };
   look = { action = "core.exec"; argv = [ "/bin/true", "look" ]; changes = "none"; };
@@ -77,13 +78,12 @@ make
 say
     run /bin/true say
         cannot be undone
-go (point of no return)
+go (point of no return: once done, it and what it comes after stay)
     run /bin/true go
         cannot be undone
-from here on the run only goes forward
 clean
     run /bin/true clean
-        is not undone: it comes after the point of no return
+        undo: rollback: core.exec /bin/true again
 tell
     run /bin/true tell
         is not undone: it runs when all is decided
@@ -91,13 +91,16 @@ undo, if it fails before the point of no return:
     go: run /bin/true go: stays
     say: run /bin/true say: stays
     make: rollback: core.exec /bin/rm /srv/${run.id}
+undo, if it fails after the point of no return:
+    clean: rollback: core.exec /bin/true again
 END
 ok "... --json" code 2 "$upkeep" plan both --json
 ok "... the order of the run" json '[.tasks[].task] == ["look", "make", "say", "go", "clean", "tell"]'
 ok "... the point of no return" json '[.tasks[] | select(.pivot).task] == ["go"]'
-ok "... what cannot be undone" json '[.tasks[] | select(.would[0].irreversible).task] == ["say", "go", "clean", "tell"]'
+ok "... what cannot be undone" json '[.tasks[] | select(.would[0].irreversible).task] == ["say", "go", "tell"]'
 ok "... the undo" json '[.undo[] | [.task, .do, .undo]] == [["go", "run /bin/true go", null],
 	["say", "run /bin/true say", null], ["make", null, "rollback: core.exec /bin/rm /srv/${run.id}"]]'
+ok "... the undo once it is passed" json '[.undo_past_pivot[] | [.task, .undo]] == [["clean", "rollback: core.exec /bin/true again"]]'
 ok "without undo at a failure" code 2 "$upkeep" plan halt
 ok "... says so" has out 'left as it is if it fails (on_failure = "stop"); the undo:'
 ok "... the rollback in place of the action's own" has out '    old: rollback: files.expire paths = [ "/x" ], older_than = "9d"'
