@@ -158,7 +158,8 @@ int again_recover_all(const struct cli *cli, const char *state_dir)
 	int r = ids_load(&ids, &err);
 	if (r < 0 && r != -ENOENT)
 		code = cli_fail(cli, errno_exit(r, EXIT_JOURNAL), &err);
-	for (size_t i = 0; r == 0 && i < ids.list.count; i++) {
+	/* The newest first: what it changed may lie over what an earlier one did. */
+	for (size_t i = r == 0 ? ids.list.count : 0; i-- > 0;) {
 		if (!cli->options.quiet && !cli->options.json)
 			fprintf(stderr, "upkeep: run %s of %s was interrupted: recovering it\n",
 				ids.list.items[i].id, ids.list.items[i].graph);

@@ -403,8 +403,10 @@ int command_drill(struct cli *cli)
 		code = cli_build(cli, &loaded, &plan);
 	if (!code)
 		code = refuse_irreversible(cli, plan);
-	if (!code)
+	if (!code) {
+		plan->drill = true;
 		code = drill_begin(cli, plan, jobs);
+	}
 	if (plan)
 		plan_free(plan);
 	return code;

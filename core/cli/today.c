@@ -49,6 +49,7 @@ static void make_alike(struct plan *now, const struct plan *was)
 		now->tasks[i].flags |= was->tasks[i].flags & PLAN_LEFT_OUT;
 	}
 	now->site = was->site;
+	now->drill = was->drill;
 }
 
 static bool is_alike(const struct plan *a, const struct plan *b)

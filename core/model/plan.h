@@ -80,6 +80,7 @@ struct plan {
 	struct map index; /* name → task; a task with `each` under its plain name is not here */
 	uint8_t on_failure, running; /* of the graph */
 	bool locks_at_start;         /* some task has a lock and can be undone */
+	bool drill;                  /* what its run does is put back, whatever interrupts it */
 };
 
 #endif

@@ -300,6 +300,7 @@ static void set_shared(json_t *all, const struct plan *plan)
 	set(all, "resources", resources);
 	set(all, "retries", retries);
 	set(all, "locks_at_start", json_boolean(plan->locks_at_start));
+	set(all, "drill", json_boolean(plan->drill));
 }
 
 static json_t *pack_site(const struct site *site)

@@ -263,6 +263,7 @@ static void read_shared(struct restore *r, json_t *rest)
 	if (!plan->retry_count || plan->retries[0].attempts != 1)
 		unpack_fault(r, "the first of \"retries\" must be none");
 	plan->locks_at_start = unpack_truth(r, rest, "locks_at_start");
+	plan->drill = unpack_truth(r, rest, "drill");
 }
 
 static void read_gang(struct restore *r, json_t *json, struct plan_gang *gang)

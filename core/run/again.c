@@ -95,7 +95,11 @@ static int read_run(void *data, const struct journal_run *run)
 {
 	struct engine *engine = data;
 
-	engine->was = run->state;
+	/* Of a drill whose way forward has ended: how it did. */
+	if (engine->plan->drill && run->ended_ms && run->state == RUN_ROLLING_BACK)
+		engine->was = run->exit_code == EXIT_OK ? RUN_SUCCEEDED : RUN_FAILED_PARTIAL;
+	else
+		engine->was = run->state;
 	engine->warnings = run->warnings;
 	/* Until it ends, the cause is who asked for it. */
 	if (run->cause && run->ended_ms && run->state != RUN_SUCCEEDED)
@@ -181,7 +185,8 @@ static void obey_guard(struct engine *engine, uint32_t task)
 		break;
 	case GUARD_UNDONE:
 		engine->unconfirmed = true;
-		if (memory->undo != UNDO_UNDONE)
+		/* Held: something of it lived on, and may have changed things since. */
+		if (memory->undo != UNDO_UNDONE && memory->undo != UNDO_HELD)
 			undoing_by_guard(engine, task, UNDO_UNDONE);
 		memory->state = TASK_FAILED;
 		break;
@@ -274,7 +279,8 @@ static bool choose(const struct engine *engine, enum decide_begin *ret)
 	uint8_t on_interrupt = engine->plan->graph->on_interrupt;
 
 	*ret = DECIDE_UNDO;
-	if (engine->setup->how == RUN_AGAIN_UNDO)
+	if (engine->setup->how == RUN_AGAIN_UNDO ||
+		(engine->plan->drill && engine->setup->how == RUN_AGAIN_RECOVER))
 		return true;
 	if (has_succeeded(engine) && engine->was != RUN_ROLLING_BACK) {
 		*ret = DECIDE_FINAL;

@@ -389,6 +389,10 @@ static enum exit_code end_run(struct engine *engine)
 	run.exit_code = engine->exit_code;
 	run.cause = engine->cause;
 	run.next = engine->next;
+	/* Half of it is to come: recover sees to that, where nobody else does. */
+	if (engine->plan->drill && !engine->setup->again &&
+		(run.exit_code == EXIT_OK || run.exit_code == EXIT_FAILED_PARTIAL))
+		run.state = RUN_ROLLING_BACK;
 	journal_end_run(engine->journal, &run);
 	if (engine_flush(engine,
 		    engine->graph_synced && !engine->options->plan_only ? JOURNAL_SYNC

@@ -65,12 +65,18 @@ static void ask(struct engine *engine)
 	vec_push(&engine->starting, attempt);
 }
 
+/* Each is a warning; the first stands in the block of --quiet as well. */
 static void refuse_drifted(struct engine *engine, struct probing *probing)
 {
+	CLEANUP_TEXT struct text cause = {0};
+
+	text_addf(&cause, "nothing was put back: what this run left has been changed since: %s",
+		probing->drifted.items[0]);
+	if (probing->drifted.count > 1)
+		text_addf(&cause, ", and %zu more", probing->drifted.count - 1);
 	vec_each(&probing->drifted, text)
 		engine_warn(engine, PLAN_NONE, *text);
-	again_refuse(engine, EXIT_FAILED_PARTIAL,
-		base_string("nothing was put back: what this run left has been changed since"));
+	again_refuse(engine, EXIT_FAILED_PARTIAL, text_take(&cause));
 }
 
 static void finish(struct engine *engine)

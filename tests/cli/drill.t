@@ -30,6 +30,8 @@ never = { tasks = {
   point = { $make; $take; pivot = true; after = [ "once" ]; };
   look = { action = "core.exec"; argv = [ "/bin/true" ]; changes = "none"; };
   tell = { action = "core.exec"; argv = [ "/bin/true" ]; run_if = "done"; after = [ "once" ]; }; }; };
+half = { on_interrupt = "resume"; tasks = { w = { action = "odd.write"; file = "$dir/good"; };
+  l = { action = "core.exec"; argv = [ "/bin/sh", "-c", "touch $dir/going; until test -e $dir/go; do sleep 0.05; done" ]; changes = "none"; after = [ "w" ]; }; }; };
 one = { overlap = "skip"; tasks = { w = { action = "core.exec"; argv = [ "/bin/sh", "-c", "touch $dir/going; exec sleep 60" ]; changes = "none"; }; }; };
 END
 echo old >"$dir/data/a.log"; touch -d '9 days ago' "$dir/data/a.log"
@@ -113,4 +115,21 @@ until_true test -e "$dir/going"; kill -TERM $run
 wait $run; code=$?; cp "$dir/run" "$dir/out"
 ok "interrupted" test $code = 10
 ok "... says so" json '.forward.state == "failed clean" and .forward.tasks[0].state == "cancelled"'
+
+# killed: what a drill did is put back, whatever its graph says of interruptions
+begin() { rm -f "$dir/going" "$dir/go"; "$upkeep" drill half >"$dir/run" 2>&1 & run=$!; until_true test -e "$dir/going"; }
+killed() { local engine; engine=$(pgrep -P $run | head -n 1); kill -KILL $run $engine; wait $run 2>/dev/null
+	until_true gone "$engine"; touch "$dir/go"; }
+begin; killed
+ok "killed on its way forward" test -e "$dir/good"
+ok "... recover puts it back" code 11 "$upkeep" recover
+ok "... all of it" test ! -e "$dir/good"
+begin; touch "$dir/good.hold" "$dir/go"
+until_true last '.[0].ended_ms > 0'; killed; rm "$dir/good.hold"
+ok "killed before its way back" test -e "$dir/good"
+ok "... the run is interrupted" last '.[0].state == "interrupted"'
+ok "... the next run puts it back" code 10 "$upkeep" run clean
+ok "... which it says" has err "of half was interrupted: recovering it"
+ok "... all of it" test ! -e "$dir/good"
+ok "... the run is rolled back" last '.[1].state == "rolled back"'
 echo "1..$n"

@@ -35,4 +35,3 @@ times() { local got; got=$(cat "$undone" 2>/dev/null | wc -l); [ "$got" = "$1" ]
 state() { local got; got=$("$upkeep" show last --json | jq -r .state); [ "$got" = "$1" ] || { echo "# the run is: $got"; return 1; }; }
 task() { local got; got=$("$upkeep" show last --json | jq -r --arg t "$1" --arg f "${3-state}" '.tasks[] | select(.task == $t) | .[$f]')
 	[ "$got" = "$2" ] || { echo "# $1 is: $got"; return 1; }; }
-gone() { ! kill -0 "$1" 2>/dev/null; }

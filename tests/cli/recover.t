@@ -41,8 +41,7 @@ ok "... what to type" grep -q '^next: upkeep show 2' "$dir/run"
 ok "recover puts it back" code 11 "$upkeep" recover
 ok "... so" order "a b -b -a"
 begin undo; engine=$(engine); kill -KILL "$run"; wait "$run" 2>/dev/null
-gone() { ! kill -0 "$engine" 2>/dev/null; }
-ok "the keeper alone: the engine puts it back" until_true gone
+ok "the keeper alone: the engine puts it back" until_true gone "$engine"
 ok "... so" order "a b -b -a"
 ok "... nothing is left to do" code 0 "$upkeep" recover
 ok "... it says how it ended" run_is .state "rolled back"
@@ -144,6 +143,11 @@ fi
 begin undo; crash
 ok "recover --json" code 11 "$upkeep" recover --json
 ok "... one object" json '.state == "rolled back" and .exit_code == 11 and (.tasks | length) == 3'
+begin hold; first=$run first_engine=$(engine)
+begin undo; kill -STOP "$first_engine"; kill -KILL "$first" "$first_engine"; crash
+ok "recover --json of two" code 13 "$upkeep" recover --json
+ok "... two objects, the newest first" test "$(jq -c -s '[.[] | .graph, .exit_code]' "$dir/out")" = '["undo",11,"hold",13]'
+"$upkeep" resolve --quiet "$("$upkeep" history hold --json | jq -r '.[0].run')" --why "seen"; : >"$dir/order"
 begin undo; crash
 ok "recover --quiet" code 11 "$upkeep" recover --quiet
 ok "... a block" has out "undo: run 2"

@@ -172,6 +172,7 @@ ok "... what to type" has out "--force"
 ok "... nothing is back" test ! -e "$dir/from/1"
 ok "... it has still succeeded" run_is .state succeeded
 ok "... --quiet: a block" code 12 "$upkeep" rollback last --quiet
+ok "... with what has been changed" grep -q "changed since: .*$dir/to/2" "$dir/out"
 ok "... with the next command" has out "next: "
 ok "... --force" code 0 "$upkeep" rollback last --force
 ok "... all are back" in_place

@@ -18,6 +18,7 @@ graphs <<END
 main = { tasks = { $(said a) $(said x) $(t b "$say b; $lies; exec sleep 300" "$(undo "$say -b") after = [ \"a\" ]; timeout = \"1s\"; kill_after = \"100ms\"; retry = { attempts = 2; };")
 	$(said c 'after = [ "b" ];') }; };
 left = { tasks = { $(t b "$say b; (sleep 0.1; exec sleep 300) & echo \$! >$ice/cgroup.procs; $waits" "$(undo "$say -b")") }; };
+guarded = { tasks = { $(t b "$say b; $lies; exec sleep 300" "$(undo "$say -b") confirm_within = \"2s\"; kill_after = \"100ms\";") }; };
 back = { tasks = { $(t b "$say b" "$(undo "$say -b; test -e $dir/mended && exit 0; $lies; exec sleep 300" 'timeout = "1s";')") $(bad 'after = [ "b" ];') }; };
 END
 ok "the graphs are right" code 0 "$upkeep" check
@@ -69,5 +70,16 @@ ok "... says why" has err "cannot be killed"
 ok "... nothing is undone" order "b"
 thaw
 ok "... once it is gone it is put back" code 11 "$upkeep" recover
+ok "... so" order "-b"
+
+begin guarded; freeze
+ok "a guarded task whose process cannot be killed" run_is_over 13
+ok "... its undo is held" has out "left: b (held"
+undone_by_guard() { grep -qx -- -b "$dir/order"; }
+ok "... until its guard has waited long enough: the way in comes first" until_true undone_by_guard
+ok "... once" order "b -b"
+ok "... what it may still change needs a person" code 13 "$upkeep" rollback last
+thaw
+ok "... once it is gone it is put back for good" code 0 "$upkeep" rollback last
 ok "... so" order "-b"
 echo "1..$n"

@@ -19,6 +19,7 @@ json() { [ -s "$dir/out" ] && jq -e "$1" "$dir/out" >/dev/null || { echo "# not:
 	return 1; }; }
 # until COMMAND...: at most 20 s
 until_true() { local i; for ((i = 0; i < 200; i++)); do "$@" && return; sleep 0.1; done; return 1; }
+gone() { ! kill -0 "$1" 2>/dev/null; }
 site() { printf 'state_dir = "%s";\ngraphs = [ "%s" ];\n' "$dir/state" "$dir/g.conf" >"$UPKEEP_SITE"
 	cat >>"$UPKEEP_SITE"; }
 graphs() { { echo 'graphs = {'; cat; echo '};'; } >"$dir/g.conf"; }

@@ -30,6 +30,7 @@ struct scenario {
 	const char *keys;  /* of the graph; NULL: none */
 	bool fresh;        /* no journal is there yet */
 	bool pivots;       /* 12 where the pivot has succeeded */
+	bool taken_back;   /* its run succeeds undisturbed; what is struck is the rollback */
 };
 extern const struct scenario scenarios[];
 extern const size_t scenario_count;
@@ -42,7 +43,7 @@ struct lane {
 	const struct scenario *scenario;
 	char *before, *after; /* what the tree looks like; the same where the run fails */
 	int code, again_code; /* of an undisturbed run, and of one after it */
-	uint64_t calls[INJECT_ROLES], disk_calls[INJECT_ROLES];
+	uint64_t calls[INJECT_ROLES], disk_calls[INJECT_ROLES]; /* of what is struck */
 };
 
 /* A strike in one command. */

@@ -163,11 +163,17 @@ static int32_t undo_put(struct upkeep_ctx *ctx, const struct upkeep_undo *record
 	return ctx->host->undo_done(ctx, record->id) < 0 ? UPKEEP_FAILED : UPKEEP_CHANGED;
 }
 
+/* Of the whole task it cannot say. */
 static int32_t probe_put(struct upkeep_ctx *ctx, const struct upkeep_undo *record)
 {
+	char path[PATH_MAX], text[1024];
+
 	(void)ctx;
-	(void)record;
-	return UPKEEP_PARTLY;
+	if (!record)
+		return UPKEEP_PARTLY;
+	if (read_file(field(record, "path", path, sizeof path), text, sizeof text) < 0)
+		return UPKEEP_NOT_DONE;
+	return strncmp(text, "changed ", 8) == 0 ? UPKEEP_DONE : UPKEEP_PARTLY;
 }
 
 static const struct upkeep_action actions[] = {

@@ -65,6 +65,12 @@ const struct scenario scenarios[] = {
 		.graph = PUT("put", "p\"; count = 3; lock = [ \"database\" ];")
 			MAKE("make", "after = [ \"put\" ];")
 				PUT("last", "q\"; count = 2; after = [ \"make\" ];")},
+	{.name = "taken",
+		.taken_back = true,
+		.graph = PACK("") FILES("drop", "expire",
+			"paths = [ \"@T/old/*\" ]; older_than = \"7d\"; after = [ \"pack\" ];")
+			PUT("put", "p\"; count = 3; after = [ \"drop\" ];")
+				MAKE("make", "after = [ \"put\" ];")},
 	{.name = "first",
 		.fresh = true,
 		.graph = PUT("put", "p\"; count = 2;")
@@ -303,6 +309,21 @@ static int run_plainly(struct lane *lane)
 	return code;
 }
 
+/* So that all is as it was before. */
+static bool roll_back_plainly(struct lane *lane)
+{
+	static const char *const words[] = {"rollback", "last", "--quiet", NULL};
+	CLEANUP_TEXT struct text output = {0};
+	int code = upkeep_command(lane, NULL, &output, words);
+	CLEANUP_FREE char *now = lane_look(lane);
+
+	if (code == 0 && strcmp(now, lane->before) == 0)
+		return true;
+	printf("# %s: an undisturbed rollback ends with %d; before:%s# then:%s%s",
+		lane->scenario->name, code, lane->before, now, text_string(&output));
+	return false;
+}
+
 bool lane_prepare(struct lane *lane, const struct scenario *scenario)
 {
 	static const char *const warm[] = {"run", "warm", "--quiet", NULL};
@@ -326,11 +347,13 @@ bool lane_prepare(struct lane *lane, const struct scenario *scenario)
 	lane_reset(lane);
 	lane->before = lane_look(lane);
 	lane->code = run_plainly(lane);
+	lane->after = lane_look(lane);
+	if (scenario->taken_back && !roll_back_plainly(lane))
+		return false;
 	for (int i = 0; i < INJECT_ROLES; i++) {
 		lane->calls[i] = lane->page->calls[i];
 		lane->disk_calls[i] = lane->page->disk_calls[i];
 	}
-	lane->after = lane_look(lane);
 	lane->again_code = run_plainly(lane);
 	bool same = strcmp(lane->before, lane->after) == 0;
 	bool right = lane->code == 0 ? !same : lane->code == 11 && same;

@@ -204,7 +204,8 @@ static bool check_tree(struct trial *trial, int code, const char *when)
 }
 
 /* What the command says of the site holds already; true also where it says nothing.  Of a
- * recovery 0 may be that there was nothing to do. */
+ * recovery 0 may be that there was nothing to do; of a rollback it is that all is back, and 12
+ * that nothing was touched. */
 static bool check_said(struct trial *trial, int code, const char *when)
 {
 	int status;
@@ -220,6 +221,8 @@ static bool check_said(struct trial *trial, int code, const char *when)
 		return true;
 	if (code == 0 && recovery)
 		return true;
+	if (strcmp(when, "rollback") == 0 && (code == 0 || code == 12))
+		code = code == 0 ? 11 : 0;
 	if (code == 0 || (code >= 10 && code <= 12))
 		return check_tree(trial, code, when);
 	if (code == 13 || code == 70 || code == 74 || code == 77 || is_killed(code))
@@ -359,8 +362,12 @@ enum outcome point_try(
 			(point->recover.at && point->recover.how == INJECT_FULL)};
 
 	lane_reset(lane);
+	bool taken_back = lane->scenario->taken_back;
+	bool right = !taken_back || command(&trial, NULL, "run", "graph") == lane->code;
 	notes_read(lane, &trial.left);
-	bool right = strike_once(&trial, &point->run, "run", "graph");
+	right = right &&
+		(taken_back ? strike_once(&trial, &point->run, "rollback", "last")
+			    : strike_once(&trial, &point->run, "run", "graph"));
 	bool struck = lane->page->fired;
 	if (right && point->recover.at)
 		right = strike_once(&trial, &point->recover, "recover", NULL);
