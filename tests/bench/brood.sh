@@ -7,7 +7,7 @@ alive() { pgrep -f -c "$mark"; }
 # start_brood COMMAND...: a runner, as from a terminal, where no signal is ignored; it is $runner
 start_brood() {
 	rm -f "$work/there"
-	env --default-signal=INT,QUIT "$@" >"$work/said" 2>&1 </dev/null &
+	env --default-signal=INT,QUIT,HUP,TERM "$@" >"$work/said" 2>&1 </dev/null &
 	runner=$!
 	local i
 	for ((i = 0; i < 400; i++)); do [ -e "$work/there" ] && return; sleep 0.05; done

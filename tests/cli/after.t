@@ -24,7 +24,7 @@ noted() { "$upkeep" history | grep -q long; }
 until_true noted
 worker=$(pgrep -P "$(engine | tr -d ' ')" | head -n 1)
 # shellcheck disable=SC2046
-kill -KILL $run $(engine) $worker; wait $run 2>/dev/null
+die $run $(engine) $worker
 ok "history after a kill" code 0 "$upkeep" history --json
 ok "... interrupted" json '.[0].state == "interrupted" and (.[0].cause | startswith("it was killed"))'
 id=$(jq -r '.[0].run' "$dir/out")

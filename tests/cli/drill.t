@@ -118,8 +118,7 @@ ok "... says so" json '.forward.state == "failed clean" and .forward.tasks[0].st
 
 # killed: what a drill did is put back, whatever its graph says of interruptions
 begin() { rm -f "$dir/going" "$dir/go"; "$upkeep" drill half >"$dir/run" 2>&1 & run=$!; until_true test -e "$dir/going"; }
-killed() { local engine; engine=$(pgrep -P $run | head -n 1); kill -KILL $run $engine; wait $run 2>/dev/null
-	until_true gone "$engine"; touch "$dir/go"; }
+killed() { die $run "$(pgrep -P $run | head -n 1)"; touch "$dir/go"; }
 begin; killed
 ok "killed on its way forward" test -e "$dir/good"
 ok "... recover puts it back" code 11 "$upkeep" recover

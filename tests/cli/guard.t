@@ -28,13 +28,13 @@ for dies in engine keeper both all; do
 	case $dies in
 	engine) kill -KILL "$engine" ;;
 	keeper) kill -KILL "$keeper" ;;
-	both) kill -KILL "$engine" "$keeper" ;;
+	both) die "$engine" "$keeper" ;;
 	all) # of this run, but for the guard
 		kill -STOP "$engine" "$keeper"
 		for p in /proc/[0-9]*; do
 			[ "${p#/proc/}" != "$guard" ] && grep -qzxF "UPKEEP_RUN=$id" "$p/environ" 2>/dev/null && kill -KILL "${p#/proc/}"
 		done
-		kill -KILL "$engine" "$keeper" ;;
+		die "$engine" "$keeper" ;;
 	esac
 	ended
 	ok "SIGKILL of $dies" becomes old
@@ -47,14 +47,14 @@ for dies in engine keeper both all; do
 	ok "... the run is settled" state "rolled back"
 done
 
-run lasts; until_true is still >/dev/null; find_guard; kill -KILL "$keeper" "$engine"; ended
+run lasts; until_true is still >/dev/null; find_guard; die "$keeper" "$engine"
 ok "everything dies while the task runs" becomes old
 sleep 0.2
 ok "... which stays" is old
 "$upkeep" recover >/dev/null 2>&1
 ok "... recover agrees" times 1
 
-run record; waits; kill -KILL "$keeper" "$engine"; ended
+run record; waits; die "$keeper" "$engine"
 ok "a plugin's record needs neither" becomes old
 ok "... in the guard's file" state_file 4
 ok "... recover: not confirmed in time" code 15 "$upkeep" recover
@@ -75,14 +75,14 @@ kill -CONT "$engine"
 ok "... the engine sees it" ends 15
 ok "... once" times 1
 
-run behind; waits 1; kill -KILL "$engine" "$keeper"; ended
+run behind; waits 1; die "$engine" "$keeper"
 ok "what came before the guarded task" becomes old
 ok "... stands yet" test -e "$dir/before"
 ok "... until recover" code 15 "$upkeep" recover
 ok "... puts it back" test ! -e "$dir/before"
 
 run brief; waits; mv "$dir/state/journal.db" "$dir/away"
-kill -KILL "$engine" "$keeper"; ended
+die "$engine" "$keeper"
 ok "a journal that has gone" becomes old
 mv "$dir/away" "$dir/state/journal.db"
 ok "... and comes back" code 15 "$upkeep" recover
@@ -118,13 +118,13 @@ ok "a guard that hangs takes no record either" ends 11
 ok "... " is old
 kill -KILL "$guard"
 
-run long; waits; kill -KILL "$guard" "$engine" "$keeper"; ended
+run long; waits; die "$guard" "$engine" "$keeper"
 ok "guard, engine and keeper killed" is new
 ok "... recover waits for nobody" code 15 "$upkeep" recover
 ok "... and puts it back" is old
 ok "... once" times 1
 
-run long; waits; kill -KILL "$engine" "$keeper"; ended
+run long; waits; die "$engine" "$keeper"
 ok "a guard that may yet be confirmed" code 75 "$upkeep" recover
 ok "... is left alone" is new
 ok "... whoever comes" code 75 "$upkeep" rollback last
@@ -138,19 +138,19 @@ ok "... and nothing undone" times 0
 ok "... it succeeded" state succeeded
 ok "... its task, too" task a succeeded
 
-run hard; waits; kill -KILL "$engine" "$keeper"; ended
+run hard; waits; die "$engine" "$keeper"
 state_file 3
 ok "recover waits for a guard that is at it" code 15 "$upkeep" recover
 ok "... " is old
 ok "... once" times 1
-run hard; waits; kill -KILL "$engine" "$keeper"; ended
+run hard; waits; die "$engine" "$keeper"
 state_file 3; kill -KILL "$guard"
 ok "a guard that is killed at it: recover begins anew" code 15 "$upkeep" recover
 ok "... " is old
 ok "... once" times 1
 
 run long; waits; kill -STOP "$engine" "$keeper"
-kill -KILL "$engine" "$keeper" "$guard"; ended
+die "$engine" "$keeper" "$guard"
 if unshare -m true 2>/dev/null; then
 	rebooted() { unshare -m sh -c 'mount --bind "$1" /proc/sys/kernel/random/boot_id; shift; exec "$@"' sh "$dir/boot" "$@"; }
 	echo 00000000-0000-4000-8000-000000000000 >"$dir/boot"
@@ -159,7 +159,7 @@ if unshare -m true 2>/dev/null; then
 	ok "... " is old
 	ok "... once" times 1
 	# A process of the new boot has the guard's number, by chance: here it is the guard itself.
-	run long; waits; kill -KILL "$engine" "$keeper"; ended
+	run long; waits; die "$engine" "$keeper"
 	ok "... whoever has the guard's number now" code 15 rebooted "$upkeep" recover
 	ok "... " is old
 	ok "... a guard that lives sees that it has no say" until_true gone "$guard"

@@ -40,7 +40,7 @@ until_true policy drop >/dev/null
 until_true grep -q waiting "$dir/out" >/dev/null
 # As when the connection dies that all hang on.
 engine=$(ps -o pid= --ppid "$run" -o comm= | awk '$2 == "upkeep-engine" { print $1 }')
-kill -KILL $run $engine; wait $run 2>/dev/null
+die $run $engine
 ok "with everything dead but the guard" until_true policy accept
 ok "... recover: not confirmed in time" code 15 inside "$upkeep" recover
 ok "... the rules are as they were" policy accept

@@ -144,7 +144,7 @@ begin undo; crash
 ok "recover --json" code 11 "$upkeep" recover --json
 ok "... one object" json '.state == "rolled back" and .exit_code == 11 and (.tasks | length) == 3'
 begin hold; first=$run first_engine=$(engine)
-begin undo; kill -STOP "$first_engine"; kill -KILL "$first" "$first_engine"; crash
+begin undo; kill -STOP "$first_engine"; die "$first" "$first_engine"; crash
 ok "recover --json of two" code 13 "$upkeep" recover --json
 ok "... two objects, the newest first" test "$(jq -c -s '[.[] | .graph, .exit_code]' "$dir/out")" = '["undo",11,"hold",13]'
 "$upkeep" resolve --quiet "$("$upkeep" history hold --json | jq -r '.[0].run')" --why "seen"; : >"$dir/order"

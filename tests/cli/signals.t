@@ -18,7 +18,7 @@ END
 ok "the graphs are right" code 0 "$upkeep" check
 # go GRAPH: in the background as from a terminal, until it says "going"
 go() { rm -f "$dir/going" "$dir/go" "$dir/undoing"
-	env --default-signal=INT,QUIT "$upkeep" run "$1" >"$dir/run" 2>&1 & run=$!
+	env --default-signal=INT,QUIT,HUP,TERM "$upkeep" run "$1" >"$dir/run" 2>&1 & run=$!
 	until_true test -e "$dir/going"; }
 ended() { wait "$run"; local got=$?; [ $got = "$1" ] || { echo "# ended with $got"; sed 's/^/# /' "$dir/run"; return 1; }; }
 
@@ -78,7 +78,7 @@ for signal in KILL TERM INT HUP; do
 	ok "... it is undone" order -brood
 done
 start_brood "$upkeep" run brood
-kill -KILL "$runner" "$(pgrep -P "$runner" | head -n 1)"
+die "$runner" "$(pgrep -P "$runner" | head -n 1)"
 ok "keeper and engine are killed: put back by the next command" code 11 "$upkeep" recover
 ok "... none is alive" test "$(alive)" = 0
 end_brood

@@ -31,8 +31,7 @@ engine() { pgrep -P "$run" | head -n 1; }
 # waits: a script that says "going" and waits to be let go
 waits="touch $dir/going; until test -e $dir/go; do sleep 0.05; done"
 # crash: keeper and engine are killed at once; neither sees the other's end
-crash() { local engine; engine=$(engine); kill -STOP "$engine" && kill -KILL "$run" "$engine"; wait "$run" 2>/dev/null
-	until_true gone "$engine"; }
+crash() { local engine; engine=$(engine); kill -STOP "$engine" && die "$run" "$engine"; }
 # other_boot: whoever held the lock of the last run lived in another boot
 other_boot() { sed -i 's/ [^ ]*$/ 00000000-0000-0000-0000-000000000000/' \
 	"$dir/state/runs/$("$upkeep" history --json | jq -r '.[0].run')/lock"; }
