@@ -238,8 +238,8 @@ static bool can_be_undone(enum run_state state)
 
 static bool can_be_resumed(enum run_state state)
 {
-	return state == RUN_RUNNING || state == RUN_INTERRUPTED || state == RUN_ROLLBACK_FAILED ||
-		state == RUN_FAILED_PARTIAL || state == RUN_AWAITING_CONFIRMATION;
+	return state == RUN_RUNNING || state == RUN_INTERRUPTED || state == RUN_FAILED_PARTIAL ||
+		state == RUN_AWAITING_CONFIRMATION;
 }
 
 static int again_command(
@@ -260,7 +260,9 @@ int command_rollback(struct cli *cli)
 {
 	int code = again_command(cli, RUN_AGAIN_UNDO, can_be_undone, "rolled back");
 
-	return code == EXIT_ROLLED_BACK || code == EXIT_NOT_CONFIRMED ? EXIT_OK : code;
+	return code == EXIT_ROLLED_BACK || code == EXIT_NOT_CONFIRMED || code == EXIT_FAILED_CLEAN
+		? EXIT_OK
+		: code;
 }
 
 int command_resume(struct cli *cli)

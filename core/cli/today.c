@@ -6,36 +6,14 @@
 
 #include <string.h>
 
-/* NAME=VALUE, as --param takes it. */
-static const char *param_text(struct arena *arena, const struct value_member *param)
-{
-	const struct value *value = &param->value;
-	CLEANUP_TEXT struct text text = {0};
-
-	text_addf(&text, "%s=", param->name);
-	if (value->kind != VALUE_LIST)
-		text_adds(&text, value_text(arena, value));
-	else
-		for (uint32_t i = 0; i < value->list.count; i++)
-			text_addf(&text, "%s%s", i ? "," : "",
-				value_text(arena, &value->list.items[i]));
-	return arena_copy(arena, text_string(&text), text.size);
-}
-
 static int build(const struct loaded *today, const struct graph *graph, const struct plan *was,
 	struct plan **ret, struct error *err)
 {
 	struct diagnostics faults = {0};
-	struct arena arena = {0};
-	uint32_t count = was->params.group.count;
-	const char **params = arena_news(&arena, const char *, count);
-
-	for (uint32_t i = 0; i < count; i++)
-		params[i] = param_text(&arena, &was->params.group.members[i]);
-	struct plan_options options = {.params = params, .param_count = count};
+	struct plan_options options = {.values = &was->params};
 	int r = plan_build(today->site, graph, &options, ret, &faults, err);
+
 	diagnostics_free(&faults);
-	arena_free(&arena);
 	return r;
 }
 

@@ -95,6 +95,8 @@ struct journal_task {
 void journal_put_task(struct journal *journal, const struct journal_task *task);
 void journal_add_output(
 	struct journal *journal, uint32_t task, const char *name, const char *value);
+/* Those of the task that were added so far, in this attempt or an earlier one; NULL: all. */
+void journal_drop_outputs(struct journal *journal, uint32_t task, const char *name);
 /* A row of a table made by the action; `cells` is a JSON object. */
 void journal_add_row(struct journal *journal, uint32_t task, const char *table, const char *cells);
 void journal_add_warning(struct journal *journal, uint32_t task, const char *text);

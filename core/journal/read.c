@@ -144,8 +144,7 @@ int journal_unsettled(
 	struct run_call call = {reader, data};
 
 	return store_each(journal,
-		"SELECT " RUN_COLUMNS " FROM runs WHERE state IN " STORE_UNSETTLED
-		" AND run NOT IN (SELECT run FROM resolved) ORDER BY run",
+		"SELECT " RUN_COLUMNS " FROM runs WHERE state IN " STORE_UNSETTLED " ORDER BY run",
 		NULL, run_row, &call, err);
 }
 

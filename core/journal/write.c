@@ -20,6 +20,8 @@ static const char *const kind_sql[STORE_KINDS] = {
 	[STORE_TASK_UNDO] = "UPDATE tasks SET undo=?3 WHERE run=?1 AND task=?2 AND attempt="
 			    "(SELECT max(attempt) FROM tasks WHERE run=?1 AND task=?2)",
 	[STORE_OUTPUT] = "INSERT INTO outputs VALUES(?1,?2,?3,?4,?5)",
+	[STORE_OUTPUT_DROP] =
+		"DELETE FROM outputs WHERE run=?1 AND task=?2 AND (?3 IS NULL OR name=?3)",
 	[STORE_ROW] = "INSERT INTO rows VALUES(?1,?2,?3,?4,?5)",
 	[STORE_WARNING] = "INSERT INTO warnings VALUES(?1,?2,?3,?4)",
 	[STORE_CONFIRMATION] = "INSERT INTO confirmations VALUES(?1,?2,?3,?4,?5,?6,?7)",
@@ -130,6 +132,15 @@ void journal_add_output(struct journal *journal, uint32_t task, const char *name
 	const int64_t numbers[] = {(int64_t)++journal->number, task};
 	const char *const texts[] = {name, value};
 	struct queue_row row = ROW(STORE_OUTPUT, numbers, texts);
+
+	queue_add(&journal->queue, &row);
+}
+
+void journal_drop_outputs(struct journal *journal, uint32_t task, const char *name)
+{
+	const int64_t numbers[] = {task};
+	const char *const texts[] = {name};
+	struct queue_row row = ROW(STORE_OUTPUT_DROP, numbers, texts);
 
 	queue_add(&journal->queue, &row);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Going on with an earlier run: what is left of it ends, then keeper and engine part as they
  * do for a new one. */
+#include "keeper/alive.h"
 #include "keeper/execute.h"
 #include "keeper/leftover.h"
 
@@ -96,7 +97,10 @@ static enum exit_code go_on(struct run_setup *setup, struct error *err)
 		return code;
 	}
 	named_fetch_commands(setup->plan, setup->secrets);
-	return execute_part(setup, err);
+	code = execute_part(setup, err);
+	if (setup->rebooted && code != EXIT_INTERNAL && code != EXIT_JOURNAL)
+		alive_believe(run_lock);
+	return code;
 }
 
 enum exit_code run_again(const struct plan *plan, const char *id, enum run_again how,

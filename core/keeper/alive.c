@@ -30,31 +30,51 @@ static int flock_exclusive(int fd)
 	return r;
 }
 
-static bool is_of_boot(int fd, const char *boot)
+/* Who holds it, and in which boot the journal is to be believed that nothing more has begun. */
+static int write_lock(int fd, const char *boot, struct error *err)
 {
-	char text[128], *rest;
+	char text[128];
+	int n = snprintf(text, sizeof text, "%d %" PRIu64 " %s\n", (int)getpid(),
+		process_start_ticks(getpid()), boot);
+
+	if (ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t)n, 0) < 0)
+		return error_set(err, -errno, NULL, "cannot write the run's lock: %m");
+	return 0;
+}
+
+/* False where it does not say: it is new, or did not get to the disk. */
+static bool read_boot(int fd, char boot[static BOOT_ID_SIZE])
+{
+	char text[128], *word;
 	ssize_t n = pread(fd, text, sizeof text - 1, 0);
 
 	text[n < 0 ? 0 : n] = 0;
-	rest = strrchr(text, ' ');
-	return rest && strncmp(rest + 1, boot, strlen(boot)) == 0;
+	word = strrchr(text, ' ');
+	if (word)
+		snprintf(boot, BOOT_ID_SIZE, "%.*s", (int)strcspn(word + 1, "\n"), word + 1);
+	return word;
 }
 
 int alive_lock(int run_dir, bool *ret_rebooted, struct error *err)
 {
-	char text[128], boot[BOOT_ID_SIZE];
+	char boot[BOOT_ID_SIZE], now[BOOT_ID_SIZE];
 	CLEANUP_FD int fd = openat(run_dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 
 	if (fd < 0 || flock_exclusive(fd) < 0)
 		return error_set(err, -errno, NULL, "cannot take the run's lock: %m");
+	boot_id(now);
+	bool says = read_boot(fd, boot);
+	*ret_rebooted = !says || strcmp(boot, now) != 0;
+	int r = write_lock(fd, says ? boot : now, err);
+	return r < 0 ? r : TAKE_FD(fd);
+}
+
+void alive_believe(int lock)
+{
+	char boot[BOOT_ID_SIZE];
+
 	boot_id(boot);
-	if (ret_rebooted)
-		*ret_rebooted = !is_of_boot(fd, boot);
-	int n = snprintf(text, sizeof text, "%d %" PRIu64 " %s\n", (int)getpid(),
-		process_start_ticks(getpid()), boot);
-	if (ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t)n, 0) < 0)
-		return error_set(err, -errno, NULL, "cannot write the run's lock: %m");
-	return TAKE_FD(fd);
+	write_lock(lock, boot, NULL);
 }
 
 static int not_alive(const char *id, struct error *err)

@@ -6,9 +6,12 @@
 
 #include <stdbool.h>
 
-/* Takes RUN_DIR/lock and writes our process, its start and the boot into it.  *ret_rebooted
- * (which may be NULL): whoever wrote it before lived in another boot.  -EWOULDBLOCK with a
- * message: somebody holds it. */
+/* Takes RUN_DIR/lock and writes our process and its start into it.  *ret_rebooted: the boot that
+ * it names, which stays, is another (a new lock gets this one).  -EWOULDBLOCK with a message:
+ * somebody holds it. */
 int alive_lock(int run_dir, bool *ret_rebooted, struct error *err);
+/* What was doubtful after a reboot stands in the journal: the lock, which is held, names this
+ * boot from now on. */
+void alive_believe(int lock);
 
 #endif

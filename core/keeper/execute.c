@@ -309,6 +309,9 @@ enum exit_code run_execute(
 	code = execute_take_graph(plan, &setup, &graph_lock, err);
 	if (graph_lock < 0)
 		return code;
+	code = run_stands_clear(plan, err); /* what it waited for may have ended badly */
+	if (code != EXIT_OK)
+		return code;
 	named_fetch_commands(plan, &secrets);
 	code = execute(&setup, err);
 	secrets_free(&secrets);

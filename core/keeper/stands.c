@@ -54,10 +54,12 @@ static int look(void *data, const struct journal_run *run)
 	if (!same && !lock)
 		return 0;
 	CLEANUP_FREE char *next = NULL;
+	bool can_resume = run->state != RUN_ROLLBACK_FAILED;
 	if (asprintf(&next,
-		    "upkeep show %s, then upkeep rollback %s, upkeep resume %s, or upkeep resolve "
-		    "%s --why \"...\"",
-		    run->id, run->id, run->id, run->id) < 0)
+		    "upkeep show %s, then upkeep rollback %s%s%s, or upkeep resolve %s --why "
+		    "\"...\"",
+		    run->id, run->id, can_resume ? ", upkeep resume " : "",
+		    can_resume ? run->id : "", run->id) < 0)
 		next = NULL;
 	error_set(standing->err, -EEXIST, next, "run %s of graph \"%s\" is not settled (%s)%s%s%s",
 		run->id, run->graph, run_state_name(run->state),

@@ -11,6 +11,8 @@ struct plan_options {
 	/* --param NAME=VALUE, as written. */
 	const char *const *params;
 	size_t param_count;
+	/* A group of those that a plan has had, typed; NULL: none.  Others are ignored. */
+	const struct value *values;
 	const char *const *only, *const *skip; /* task names */
 	size_t only_count, skip_count;
 	const char *start_at; /* NULL: the beginning */

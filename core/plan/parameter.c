@@ -99,6 +99,11 @@ int parameter_set(struct build *b, const struct graph *graph, struct error *err)
 	struct value *given = arena_news(arena, struct value, graph->param_count);
 	struct value *group = &b->plan->params;
 
+	for (uint32_t i = 0; b->options->values && i < graph->param_count; i++) {
+		const struct value *value = value_get(b->options->values, graph->params[i].name);
+		if (value)
+			given[i] = *value;
+	}
 	for (size_t i = 0; i < b->options->param_count; i++) {
 		int r = set_one(b, graph, b->options->params[i], given, err);
 		if (r < 0)

@@ -95,11 +95,15 @@ static int read_run(void *data, const struct journal_run *run)
 {
 	struct engine *engine = data;
 
+	engine->past = *run;
+	engine->past.cause = run->cause ? arena_string(&engine->arena, run->cause) : NULL;
+	engine->past.next = run->next ? arena_string(&engine->arena, run->next) : NULL;
 	/* Of a drill whose way forward has ended: how it did. */
 	if (engine->plan->drill && run->ended_ms && run->state == RUN_ROLLING_BACK)
 		engine->was = run->exit_code == EXIT_OK ? RUN_SUCCEEDED : RUN_FAILED_PARTIAL;
 	else
 		engine->was = run->state;
+	engine->past.state = engine->was;
 	engine->warnings = run->warnings;
 	/* Until it ends, the cause is who asked for it. */
 	if (run->cause && run->ended_ms && run->state != RUN_SUCCEEDED)
@@ -132,23 +136,56 @@ static enum undo_state undo_of_unknown(const struct engine *engine, uint32_t tas
 	return changes == UPKEEP_CHANGES_RECORDED ? UNDO_NOTHING : UNDO_IRREVERSIBLE;
 }
 
-/* Has everything that syncs its end, and comes before the task, one? */
-static bool came_so_far(const struct engine *engine, uint32_t task)
+static bool is_over(const struct engine *engine, uint32_t task)
+{
+	const struct task_memory *memory = &engine->memory[task];
+
+	if (memory->state == TASK_SUCCEEDED)
+		return memory->undo != UNDO_UNDONE;
+	return memory->state == TASK_SKIPPED ||
+		(memory->state == TASK_FAILED &&
+			engine->plan->tasks[task].flags & PLAN_IGNORE_FAILURE);
+}
+
+/* `came`: of what it needs, whether everything that syncs its end, and comes before, has one. */
+static bool came_so_far(const struct engine *engine, uint32_t task, const bool *came)
 {
 	const struct plan *plan = engine->plan;
 	const struct plan_task *planned = &plan->tasks[task];
 
 	for (uint32_t i = 0; i < planned->need_count; i++) {
 		uint32_t need = plan->edges[planned->needs + i];
-		uint8_t changes = plan->tasks[need].changes, state = engine->memory[need].state;
+		uint8_t changes = plan->tasks[need].changes;
 		bool synced = changes == UPKEEP_CHANGES_RECORDED ||
 			changes == UPKEEP_CHANGES_IRREVERSIBLE;
-		if (state == TASK_SUCCEEDED || state == TASK_SKIPPED)
-			continue;
-		if (synced || !came_so_far(engine, need))
+		if (!is_over(engine, need) && (synced || !came[need]))
 			return false;
 	}
 	return true;
+}
+
+/* In the journal: the next to look after this run shall doubt it, too. */
+static void doubt_task(struct engine *engine, uint32_t task)
+{
+	const struct plan_task *planned = &engine->plan->tasks[task];
+	const struct plan_detail *detail = &engine->plan->details[planned->detail];
+	CLEANUP_TEXT struct text action = {0};
+
+	if (engine->memory[task].state != TASK_PENDING || planned->run_if != RUN_IF_SUCCESS ||
+		planned->changes != UPKEEP_CHANGES_UNKNOWN ||
+		planned->flags & (PLAN_LEFT_OUT | PLAN_EMPTY_EACH))
+		return;
+	text_addf(&action, "%s.%s", detail->task->instance ? detail->task->instance->name : "core",
+		detail_action(detail));
+	engine->memory[task].state = TASK_UNKNOWN;
+	engine->memory[task].attempts = 1;
+	journal_put_task(engine->journal,
+		&(struct journal_task){.index = task,
+			.name = detail->name,
+			.action = text_string(&action),
+			.state = TASK_UNKNOWN,
+			.attempt = 1,
+			.exit_code = -1});
 }
 
 /* After power loss the journal may lack the last commits: a program may have run of which it
@@ -156,17 +193,26 @@ static bool came_so_far(const struct engine *engine, uint32_t task)
 static void doubt(struct engine *engine)
 {
 	const struct plan *plan = engine->plan;
+	uint32_t *order = base_alloc((plan->task_count + 1) * sizeof *order), count = 0;
+	uint32_t *left = base_alloc((plan->task_count + 1) * sizeof *left);
+	bool *came = base_alloc(plan->task_count + 1);
 
-	if (!engine->setup->rebooted)
-		return;
-	for (uint32_t i = 0; i < plan->task_count; i++) {
-		struct task_memory *memory = &engine->memory[i];
-		if (memory->state == TASK_PENDING && plan->tasks[i].run_if == RUN_IF_SUCCESS &&
-			plan->tasks[i].changes == UPKEEP_CHANGES_UNKNOWN &&
-			!(plan->tasks[i].flags & (PLAN_LEFT_OUT | PLAN_EMPTY_EACH)) &&
-			came_so_far(engine, i))
-			memory->state = TASK_UNKNOWN;
+	for (uint32_t t = 0; t < plan->task_count; t++)
+		if (!(left[t] = plan->tasks[t].need_count))
+			order[count++] = t;
+	for (uint32_t i = 0; i < count; i++) {
+		const struct plan_task *task = &plan->tasks[order[i]];
+		came[order[i]] = came_so_far(engine, order[i], came);
+		for (uint32_t k = 0; k < task->next_count; k++)
+			if (--left[plan->edges[task->nexts + k]] == 0)
+				order[count++] = plan->edges[task->nexts + k];
 	}
+	for (uint32_t i = 0; i < count; i++)
+		if (came[order[i]])
+			doubt_task(engine, order[i]);
+	free(order);
+	free(left);
+	free(came);
 }
 
 /* Whoever won the guard's file owns the task's undo; run_again has waited for a guard that
@@ -230,7 +276,8 @@ int again_load(struct engine *engine, struct error *err)
 			? r
 			: error_set(err, r, "upkeep show RUN",
 				  "what the journal says of run %s does not fit its plan", id);
-	doubt(engine);
+	if (engine->setup->rebooted)
+		doubt(engine);
 	for (uint32_t i = 0; i < engine->plan->task_count; i++) {
 		struct task_memory *memory = &engine->memory[i];
 		if (memory->state == TASK_UNKNOWN && memory->undo != UNDO_UNDONE)
@@ -241,14 +288,6 @@ int again_load(struct engine *engine, struct error *err)
 }
 
 /* ---- going on ---- */
-
-static bool is_over(const struct engine *engine, uint32_t task)
-{
-	uint8_t state = engine->memory[task].state;
-
-	return state == TASK_SUCCEEDED || state == TASK_SKIPPED ||
-		(state == TASK_FAILED && engine->plan->tasks[task].flags & PLAN_IGNORE_FAILURE);
-}
 
 static bool has_succeeded(const struct engine *engine)
 {
@@ -282,12 +321,13 @@ static bool choose(const struct engine *engine, enum decide_begin *ret)
 	if (engine->setup->how == RUN_AGAIN_UNDO ||
 		(engine->plan->drill && engine->setup->how == RUN_AGAIN_RECOVER))
 		return true;
-	if (has_succeeded(engine) && engine->was != RUN_ROLLING_BACK) {
+	if (engine->was == RUN_ROLLING_BACK ||
+		(engine->was == RUN_ROLLBACK_FAILED && engine->setup->how == RUN_AGAIN_RECOVER))
+		return true;
+	if (has_succeeded(engine)) {
 		*ret = DECIDE_FINAL;
 		return true;
 	}
-	if (engine->was == RUN_ROLLING_BACK)
-		return true;
 	if (engine->setup->how == RUN_AGAIN_RESUME || on_interrupt == ON_INTERRUPT_RESUME) {
 		*ret = DECIDE_FORWARD;
 		return true;
@@ -311,9 +351,14 @@ void again_refuse(struct engine *engine, enum exit_code code, char *cause)
 {
 	free(engine->cause);
 	engine->cause = cause;
-	engine->finished = true;
+	engine->finished = engine->untouched = true;
 	engine->run_state = engine->was;
 	engine->exit_code = code;
+}
+
+bool again_was_settled(const struct engine *engine)
+{
+	return engine->was == RUN_SUCCEEDED || engine->was == RUN_FAILED_PARTIAL;
 }
 
 /* A settled run loses its undo files when their time or room is over; one that is being rolled
@@ -341,6 +386,11 @@ void again_begin(struct engine *engine)
 
 	if (!choose(engine, &begin)) {
 		hold(engine);
+		return;
+	}
+	if (engine->setup->how == RUN_AGAIN_UNDO && again_was_settled(engine) &&
+		!is_to_undo(engine) && !has_undo(engine, UNDO_IRREVERSIBLE)) {
+		again_refuse(engine, EXIT_OK, base_string("it changed nothing: nothing to put back"));
 		return;
 	}
 	if (engine->setup->how == RUN_AGAIN_UNDO && !undo_is_kept(engine))

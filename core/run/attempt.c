@@ -31,6 +31,7 @@ void attempt_bind(struct attempt *attempt, const struct plan_detail *detail)
 {
 	attempt->detail = detail;
 	attempt->options = detail->task->options;
+	attempt->time_limit_ms = attempt->options->timeout_ms;
 	attempt->action_name = action_name(attempt);
 }
 
@@ -156,8 +157,8 @@ void attempt_launch(struct attempt *attempt)
 	if (err.what)
 		attempt_fail(attempt, REASON_START, err.next, "%s", error_what(&err));
 	attempt->phase = ATTEMPT_RUNNING;
-	if (attempt->options->timeout_ms)
-		attempt->timeout_at_ms = attempt->engine->now_ms + attempt->options->timeout_ms;
+	if (attempt->time_limit_ms)
+		attempt->timeout_at_ms = attempt->engine->now_ms + attempt->time_limit_ms;
 	if (!attempt->message && !attempt->cancelled && start_what_it_is(attempt, &err) < 0)
 		attempt_fail(attempt, REASON_START, err.next, "%s", error_what(&err));
 	if (attempt->message || attempt->cancelled || attempt->state == TASK_SUCCEEDED)
@@ -196,6 +197,8 @@ void attempt_output(struct attempt *attempt, const char *name, const char *value
 		*(memory->outputs ? &memory->last_output->next : &memory->outputs) = output;
 		memory->last_output = output;
 	}
+	if (output->value)
+		journal_drop_outputs(attempt->engine->journal, attempt->task, name);
 	free(output->value);
 	output->value = blank_text(&attempt->blank, value);
 	journal_add_output(attempt->engine->journal, attempt->task, name, output->value);
@@ -353,8 +356,8 @@ static void judge(struct attempt *attempt)
 		free(attempt->message);
 		attempt->message = NULL;
 		attempt_fail(attempt, REASON_TIMEOUT, NULL, "not done within %lld.%03lld s",
-			(long long)attempt->options->timeout_ms / 1000,
-			(long long)attempt->options->timeout_ms % 1000);
+			(long long)attempt->time_limit_ms / 1000,
+			(long long)attempt->time_limit_ms % 1000);
 		attempt->transient = true;
 	} else if (attempt->cancelled) {
 		if (attempt->run_timed_out) {

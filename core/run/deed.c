@@ -87,6 +87,7 @@ static int take_all(struct engine *engine, uint32_t gang, struct error *err)
 	const struct plan *plan = engine->plan;
 	uint32_t count =
 		gang == PLAN_NONE ? plan->resource_count : plan->gangs[gang].resource_count;
+	bool locks = false;
 	int r = 0;
 
 	for (uint32_t i = 0; i < count && r == 0; i++) {
@@ -96,20 +97,39 @@ static int take_all(struct engine *engine, uint32_t gang, struct error *err)
 		if (plan->locks_at_start && (gang == PLAN_NONE) == resource->is_pool)
 			continue;
 		r = take_one(engine, gang, resource, err);
+		locks = locks || !resource->is_pool;
 	}
+	/* While it was waited for, its holder may have become one that a person must look at. */
+	if (r == 0 && locks && !engine->setup->again &&
+		run_stands_clear(plan, err) == EXIT_UNRESOLVED)
+		r = -EEXIST;
 	if (r < 0)
 		release_of(engine, gang);
 	return r;
 }
 
-static void tell_refused(struct engine *engine, uint32_t gang, const char *why)
+static enum exit_code refusal_code(int r)
+{
+	return r == -EWOULDBLOCK              ? EXIT_BUSY
+		: r == -EEXIST                ? EXIT_UNRESOLVED
+		: r == -EACCES || r == -EPERM ? EXIT_NOT_PERMITTED
+					      : EXIT_FAILED_CLEAN;
+}
+
+static void tell_refused(struct engine *engine, uint32_t gang, int r, const struct error *err)
 {
 	const struct plan *plan = engine->plan;
 	uint32_t task = gang == PLAN_NONE ? PLAN_NONE : plan->members[plan->gangs[gang].members];
+	bool ignored = task != PLAN_NONE && plan->tasks[task].flags & PLAN_IGNORE_FAILURE;
+	const char *why = error_what(err);
 
 	engine_warn(engine, task, why);
-	if (!engine->cause)
+	if (!engine->cause && !ignored)
 		engine->cause = base_string(why);
+	if (!ignored && !engine->refused_code)
+		engine->refused_code = refusal_code(r);
+	if (!ignored && !engine->next && err->next)
+		engine->next = arena_string(&engine->arena, err->next);
 	if (task != PLAN_NONE)
 		engine->memory[task].refused = arena_string(&engine->arena, why);
 	engine_event(engine,
@@ -126,14 +146,10 @@ static bool try_to_take(struct engine *engine, struct waiter waiter)
 		engine_event(engine, &(struct event){.kind = EVENT_ACQUIRED, .gang = waiter.gang});
 		return true;
 	}
-	if (r != -EWOULDBLOCK) {
-		tell_refused(engine, waiter.gang, error_what(&err));
-		return true;
-	}
-	if (engine->now_ms >= waiter.until_ms) {
-		error_prefix(&err, "wait_max has run out");
-		engine->lock_refused = true;
-		tell_refused(engine, waiter.gang, error_what(&err));
+	if (r != -EWOULDBLOCK || engine->now_ms >= waiter.until_ms) {
+		if (r == -EWOULDBLOCK)
+			error_prefix(&err, "wait_max has run out");
+		tell_refused(engine, waiter.gang, r, &err);
 		return true;
 	}
 	waiter.pause_ms =
@@ -227,6 +243,23 @@ static void put_intent(struct engine *engine, const struct attempt *attempt)
 			.exit_code = -1});
 }
 
+/* What an earlier attempt gave is not for those that read this one's. */
+static void forget_outputs(struct engine *engine, uint32_t task)
+{
+	struct task_memory *memory = &engine->memory[task];
+
+	if (!memory->outputs)
+		return;
+	for (struct output *o = memory->outputs, *next; o; o = next) {
+		next = o->next;
+		free(o->name);
+		free(o->value);
+		free(o);
+	}
+	memory->outputs = memory->last_output = NULL;
+	journal_drop_outputs(engine->journal, task, NULL);
+}
+
 static void deed_start(struct engine *engine, uint32_t gang, uint32_t number)
 {
 	const struct plan_gang *group = &engine->plan->gangs[gang];
@@ -236,6 +269,7 @@ static void deed_start(struct engine *engine, uint32_t gang, uint32_t number)
 		uint32_t task = engine->plan->members[group->members + i];
 		struct attempt *attempt = attempt_new(engine, task, number, slot);
 		vec_push(&engine->starting, attempt);
+		forget_outputs(engine, task);
 		put_intent(engine, attempt);
 	}
 }
@@ -350,7 +384,9 @@ void deed_carry_out(struct engine *engine, const struct decision *decision)
 		break;
 	case DECISION_FINISH:
 		engine->finished = true;
-		engine->run_state = decision->run_state;
+		engine->untouched =
+			engine->setup->again && decision->run_state == RUN_INTERRUPTED;
+		engine->run_state = engine->untouched ? engine->was : decision->run_state;
 		engine->exit_code = decision->exit_code;
 		break;
 	}

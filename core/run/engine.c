@@ -381,8 +381,9 @@ static enum exit_code end_run(struct engine *engine)
 		engine->exit_code = EXIT_JOURNAL;
 	else if (engine->options->plan_only && engine->would && engine->exit_code == EXIT_OK)
 		engine->exit_code = EXIT_PLAN_CHANGES;
-	else if (engine->exit_code == EXIT_FAILED_CLEAN && engine->lock_refused)
-		engine->exit_code = EXIT_BUSY;
+	else if ((engine->exit_code == EXIT_FAILED_CLEAN || engine->exit_code == EXIT_BUSY) &&
+		engine->refused_code)
+		engine->exit_code = engine->refused_code;
 	else if (engine->exit_code == EXIT_OK && engine->options->strict && engine->warnings)
 		engine->exit_code = EXIT_FAILED_PARTIAL;
 	run.ended_ms = clock_wall_ms();
@@ -393,7 +394,7 @@ static enum exit_code end_run(struct engine *engine)
 	if (engine->plan->drill && !engine->setup->again &&
 		(run.exit_code == EXIT_OK || run.exit_code == EXIT_FAILED_PARTIAL))
 		run.state = RUN_ROLLING_BACK;
-	journal_end_run(engine->journal, &run);
+	journal_end_run(engine->journal, engine->untouched ? &engine->past : &run);
 	if (engine_flush(engine,
 		    engine->graph_synced && !engine->options->plan_only ? JOURNAL_SYNC
 									: JOURNAL_LAZY) < 0)

@@ -125,6 +125,7 @@ struct attempt {
 
 	int64_t started_ms, started_wall_ms;           /* monotonic, wall */
 	int64_t timeout_at_ms, kill_at_ms, look_at_ms; /* INT64_MAX: never */
+	int64_t time_limit_ms;                         /* 0: none */
 	int64_t stuck_at_ms; /* when what was killed, and lives, counts as stuck */
 	bool timed_out, cancelled, killed;
 	bool stuck;         /* some of it cannot be killed: it ends all the same */
@@ -227,9 +228,11 @@ struct engine {
 	bool turned;            /* it rolls back */
 	bool unconfirmed;       /* an earlier run, a task of which was not confirmed in time */
 	enum run_state was;     /* of an earlier run, before this */
+	struct journal_run past; /* its row; texts are the arena's */
+	bool untouched;         /* it stays as it was */
 	const char *undo_cause; /* "undo of task X: why", the arena's; NULL: none failed */
 	uint32_t warnings;
-	bool lock_refused; /* wait_max ran out */
+	enum exit_code refused_code; /* why its locks were not to be had; 0: they were */
 	bool finished;
 	enum run_state run_state;
 	enum exit_code exit_code;
@@ -382,10 +385,14 @@ int again_read_past(struct engine *engine, struct error *err);
 void again_begin(struct engine *engine);
 /* The run stays as it was; `cause` becomes the engine's. */
 void again_refuse(struct engine *engine, enum exit_code code, char *cause);
+/* Nothing was left to do in it before. */
+bool again_was_settled(const struct engine *engine);
 
 /* probe.c */
 void probe_begin(struct engine *engine);
 void probe_ended(struct attempt *attempt);
+/* No more is asked, and the run stays as it is. */
+void probe_cancel(struct engine *engine);
 
 /* user.c: looked up once a run. */
 const struct user *engine_user(
@@ -431,6 +438,9 @@ struct launch_request {
 int program_launch(const struct launch_request *request, struct process *ret, struct error *err);
 /* The task's limits that are set in the process, at most 8; the cgroups of the others. */
 size_t launch_limits(const struct attempt *attempt, struct process_limit *limits);
+/* The secrets of its environment are blanked in what it says, also where a worker has them that
+ * was started for another task. */
+int launch_blank(struct attempt *attempt, struct error *err);
 int launch_open_limit(struct attempt *attempt, struct cgroup *cgroup, struct error *err);
 /* The task's environment with `more` (NAME=VALUE, NULL-terminated, may be NULL); an
  * array to be freed, its strings live as long as the attempt, those of `more` as they do. */

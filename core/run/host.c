@@ -56,11 +56,12 @@ static void on_log(struct attempt *attempt, struct wire_in *in)
 	if (wire_get_number(in, WIRE_LEVEL) != UPKEEP_WARN ||
 		++attempt->action->warning_count > WARNINGS_MAX)
 		return;
-	CLEANUP_TEXT struct text text = {0};
+	CLEANUP_TEXT struct text raw = {0}, text = {0};
+	text_add(&raw, bytes, data->size);
+	CLEANUP_FREE char *clean = blank_text(&attempt->blank, text_string(&raw));
 	text_addf(&text, "%s: ", attempt->detail->name);
-	text_add_visible(&text, bytes, data->size);
-	CLEANUP_FREE char *clean = blank_text(&attempt->blank, text_string(&text));
-	engine_warn(attempt->engine, attempt->task, clean);
+	text_add_visible(&text, clean, strlen(clean));
+	engine_warn(attempt->engine, attempt->task, text_string(&text));
 }
 
 static int on_output(struct attempt *attempt, struct wire_in *in)

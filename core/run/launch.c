@@ -67,6 +67,22 @@ static char *task_variable(
 	return arena_printf(&attempt->arena, "%s=%s", member->name, text);
 }
 
+int launch_blank(struct attempt *attempt, struct error *err)
+{
+	const struct value *env = &attempt->options->env;
+	const struct secret *secret;
+
+	for (uint32_t i = 0; env->kind == VALUE_GROUP && i < env->group.count; i++) {
+		const char *name = named_in_env(&env->group.members[i].value);
+		if (!name)
+			continue;
+		if (secrets_get(&attempt->engine->secrets, name, &secret, err) < 0)
+			return -ENOENT;
+		blank_add(&attempt->blank, secret->text.bytes, secret->text.size);
+	}
+	return 0;
+}
+
 char **program_environment(struct attempt *attempt, const char *const *more, struct error *err)
 {
 	struct engine *engine = attempt->engine;

@@ -15,7 +15,10 @@ struct probing {
 	VEC(struct question) list;
 	size_t at;
 	VEC(char *) drifted; /* what has been changed since */
+	bool cancelled;
 };
+
+#define PROBE_MS 300000 /* of a question, where its task has no shorter time limit */
 
 static bool can_be_asked(const struct engine *engine, uint32_t task)
 {
@@ -33,10 +36,10 @@ static void add_records(struct engine *engine, struct probing *probing, uint32_t
 		vec_push(&probing->list, ((struct question){task, record}));
 }
 
-/* Drift is asked for where a run that succeeded is taken back. */
+/* Drift is asked for where a run that was settled is taken back. */
 static bool asks_for_drift(const struct engine *engine)
 {
-	return engine->setup->how == RUN_AGAIN_UNDO && engine->was == RUN_SUCCEEDED &&
+	return engine->setup->how == RUN_AGAIN_UNDO && again_was_settled(engine) &&
 		!engine->options->force;
 }
 
@@ -62,6 +65,10 @@ static void ask(struct engine *engine)
 	attempt->changes = UPKEEP_CHANGES_NONE;
 	attempt->record = question->record;
 	attempt->probed = -1;
+	attempt->time_limit_ms = attempt->options->timeout_ms &&
+			attempt->options->timeout_ms < PROBE_MS
+		? attempt->options->timeout_ms
+		: PROBE_MS;
 	vec_push(&engine->starting, attempt);
 }
 
@@ -83,7 +90,10 @@ static void finish(struct engine *engine)
 {
 	struct probing *probing = TAKE_PTR(engine->probing);
 
-	if (probing->drifted.count)
+	if (probing->cancelled)
+		again_refuse(engine, EXIT_FAILED_PARTIAL,
+			base_string("cancelled before anything was done"));
+	else if (probing->drifted.count)
 		refuse_drifted(engine, probing);
 	else
 		again_begin(engine);
@@ -120,9 +130,10 @@ static void take_answer(struct engine *engine, const struct attempt *attempt)
 static void take_drift(struct engine *engine, const struct attempt *attempt)
 {
 	const struct journal_undo *row = &attempt->record->row;
+	bool perhaps = row->state == JOURNAL_UNDO_PUSHED; /* the change may never have been made */
 	struct text text = {0};
 
-	if (attempt->probed == UPKEEP_DONE)
+	if (attempt->probed == UPKEEP_DONE || (perhaps && attempt->probed == UPKEEP_NOT_DONE))
 		return;
 	text_addf(&text, "%s: %s: %s", attempt->detail->name,
 		row->about && *row->about ? row->about : row->kind,
@@ -130,6 +141,16 @@ static void take_drift(struct engine *engine, const struct attempt *attempt)
 			: attempt->probed == UPKEEP_NOT_DONE ? "it is not there any more"
 							     : "it has been changed since");
 	vec_push(&engine->probing->drifted, text_take(&text));
+}
+
+void probe_cancel(struct engine *engine)
+{
+	engine->probing->cancelled = true;
+	for (struct attempt *a = engine->running, *next; a; a = next) {
+		next = a->next;
+		if (a->kind == ATTEMPT_PROBE)
+			attempt_cancel(a, true);
+	}
 }
 
 void probe_ended(struct attempt *attempt)
@@ -142,7 +163,7 @@ void probe_ended(struct attempt *attempt)
 		take_drift(engine, attempt);
 	else
 		take_answer(engine, attempt);
-	if (++engine->probing->at < engine->probing->list.count)
+	if (++engine->probing->at < engine->probing->list.count && !engine->probing->cancelled)
 		ask(engine);
 	else
 		finish(engine);

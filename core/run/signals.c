@@ -36,7 +36,11 @@ static void on_stop_signal(struct engine *engine)
 	last_ms[0] = now_ms;
 	engine->cancels++;
 	bool third = engine->cancels >= 3 && now_ms - last_ms[2] <= SIGNALS_HOLD_MS;
-	engine_event(engine, &(struct event){.kind = third ? EVENT_HOLD_UNDO : EVENT_CANCEL});
+	if (engine->probing)
+		probe_cancel(engine);
+	else
+		engine_event(
+			engine, &(struct event){.kind = third ? EVENT_HOLD_UNDO : EVENT_CANCEL});
 }
 
 static void signals_ready(struct engine *engine, struct source *source, uint32_t events)
@@ -76,9 +80,9 @@ int signals_open(struct engine *engine, struct error *err)
 
 	sigemptyset(&set);
 	for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
-		/* nohup stays what it is */
-		if (wanted[i] == SIGHUP && sigaction(SIGHUP, NULL, &old) == 0 &&
-			old.sa_handler == SIG_IGN)
+		/* nohup, and "&" in a script, stay what they are; SIGTERM is the keeper's word */
+		if ((wanted[i] == SIGHUP || wanted[i] == SIGINT) &&
+			sigaction(wanted[i], NULL, &old) == 0 && old.sa_handler == SIG_IGN)
 			continue;
 		sigaddset(&set, wanted[i]);
 	}

@@ -149,12 +149,26 @@ int undoing_prepare(struct engine *engine, uint32_t task, struct error *err)
 	return r < 0 ? r : needs_worker;
 }
 
+/* They are put back, one by one or by the task's rollback. */
+static void close_records(struct engine *engine, uint32_t task)
+{
+	struct undo_record *record = engine->memory[task].records;
+
+	for (; (record = undo_records_live(record)); record = record->older) {
+		undo_record_set(record, JOURNAL_UNDO_DONE, NULL);
+		journal_set_undo(engine->journal, record->row.id, JOURNAL_UNDO_DONE, NULL);
+		undo_copy_close(engine->setup->run_dir, record->row.id);
+	}
+}
+
 /* It ends for good. */
 static void finish(struct engine *engine, struct undoing *undoing, enum undo_state state)
 {
 	uint32_t task = undoing->task;
 
 	undoing_remove(engine, undoing);
+	if (state == UNDO_UNDONE && !engine->guardian)
+		close_records(engine, task);
 	settle(engine, task, state);
 	if (engine->guardian)
 		guardian_undone(engine, state);
@@ -189,7 +203,6 @@ static void put_try(struct engine *engine, const struct attempt *attempt, enum u
 void undoing_by_guard(struct engine *engine, uint32_t task, enum undo_state state)
 {
 	struct task_memory *memory = &engine->memory[task];
-	struct undo_record *record = memory->records;
 	char log[JOURNAL_PATH_SIZE];
 	struct stat st;
 	struct journal_undoing row = {.task = task,
@@ -206,12 +219,8 @@ void undoing_by_guard(struct engine *engine, uint32_t task, enum undo_state stat
 		row.log_bytes = (uint64_t)st.st_size;
 	}
 	journal_put_undoing(engine->journal, &row);
-	for (; state == UNDO_UNDONE && (record = undo_records_live(record));
-		record = record->older) {
-		undo_record_set(record, JOURNAL_UNDO_DONE, NULL);
-		journal_set_undo(engine->journal, record->row.id, JOURNAL_UNDO_DONE, NULL);
-		undo_copy_close(engine->setup->run_dir, record->row.id);
-	}
+	if (state == UNDO_UNDONE)
+		close_records(engine, task);
 	settle(engine, task, state);
 	if (engine->running) /* else an earlier run, of which nothing has been told yet */
 		tell(engine, task, state, row.message, NULL);

@@ -420,6 +420,8 @@ int action_start(struct attempt *attempt, struct error *err)
 		return 0;
 	/* What a guard may have to kill is known by the worker's mark. */
 	struct worker *worker = attempt->guarded ? NULL : idle_worker(attempt);
+	if (worker && launch_blank(attempt, err) < 0)
+		return -ENOENT;
 	if (!worker && !(worker = new_worker(attempt, err)))
 		return -EIO;
 	struct action *action = arena_new(&attempt->arena, struct action);

@@ -84,10 +84,18 @@ static int32_t rename_undo(struct upkeep_ctx *ctx, const struct record *r)
 	return gone_fail(ctx, r, -errno, errno == EEXIST ? "another file has that name now" : NULL);
 }
 
+/* Where the old name is taken again, its undo would find no room: but a log is written on. */
 static int32_t rename_probe(const struct record *r)
 {
+	struct stat st;
+	CLEANUP_FD int from = beneath_open_dir(r->from_dir);
 	CLEANUP_FD int to = beneath_open_dir(r->to_dir);
-	return is_renamed(to, r->to_name, r) ? UPKEEP_DONE : UPKEEP_NOT_DONE;
+	if (!is_renamed(to, r->to_name, r))
+		return UPKEEP_NOT_DONE;
+	return strcmp(r->format, "log") != 0 && from >= 0 &&
+			fstatat(from, r->from_name, &st, AT_SYMLINK_NOFOLLOW) == 0
+		? UPKEEP_PARTLY
+		: UPKEEP_DONE;
 }
 
 /* Not empty: others have put something there, which stays. */

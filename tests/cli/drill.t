@@ -30,6 +30,7 @@ never = { tasks = {
   point = { $make; $take; pivot = true; after = [ "once" ]; };
   look = { action = "core.exec"; argv = [ "/bin/true" ]; changes = "none"; };
   tell = { action = "core.exec"; argv = [ "/bin/true" ]; run_if = "done"; after = [ "once" ]; }; }; };
+wrote = { tasks = { w = { action = "odd.write"; file = "$dir/good"; }; }; };
 half = { on_interrupt = "resume"; tasks = { w = { action = "odd.write"; file = "$dir/good"; };
   l = { action = "core.exec"; argv = [ "/bin/sh", "-c", "touch $dir/going; until test -e $dir/go; do sleep 0.05; done" ]; changes = "none"; after = [ "w" ]; }; }; };
 one = { overlap = "skip"; tasks = { w = { action = "core.exec"; argv = [ "/bin/sh", "-c", "touch $dir/going; exec sleep 60" ]; changes = "none"; }; }; };
@@ -131,4 +132,14 @@ ok "... the next run puts it back" code 10 "$upkeep" run clean
 ok "... which it says" has err "of half was interrupted: recovering it"
 ok "... all of it" test ! -e "$dir/good"
 ok "... the run is rolled back" last '.[1].state == "rolled back"'
+
+# a question that is not answered
+"$upkeep" run --quiet wrote; touch "$dir/good.hold"
+"$upkeep" rollback last >"$dir/run" 2>&1 & run=$!
+sleep 0.7; kill -TERM $run; wait $run; got=$?
+ok "a signal ends a rollback that asks" test $got = 12
+ok "... nothing was done" test -e "$dir/good"
+ok "... the run is as it was" last '.[0].state == "succeeded" and .[0].exit_code == 0'
+rm "$dir/good.hold"
+ok "... and can be put back" code 0 "$upkeep" rollback last
 echo "1..$n"

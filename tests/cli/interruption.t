@@ -60,6 +60,8 @@ if command -v sqlite3 >/dev/null; then
 		[ "$2" = killed ] || other_boot
 		"$upkeep" recover >"$dir/run" 2>&1; }
 	lost undo killed; ok "what the journal does not know has not run" order "a b -a"
+	lost hold rebooted; ok "... is not forgotten where it is held first" code 0 "$upkeep" rollback last
+	ok "... so" order "a b -b -a"
 	lost undo rebooted; ok "... but after a reboot it may have, and is undone" order "a b -b -a"
 fi
 echo "1..$n"

@@ -10,6 +10,8 @@ make_graphs() { graphs <<END
 		$(t b "$say b; $waits" "$(undo "$say -b") after = [ \"a\" ];")
 		$(t c "$say ${1-}c-\${param.word}-\${a.n}" "$(undo "$say -c") after = [ \"b\" ];")
 		$(t tell "$say \${run.verdict}" 'run_if = "done"; changes = "none";') }; };
+	typed = { on_interrupt = "hold"; params = { f = { type = "float"; default = 2; }; s = { type = "size"; default = 1048576; }; l = { type = "list of string"; default = [ "a,b", "" ]; }; };
+		tasks = { $(t b "$say \${param.f}; $waits" "$(undo "$say -b")") }; };
 	stop = { on_failure = "stop"; tasks = { $(said a) $(t b "$say b; test -e $dir/mended" "$(undo "$say -b") after = [ \"a\" ];") }; };
 	fine = { tasks = { $(said f) }; };
 	failed = { tasks = { $(said f) $(bad 'after = [ "f" ];') }; };
@@ -83,5 +85,8 @@ graphs <<<'hold = { tasks = { a = { action = "core.'
 : >"$dir/order"
 ok "today's site cannot be read: as journaled" code 0 "$upkeep" resume last
 ok "... so" order "-b b c-word-7 succeeded"
+: >"$dir/order"; make_graphs
+begin typed; crash; touch "$dir/go"
+ok "parameters are what they are, whatever they look like" code 0 "$upkeep" resume last
 ok "resume of no run" code 64 "$upkeep" resume 19
 echo "1..$n"

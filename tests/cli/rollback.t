@@ -20,6 +20,10 @@ order = { tasks = { $(said a) $(said b 'after = [ "a" ];') $(said c 'after = [ "
 through = { tasks = { $(said a) $(t m true 'changes = "none"; after = [ "a" ];') $(said b 'after = [ "m" ];') $(bad 'after = [ "b" ];') }; };
 half = { tasks = { $(t a "$say one; $say two; exit 1" "$(undo "$say -two; $say -one")") }; };
 again = { tasks = { $(t a "$say a; exit 75" "$(undo "$say -a") retry = { attempts = 3; delay = \"1ms\"; };") }; };
+given = { tasks = {
+	w = { action = "core.exec"; argv = [ "/bin/sh", "-c", "echo v=1 >&3; echo v=2 >&3; test -e $dir/twice && exit; touch $dir/twice; echo x=1 >&3; exit 75" ];
+	  outputs = ( { name = "v"; type = "string"; }, { name = "x"; type = "string"; } ); changes = "none"; retry = { attempts = 2; delay = "1ms"; }; };
+	u = { action = "core.exec"; argv = [ "$say", "\${w.v}" ]; rollback = { action = "core.exec"; argv = [ "$say", "-\${w.v}" ]; }; }; }; };
 pivot = { tasks = { $(said a) $(said p 'pivot = true; after = [ "a" ];') $(said c 'after = [ "p" ];') $(bad 'after = [ "c" ];') }; };
 early = { tasks = { $(said a) $(t p "exit 1" "$(undo "$say -p") pivot = true; after = [ \"a\" ];") }; };
 stop = { on_failure = "stop"; tasks = { $(said a) $(bad 'after = [ "a" ];') $(said c 'after = [ "bad" ];') }; };
@@ -156,6 +160,13 @@ ok "... the lock is free" code 0 "$upkeep" run locked
 ok "... the graph runs again" code 11 "$upkeep" run held
 ok "rollback of what is rolled back" code 64 "$upkeep" rollback last
 ok "... says so" has err "cannot be rolled back: it is rolled back"
+
+: >"$dir/order"
+ok "an output that is given twice, and by two attempts" code 0 "$upkeep" run given
+ok "... is the last" order 2
+ok "... which the journal has alone" test "$("$upkeep" show last --json | jq -c '[.outputs[] | [.name, .value]]')" = '[["v","2"]]'
+ok "... and the undo" code 0 "$upkeep" rollback last
+ok "... so" order -2
 
 # hours later
 fill

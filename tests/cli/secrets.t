@@ -51,6 +51,11 @@ plugin = { on_failure = "continue"; tasks = {
 	command = { action = "teller.tell"; password = "command:$dir/teller"; };
 	setting = { action = "teller.tell"; };
 }; };
+around = { on_failure = "continue"; tasks = {
+	first = { action = "teller.tell"; env = { TELL = "secret:env:PASSPHRASE"; }; };
+	second = { action = "teller.tell"; after = [ "first" ]; ignore_failure = true; env = { TELL = "secret:env:PASSPHRASE"; }; };
+	third = { action = "teller.tell"; env = { TELL = "secret:env:PASSPHRASE"; }; };
+}; };
 stolen = { tasks = {
 	steal = { action = "teller.steal"; password = "file:$dir/pw"; other = "file:$dir/unnamed"; };
 	own = { action = "teller.steal"; password = "file:$dir/pw"; other = "file:$dir/pw"; };
@@ -100,6 +105,10 @@ ok "... blanked" bare
 ok "... in a plan" code 2 "$upkeep" plan plugin
 ok "... would tell" has out "tell ***"
 ok "... blanked" bare
+
+ok "a plugin's environment" code 10 "$upkeep" run around --jobs 1
+ok "... blanked, also of a worker that another task has used" bare
+ok "... its output" output third text '***'
 
 ok "a plugin asks for what was not named to it" code 0 "$upkeep" run stolen
 ok "... -EPERM" output steal result -1

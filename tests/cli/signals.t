@@ -61,6 +61,10 @@ ok "... upkeep rollback completes it" code 0 "$upkeep" rollback last
 ok "... so" order "-b -b. -a"
 
 rm -f "$dir/going" "$dir/go"
+env --ignore-signal=INT "$upkeep" run hup >"$dir/run" 2>&1 </dev/null & run=$!
+until_true test -e "$dir/going"; kill -INT "$run" "$(engine)"; sleep 0.3; touch "$dir/go"
+ok "SIGINT that was ignored is nothing" ended 0
+: >"$dir/order"; rm "$dir/going" "$dir/go"
 nohup "$upkeep" run hup >"$dir/run" 2>&1 </dev/null & run=$!
 until_true test -e "$dir/going"; kill -HUP "$run"; sleep 0.3; touch "$dir/go"
 ok "nohup: SIGHUP is nothing" ended 0

@@ -3,6 +3,7 @@
 #include <upkeep/plugin.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct settings {
@@ -23,8 +24,11 @@ static const struct upkeep_output outputs[] = {
 	UPKEEP_OUT("result", UPKEEP_INT, "what the host answered"),
 };
 
+/* That of its settings, of its arguments, or of its environment. */
 static const char *fetch(struct upkeep_ctx *ctx)
 {
+	if (getenv("TELL"))
+		return getenv("TELL");
 	const struct settings *settings = ctx->settings;
 	const struct args *args = ctx->args;
 	const char *text = NULL;
