@@ -69,5 +69,5 @@ int command_check(struct cli *cli)
 			text_count(graphs, sizeof graphs, loaded.site->graph_count, "graph"));
 	}
 	cgroups_warn(cli);
-	return diagnostics_exit_code(&loaded.diagnostics, NULL);
+	return diagnostics_exit_code(&loaded.diagnostics, loaded.site, NULL);
 }

@@ -159,5 +159,5 @@ int diagnostics_refuse(const struct loaded *loaded, const char *graph, bool quie
 		return 0;
 	diagnostics_print_for(&loaded->diagnostics, loaded->site, graph, &text);
 	fputs(text_string(&text), stderr);
-	return errors ? diagnostics_exit_code(&loaded->diagnostics, graph) : 0;
+	return diagnostics_exit_code(&loaded->diagnostics, loaded->site, graph);
 }

@@ -51,8 +51,10 @@ void diagnostics_print_for(const struct diagnostics *diagnostics, const struct s
 /* How many errors concern `graph` (and the settings), or all (graph NULL). */
 unsigned diagnostics_errors(const struct diagnostics *diagnostics, const char *graph);
 /* EXIT_PLUGIN where every error is a missing or refused plugin, EXIT_CONFIGURATION where
- * there is another, EXIT_OK without errors; for `graph` as above. */
-int diagnostics_exit_code(const struct diagnostics *diagnostics, const char *graph);
+ * there is another, EXIT_OK without errors; for `graph`, and the graphs that it uses where they
+ * are faulty, or all (graph NULL). */
+int diagnostics_exit_code(
+	const struct diagnostics *diagnostics, const struct site *site, const char *graph);
 void diagnostics_free(struct diagnostics *diagnostics);
 
 #endif

@@ -56,20 +56,6 @@ unsigned diagnostics_errors(const struct diagnostics *diagnostics, const char *g
 	return count;
 }
 
-int diagnostics_exit_code(const struct diagnostics *diagnostics, const char *graph)
-{
-	int code = EXIT_OK;
-
-	vec_each(&diagnostics->list, d) {
-		if (d->warning || !concerns(d, graph))
-			continue;
-		if (!d->plugin)
-			return EXIT_CONFIGURATION;
-		code = EXIT_PLUGIN;
-	}
-	return code;
-}
-
 /* Errors without a place come first, then by file, line, column; equal ones as they came. */
 static int compare_places(const void *a, const void *b)
 {
@@ -197,6 +183,21 @@ static bool is_error_for(const struct diagnostic *d, const struct site *site, co
 		return !d->warning;
 	const struct graph *whole = site_graph(site, graph), *other = site_graph(site, d->graph);
 	return whole && other && whole->faulty && graph_uses(site, whole, other);
+}
+
+int diagnostics_exit_code(
+	const struct diagnostics *diagnostics, const struct site *site, const char *graph)
+{
+	int code = EXIT_OK;
+
+	vec_each(&diagnostics->list, d) {
+		if (!is_error_for(d, site, graph))
+			continue;
+		if (!d->plugin)
+			return EXIT_CONFIGURATION;
+		code = EXIT_PLUGIN;
+	}
+	return code;
 }
 
 void diagnostics_print_for(const struct diagnostics *diagnostics, const struct site *site,

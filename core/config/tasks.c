@@ -156,6 +156,20 @@ static bool has_undo(const struct task *task)
 		action_changes(&task->action->decl, &task->args) != UPKEEP_CHANGES_IRREVERSIBLE;
 }
 
+static void warn_of_fleeting(struct loader *loader, const struct value *env)
+{
+	for (uint32_t i = 0; env->kind == VALUE_GROUP && i < env->group.count; i++) {
+		const struct value_member *variable = &env->group.members[i];
+		if (variable->value.kind == VALUE_STRING &&
+			(text_starts(variable->value.string, "secret:env:") ||
+				text_starts(variable->value.string, "secret:credential:")))
+			loader_warn(loader, variable->value.at, "use file: or command:",
+				"variable \"%s\": this secret is gone after a reboot, and the "
+				"undo would miss it",
+				variable->name);
+	}
+}
+
 /* Keys that are right by themselves. */
 static void check_together(struct loader *loader, const struct reading *reading)
 {
@@ -175,6 +189,8 @@ static void check_together(struct loader *loader, const struct reading *reading)
 	else if (o->confirm_within_ms && !graph && !reading->has_rollback && !has_undo(task))
 		loader_error(loader, task->at, "give it a rollback",
 			"key \"confirm_within\": nothing could undo it");
+	if (!late && (reading->has_rollback || has_undo(task)))
+		warn_of_fleeting(loader, &o->env);
 }
 
 /* The arguments move together over the core's keys, which are used up by then. */

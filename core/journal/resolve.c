@@ -25,8 +25,8 @@ static int state_row(void *data, sqlite3_stmt *row)
 static int unsettled_find(struct journal *journal, struct resolved *found, struct error *err)
 {
 	int r = store_each(journal,
-		"SELECT run, state, state IN " STORE_UNSETTLED " FROM runs WHERE id=?1",
-		found->id, state_row, found, err);
+		"SELECT run, state, state IN " STORE_UNSETTLED " FROM runs WHERE id=?1", found->id,
+		state_row, found, err);
 
 	if (r < 0)
 		return r;
@@ -44,7 +44,8 @@ static int person_write(struct journal *journal, int64_t run, uid_t uid, int64_t
 {
 	CLEANUP_STATEMENT sqlite3_stmt *statement = NULL;
 	int r = store_prepare(journal,
-		"INSERT OR REPLACE INTO resolved(run, uid, at_ms, why) VALUES(?1,?2,?3,?4)", &statement, err);
+		"INSERT OR REPLACE INTO resolved(run, uid, at_ms, why) VALUES(?1,?2,?3,?4)",
+		&statement, err);
 
 	if (r < 0)
 		return r;

@@ -33,8 +33,8 @@ struct need {
 	uint32_t task;
 	bool whole; /* one of the last tasks of a core.graph that was named as a whole */
 };
-struct use { /* of an output */
-	uint32_t from, to;
+struct use {                         /* of an output */
+	uint32_t from, to, to_count; /* what the user has become */
 	const char *text;
 };
 

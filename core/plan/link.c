@@ -125,8 +125,10 @@ static void link_targets(struct build *b, const struct scope *scope, const struc
 			for (size_t t = 0; t < inner->roots.count; t++)
 				add_link(b, scope, task, from, inner->roots.items[t], whole);
 	}
-	for (size_t u = first_use; u < use_end; u++)
+	for (size_t u = first_use; u < use_end; u++) {
 		b->uses.items[u].to = span->first;
+		b->uses.items[u].to_count = span->count;
+	}
 }
 
 static void note_ends(struct build *b, struct scope *scope)

@@ -66,6 +66,15 @@ static void mark_needs(const struct plan *plan, uint8_t *marks)
 	vec_free(&work);
 }
 
+/* The first task that runs of what uses it, or PLAN_NONE. */
+static uint32_t find_user(const struct plan *plan, const struct use *use)
+{
+	for (uint32_t t = use->to; t < use->to + use->to_count && t < plan->task_count; t++)
+		if (!(plan->tasks[t].flags & PLAN_LEFT_OUT))
+			return t;
+	return PLAN_NONE;
+}
+
 /* A task that runs cannot use an output of one that does not. */
 static int check_uses(struct build *b, struct error *err)
 {
@@ -73,13 +82,12 @@ static int check_uses(struct build *b, struct error *err)
 
 	for (size_t i = 0; i < b->uses.count; i++) {
 		const struct use *use = &b->uses.items[i];
-		if (use->to >= plan->task_count ||
-			!(plan->tasks[use->from].flags & PLAN_LEFT_OUT) ||
-			plan->tasks[use->to].flags & PLAN_LEFT_OUT)
+		uint32_t user = find_user(plan, use);
+		if (user == PLAN_NONE || !(plan->tasks[use->from].flags & PLAN_LEFT_OUT))
 			continue;
 		return error_set(err, -ENOENT, "let that task run, too, or leave both out",
 			"task \"%s\" uses ${%s}, but \"%s\" is left out",
-			plan->details[plan->tasks[use->to].detail].name, use->text,
+			plan->details[plan->tasks[user].detail].name, use->text,
 			plan->details[plan->tasks[use->from].detail].name);
 	}
 	return 0;

@@ -3,6 +3,7 @@
 #include "run/engine.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "undo/copy.h"
 #include "undo/guard.h"
 
@@ -361,6 +362,15 @@ bool again_was_settled(const struct engine *engine)
 	return engine->was == RUN_SUCCEEDED || engine->was == RUN_FAILED_PARTIAL;
 }
 
+/* Where there are no undo files whose loss would say so. */
+static bool is_too_old(const struct engine *engine)
+{
+	int64_t keep_ms = engine->plan->site->undo_keep_ms;
+
+	return again_was_settled(engine) && !engine->options->force && keep_ms &&
+		engine->past.ended_ms && clock_wall_ms() - engine->past.ended_ms > keep_ms;
+}
+
 /* A settled run loses its undo files when their time or room is over; one that is being rolled
  * back does not: so it says first that it is, and then looks whether they are there. */
 static bool undo_is_kept(struct engine *engine)
@@ -369,6 +379,12 @@ static bool undo_is_kept(struct engine *engine)
 	CLEANUP_TEXT struct text cause = {0};
 	CLEANUP_FREE char *why = NULL;
 
+	if (is_too_old(engine)) {
+		again_refuse(engine, EXIT_FAILED_PARTIAL,
+			base_string("nothing was put back: it ended longer ago than undo_keep "
+				    "says; --force puts it back all the same"));
+		return false;
+	}
 	journal_set_state(engine->journal, RUN_ROLLING_BACK);
 	int r = journal_flush(engine->journal, JOURNAL_SYNC, &err);
 	if (r == 0)
@@ -390,7 +406,8 @@ void again_begin(struct engine *engine)
 	}
 	if (engine->setup->how == RUN_AGAIN_UNDO && again_was_settled(engine) &&
 		!is_to_undo(engine) && !has_undo(engine, UNDO_IRREVERSIBLE)) {
-		again_refuse(engine, EXIT_OK, base_string("it changed nothing: nothing to put back"));
+		again_refuse(
+			engine, EXIT_OK, base_string("it changed nothing: nothing to put back"));
 		return;
 	}
 	if (engine->setup->how == RUN_AGAIN_UNDO && !undo_is_kept(engine))

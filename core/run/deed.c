@@ -384,8 +384,7 @@ void deed_carry_out(struct engine *engine, const struct decision *decision)
 		break;
 	case DECISION_FINISH:
 		engine->finished = true;
-		engine->untouched =
-			engine->setup->again && decision->run_state == RUN_INTERRUPTED;
+		engine->untouched = engine->setup->again && decision->run_state == RUN_INTERRUPTED;
 		engine->run_state = engine->untouched ? engine->was : decision->run_state;
 		engine->exit_code = decision->exit_code;
 		break;

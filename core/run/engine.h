@@ -225,12 +225,12 @@ struct engine {
 	int64_t flush_at_ms;
 	int64_t signal_ms[3]; /* when the last signals came, the newest first */
 	uint32_t cancels;
-	bool turned;            /* it rolls back */
-	bool unconfirmed;       /* an earlier run, a task of which was not confirmed in time */
-	enum run_state was;     /* of an earlier run, before this */
+	bool turned;             /* it rolls back */
+	bool unconfirmed;        /* an earlier run, a task of which was not confirmed in time */
+	enum run_state was;      /* of an earlier run, before this */
 	struct journal_run past; /* its row; texts are the arena's */
-	bool untouched;         /* it stays as it was */
-	const char *undo_cause; /* "undo of task X: why", the arena's; NULL: none failed */
+	bool untouched;          /* it stays as it was */
+	const char *undo_cause;  /* "undo of task X: why", the arena's; NULL: none failed */
 	uint32_t warnings;
 	enum exit_code refused_code; /* why its locks were not to be had; 0: they were */
 	bool finished;

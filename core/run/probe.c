@@ -65,8 +65,8 @@ static void ask(struct engine *engine)
 	attempt->changes = UPKEEP_CHANGES_NONE;
 	attempt->record = question->record;
 	attempt->probed = -1;
-	attempt->time_limit_ms = attempt->options->timeout_ms &&
-			attempt->options->timeout_ms < PROBE_MS
+	attempt->time_limit_ms =
+		attempt->options->timeout_ms && attempt->options->timeout_ms < PROBE_MS
 		? attempt->options->timeout_ms
 		: PROBE_MS;
 	vec_push(&engine->starting, attempt);

@@ -43,6 +43,9 @@ printf '#!/bin/sh\n' >"$dir/plugins/x"
 site <<<"plugins = { absent = { }; };"
 ok "69: a plugin that is not there, check" code 69 "$upkeep" check
 ok "... names it" has err '"absent"'
+printf 'graphs = { inner = { tasks = { a = { action = "absent.do"; }; }; };\nouter = { tasks = { a = { action = "core.graph"; graph = "inner"; }; }; }; };\n' >"$dir/g2.conf"
+sed 's|g.conf|g2.conf|' "$UPKEEP_SITE" >"$dir/two.conf"
+ok "69: ... in a graph inside" code 69 "$upkeep" --site "$dir/two.conf" run outer
 ok "69: ... run of a graph" code 69 "$upkeep" run good
 site <<<"plugins = { broken = { }; }; plugin_dirs = [ \"$dir/plugins\" ];"
 ok "69: a plugin that cannot be loaded" code 69 "$upkeep" check

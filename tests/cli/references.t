@@ -24,6 +24,10 @@ outer = { params = { who = { type = "string"; default = "me"; }; }; tasks = {
   first = { $echo argv = [ "/bin/sh", "-c", "echo x=made >&3" ]; outputs = ( { name = "x"; } ); };
   sub = { action = "core.graph"; graph = "inner"; params = { word = "\${param.who} and \${first.x}"; }; };
   last = { $echo argv = [ "/bin/echo", "end" ]; after = [ "sub" ]; }; }; };
+pair = { params = { word = { type = "string"; }; }; tasks = { one = { $echo argv = [ "/bin/true" ]; };
+  two = { $echo argv = [ "/bin/echo", "\${param.word}" ]; after = "one"; }; }; };
+inside = { tasks = { a = { $echo argv = [ "/bin/sh", "-c", "echo x=1 >&3" ]; outputs = ( { name = "x"; } ); };
+  sub = { action = "core.graph"; graph = "pair"; params = { word = "\${a.x}"; }; }; }; };
 left = { tasks = { a = { $echo argv = [ "/bin/sh", "-c", "echo x=1 >&3" ]; outputs = ( { name = "x"; } ); };
   b = { $echo argv = [ "/bin/echo", "\${a.x}" ]; }; }; };
 END
@@ -50,4 +54,5 @@ ok "... --param" code 0 "$upkeep" run outer --param who='you  all'
 ok "... the same" says sub/say "you  all and made inner"
 ok "the output of a task that is left out" code 64 "$upkeep" run left --skip a
 ok "... is named" has err "a.x"
+ok "... whichever task of a graph inside uses it" code 64 "$upkeep" run inside --only sub/two
 echo "1..$n"

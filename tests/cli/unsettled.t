@@ -92,6 +92,16 @@ ok "... is not resumed: half of it is undone" code 64 "$upkeep" resume "$(id for
 ok "... nor offered" eval 'code 14 "$upkeep" run forth && hasnt err "upkeep resume"'
 touch "$dir/mended"; "$upkeep" rollback --quiet "$(id forth)"; : >"$dir/order"
 
+# long ago
+sed -i 's/^plugins/undo_keep = "1s"; plugins/; s/^locks/undo_keep = "1s"; locks/' "$UPKEEP_SITE"
+"$upkeep" run --quiet fine; sleep 1.2; : >"$dir/order"
+ok "rollback of what ended longer ago than undo_keep" code 12 "$upkeep" rollback last
+ok "... says so" has out "longer ago than undo_keep"
+ok "... nothing is undone" order ""
+ok "... --force" code 0 "$upkeep" rollback last --force
+ok "... is undone" order "-a"
+sed -i 's/undo_keep = "1s"; //' "$UPKEEP_SITE"
+
 # a rollback in place of the action's undo
 old; "$upkeep" run --quiet mixed
 ok "a task's rollback" code 0 "$upkeep" rollback last

@@ -133,7 +133,7 @@ static void tells_what_libconfig_says(void **state)
 	diagnostics_print(&diagnostics, site, &out);
 	assert_non_null(strstr(text_string(&out), ":1:1: error: libconfig: made up\n"));
 	assert_true(site->faulty);
-	assert_int_equal(diagnostics_exit_code(&diagnostics, NULL), EXIT_CONFIGURATION);
+	assert_int_equal(diagnostics_exit_code(&diagnostics, NULL, NULL), EXIT_CONFIGURATION);
 	diagnostics_free(&diagnostics);
 	site_free(site);
 	(void)state;
@@ -157,7 +157,7 @@ static void keeps_faults_apart(void **state)
 	assert_true(site_graph(site, "user")->faulty);
 	assert_true(site_graph(site, "bad")->faulty);
 	assert_int_equal(diagnostics_errors(&diagnostics, "good"), 0);
-	assert_int_equal(diagnostics_exit_code(&diagnostics, "good"), EXIT_OK);
+	assert_int_equal(diagnostics_exit_code(&diagnostics, site, "good"), EXIT_OK);
 	diagnostics_print_for(&diagnostics, site, "good", &good);
 	assert_non_null(strstr(text_string(&good), ":4:54: warning: task \"x\""));
 	assert_non_null(strstr(text_string(&good), "\n1 warning\n"));
@@ -174,7 +174,7 @@ static void knows_plugin_errors(void **state)
 
 	store("upkeep.conf", "plugins = { nothing = { }; };");
 	struct site *site = load(&diagnostics);
-	assert_int_equal(diagnostics_exit_code(&diagnostics, NULL), EXIT_PLUGIN);
+	assert_int_equal(diagnostics_exit_code(&diagnostics, NULL, NULL), EXIT_PLUGIN);
 	diagnostics_free(&diagnostics);
 	site_free(site);
 	(void)state;
