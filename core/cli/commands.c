@@ -110,7 +110,8 @@ const struct cli_command cli_commands[] = {
 		"tasks that cannot be undone.",
 		COUNTED(drill_options), 1, 1, command_drill},
 	{"check", "", "report every error of the site",
-		"Reads the whole site and plans every graph. Loads no plugin and reads no journal.",
+		"Reads the whole site and plans every graph. Calls no action and reads no journal; "
+		"a plugin that is new here is loaded in a process of its own, to describe itself.",
 		NULL, 0, 0, 0, command_check},
 	{"list", "", "list the graphs",
 		"With what each is about, its schedule, the next time and "
