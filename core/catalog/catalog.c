@@ -147,8 +147,7 @@ static int refuse_missing(struct catalog *catalog, const char *name, struct erro
 	vec_each(&catalog->dirs, dir)
 		text_addf(&where, "%s%s", where.size ? ", " : "", *dir);
 	const char *next = nearest_question(&nearest, question, sizeof question);
-	return error_set(err, -ENOENT,
-		next ? next : "upkeep plugins lists those that are installed",
+	return error_set(err, -ENOENT, next ? next : "install it, or correct its name",
 		"plugin \"%s\" is not installed: there is no %s.so in %s", name, name,
 		text_string(&where));
 }

@@ -10,7 +10,7 @@ const struct cli_option cli_common_options[] = {
 	{"--site", 0, OPTION_TEXT, "FILE",
 		"the site file, else $UPKEEP_SITE, else the built-in one", AT(site)},
 	{"--state-dir", 0, OPTION_TEXT, "DIR",
-		"the state directory where the site file cannot say it", AT(state_dir)},
+		"the state directory, else $UPKEEP_STATE_DIR, else the site file's", AT(state_dir)},
 	{"--json", 0, OPTION_FLAG, NULL, "print JSON", AT(json)},
 	{"--quiet", 'q', OPTION_FLAG, NULL, "print nothing on success, one block on failure",
 		AT(quiet)},
@@ -109,7 +109,8 @@ const struct cli_command cli_commands[] = {
 		"tasks that cannot be undone.",
 		COUNTED(drill_options), 1, 1, command_drill},
 	{"check", "", "report every error of the site",
-		"Reads the whole site and plans every graph. Loads no plugin and reads no journal.",
+		"Reads the whole site and plans every graph. Calls no action and reads no journal; "
+		"a plugin that is new here is loaded in a process of its own, to describe itself.",
 		NULL, 0, 0, 0, command_check},
 	{"list", "", "list the graphs",
 		"With what each is about, its schedule, the next time and "

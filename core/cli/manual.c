@@ -20,6 +20,16 @@ static const char exits[] = ".Sh EXIT STATUS\n.Bl -tag -width 3n -compact\n"
 			    ".It 77\nnot permitted\n"
 			    ".It 78\nerrors in the configuration\n.El\n";
 
+static const char environment[] =
+	".Sh ENVIRONMENT\n.Bl -tag -width Ds\n"
+	".It Ev UPKEEP_SITE\nThe site file, where\n.Fl -site\nis not given.\n"
+	".It Ev UPKEEP_STATE_DIR\nThe state directory, where\n.Fl -state-dir\nis not given; "
+	"also where the site file names another.\n"
+	".It Ev UPKEEP_PLUGIN_DIR\nDirectories of plugins with colons between them, instead of the "
+	"built-in one.\n"
+	".It Ev NO_COLOR\nWhere it is not empty, nothing is coloured unless\n.Fl -color\nsays "
+	"always.\n.El\n";
+
 /* A full stop or an apostrophe at the start of a line would be a request. */
 static void line_print(const char *text)
 {
@@ -87,6 +97,7 @@ static void command_manual(const struct cli_command *command)
 	options_print(command->options, command->option_count);
 	puts(".Sh COMMON OPTIONS");
 	options_print(cli_common_options, cli_common_option_count);
+	fputs(environment, stdout);
 	fputs(exits, stdout);
 	puts(".Sh SEE ALSO\n.Xr upkeep 1 ,\n.Xr upkeep.conf 5 ,\n.Xr upkeep-graph 5");
 }
@@ -107,6 +118,7 @@ void manual_print(const struct cli_command *command)
 	}
 	puts(".El\n.Sh OPTIONS");
 	options_print(cli_common_options, cli_common_option_count);
+	fputs(environment, stdout);
 	fputs(exits, stdout);
 	puts(".Sh SEE ALSO\n.Xr upkeep.conf 5 ,\n.Xr upkeep-graph 5");
 }

@@ -99,7 +99,8 @@ static int output_read(void *data, uint32_t task, const char *name, const char *
 	struct shown *shown = data;
 
 	json_array_append_new(json_object_get(shown->json, "outputs"),
-		json_pack("{s:i, s:s, s:s}", "task", (int)task, "name", name, "value", value));
+		json_pack("{s:s, s:s, s:s}", "task", undone_task(&shown->undo, task), "name", name,
+			"value", value));
 	return 0;
 }
 

@@ -37,7 +37,7 @@ void undone_name(struct undone *shown, const struct journal_task *task)
 		shown->names.items[task->index] = base_string(task->name);
 }
 
-static const char *name_of(const struct undone *shown, uint32_t task)
+const char *undone_task(const struct undone *shown, uint32_t task)
 {
 	const char *name = task < shown->names.count ? shown->names.items[task] : NULL;
 
@@ -47,7 +47,7 @@ static const char *name_of(const struct undone *shown, uint32_t task)
 static int record_read(void *data, const struct journal_undo *undo)
 {
 	struct undone *shown = data;
-	const char *task = name_of(shown, undo->task);
+	const char *task = undone_task(shown, undo->task);
 	char number[24];
 
 	json_array_append_new(shown->records,
@@ -72,7 +72,7 @@ static json_t *try_json(const struct undone *shown, const struct journal_undoing
 	int64_t duration_ms, const char *next)
 {
 	return json_pack("{s:s, s:i, s:s, s:I, s:I, s:I, s:i, s:s?, s:s?, s:s?}", "task",
-		name_of(shown, undoing->task), "try", (int)undoing->number, "state",
+		undone_task(shown, undoing->task), "try", (int)undoing->number, "state",
 		try_state(shown, undoing->state), "started_ms", (json_int_t)undoing->started_ms,
 		"ended_ms", (json_int_t)undoing->ended_ms, "duration_ms", (json_int_t)duration_ms,
 		"exit_code", undoing->exit_code, "message", undoing->message, "next", next, "log",
@@ -82,7 +82,7 @@ static json_t *try_json(const struct undone *shown, const struct journal_undoing
 static int try_read(void *data, const struct journal_undoing *undoing)
 {
 	struct undone *shown = data;
-	const char *task = name_of(shown, undoing->task);
+	const char *task = undone_task(shown, undoing->task);
 	CLEANUP_FREE char *next = cli_next(shown->cli, undoing->next, shown->id);
 	bool ended = undoing->started_ms && undoing->ended_ms;
 	int64_t duration_ms = ended ? undoing->ended_ms - undoing->started_ms : 0;

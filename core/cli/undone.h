@@ -18,6 +18,8 @@ struct undone {
 void undone_begin(struct undone *shown, const struct cli *cli, const char *id);
 /* Remembers the task's name: before undone_read. */
 void undone_name(struct undone *shown, const struct journal_task *task);
+/* The name that was remembered, "?" where none was. */
+const char *undone_task(const struct undone *shown, uint32_t task);
 int undone_read(struct undone *shown, struct journal *journal, struct error *err);
 /* Adds "undo_records", "undo_tries" and "undo_gone" (why, or null). */
 void undone_json(const struct undone *shown, json_t *run);

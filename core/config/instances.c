@@ -137,7 +137,7 @@ static void report_disabled(struct loader *loader, const struct value *name, con
 			nearest_question(&nearest, question, sizeof question),
 			"there is no plugin \"%s\"", plugin);
 	else
-		loader_plugin_error(loader, name->at, "upkeep plugins lists those that are there",
+		loader_plugin_error(loader, name->at, "upkeep plugins lists those that are enabled",
 			"there is no plugin \"%s\"", plugin);
 }
 

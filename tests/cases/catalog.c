@@ -124,7 +124,7 @@ int catalog_find(struct catalog *catalog, const char *name, const char **ret_pat
 		return error_set(err, -EPROTO, "build it anew",
 			"plugin \"ancient\" is of ABI 0.9, this upkeep has 1.0");
 	if (!text_equal(name, "demo") && !text_equal(name, "spare"))
-		return error_set(err, -ENOENT, "upkeep plugins lists those that are there",
+		return error_set(err, -ENOENT, "install it, or correct its name",
 			"there is no plugin \"%s\"", name);
 	*ret_path = "/plugins/demo.so";
 	*ret = &demo;

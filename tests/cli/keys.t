@@ -8,7 +8,7 @@ says() { local got; got=$("$upkeep" log last "$1" | grep -v '^profiling:'); [ "$
 field() { local got; got=$("$upkeep" show last --json | jq -r --arg t "$1" ".tasks[] | select(.task == \$t) | $2")
 	[ "$got" = "$3" ] || { echo "# $1 $2: $got"; return 1; }; }
 state() { field "$1" .state "$2"; }
-output() { local got; got=$("$upkeep" show last --json | jq -r --arg t "$1" --arg n "$2" '. as $r | .outputs[] | select($r.tasks[.task].task == $t and .name == $n) | .value')
+output() { local got; got=$("$upkeep" show last --json | jq -r --arg t "$1" --arg n "$2" '.outputs[] | select(.task == $t and .name == $n) | .value')
 	[ "$got" = "$3" ] || { echo "# $1.$2: $got"; return 1; }; }
 holds() { [ "$(cat "$1")" = "$2" ] || { echo "# $1 holds: $(cat "$1")"; return 1; }; }
 cat >"$dir/put" <<'END'

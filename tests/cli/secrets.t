@@ -17,7 +17,7 @@ bare() { ! grep -rqE "$all" "$dir/out" "$dir/err" "$dir/state" ||
 	{ grep -rlE "$all" "$dir/out" "$dir/err" "$dir/state" | sed 's/^/# shown in /'; return 1; }; }
 field() { local got; got=$("$upkeep" show last --json | jq -r --arg t "$1" ".tasks[] | select(.task == \$t) | $2")
 	[ "$got" = "$3" ] || { echo "# $1 $2: $got"; return 1; }; }
-output() { local got; got=$("$upkeep" show last --json | jq -r --arg t "$1" --arg n "$2" '. as $r | .outputs[] | select($r.tasks[.task].task == $t and .name == $n) | .value')
+output() { local got; got=$("$upkeep" show last --json | jq -r --arg t "$1" --arg n "$2" '.outputs[] | select(.task == $t and .name == $n) | .value')
 	[ "$got" = "$3" ] || { echo "# $1.$2: $got"; return 1; }; }
 says() { local got; got=$("$upkeep" log last "$1"); [ "$got" = "$2" ] || { echo "# $1: $got"; return 1; }; }
 # Prints come by another way than messages.

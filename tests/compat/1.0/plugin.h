@@ -17,9 +17,9 @@
  *   It is loaded into a worker: a process of its own, one for each instance (and user,
  *   limits, environment), which calls one action at a time and many in its life, and ends
  *   with _exit: no destructor and no atexit function runs.  A crash costs that task alone.
- *   Before that it was loaded once by a process without privileges (user nobody, writes
- *   no file, 5 s of processor time) that read its tables and called none of its functions:
- *   constructors must cope with that.
+ *   Before that it was loaded once by a process of its own (user nobody where root asked,
+ *   writes no file, 5 s of processor time) that read its tables and called none of its
+ *   functions: constructors must cope with that.
  *   open, then for each task check, plan or run, for its records undo and probe, in the
  *   end close.  A worker that is killed calls no close.
  *
@@ -435,8 +435,8 @@ struct upkeep_action {
 
 	/* Rules between parameters; the core has checked each by itself.  Touches
 	 * nothing outside.  Called before plan and before run, on the arguments that they
-	 * get; a failure is theirs, and they are not called.  (`upkeep check` loads no
-	 * plugin: it calls nothing.) */
+	 * get; a failure is theirs, and they are not called.  (`upkeep check` calls
+	 * nothing.) */
 	int32_t (*check)(struct upkeep_ctx *ctx);
 	/* Says with would() what run would do.  Changes nothing.  Not called while an
 	 * argument is not known yet, since it depends on an output that is not there; with
