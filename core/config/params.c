@@ -55,11 +55,15 @@ static int64_t read_bound(struct loader *loader, uint32_t type, const struct val
 
 static void read_bounds(struct loader *loader, const struct value *group, struct graph_param *param)
 {
-	bool has_max = value_get(group, "max") != NULL;
+	bool has_min = value_get(group, "min") != NULL, has_max = value_get(group, "max") != NULL;
+	uint32_t type = param->decl.type;
 
-	param->decl.min =
-		read_bound(loader, param->decl.type, group, "min", has_max ? INT64_MIN : 0);
-	param->decl.max = read_bound(loader, param->decl.type, group, "max", 0);
+	if (!has_min && !has_max)
+		return;
+	param->decl.min = read_bound(loader, type, group, "min", INT64_MIN);
+	/* A greatest below the least is none. */
+	int64_t none = param->decl.min == INT64_MIN ? INT64_MAX : param->decl.min - 1;
+	param->decl.max = read_bound(loader, type, group, "max", none);
 	if (has_max && param->decl.min > param->decl.max)
 		loader_error(loader, value_get(group, "max")->at, NULL,
 			"key \"max\" must not be less than \"min\"");

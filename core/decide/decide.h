@@ -13,7 +13,7 @@
  * The unit that starts, waits, retries and is cancelled is the gang: it succeeds
  * only whole.  Its first failure of an attempt says whether a retry is worth it.
  *
- * Rules beyond semantics.md:
+ * Rules beyond docs/behaviour.md:
  *  - What is left out, or has an empty `each`, passes order and failure on from
  *    what it needs to what needs it.
  *  - After a failure that stops the run no attempt starts: a task between two

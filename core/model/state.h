@@ -61,7 +61,7 @@ const char *task_reason_name(enum task_reason reason); /* "timeout"; "" for none
 const char *undo_state_name(enum undo_state state);
 const char *run_state_name(enum run_state state);
 
-/* Exit codes (semantics.md). */
+/* Exit codes (README.md). */
 enum exit_code {
 	EXIT_OK = 0,
 	EXIT_PLAN_CHANGES = 2,

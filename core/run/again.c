@@ -190,7 +190,7 @@ static void doubt_task(struct engine *engine, uint32_t task)
 }
 
 /* After power loss the journal may lack the last commits: a program may have run of which it
- * knows nothing (semantics.md, Rollback). */
+ * knows nothing (docs/behaviour.md, What changes things). */
 static void doubt(struct engine *engine)
 {
 	const struct plan *plan = engine->plan;

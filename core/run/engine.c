@@ -140,7 +140,7 @@ void engine_event(struct engine *engine, const struct event *event)
 }
 
 /* How durable what this turn brought must be, above all the intents of its starts
- * (semantics.md, Rollback). */
+ * (docs/behaviour.md, What changes things). */
 static enum journal_sync turn_sync(const struct engine *engine)
 {
 	enum journal_sync sync = engine->results_wait ? JOURNAL_COMMIT : JOURNAL_LAZY;

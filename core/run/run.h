@@ -81,7 +81,7 @@ struct run_options {
 };
 
 /* Runs the plan: locks, journal, keeper, engine, workers.  Returns the exit code
- * (semantics.md); `err` says why where no run came about. */
+ * (docs/behaviour.md); `err` says why where no run came about. */
 enum exit_code run_execute(
 	const struct plan *plan, const struct run_options *options, struct error *err);
 

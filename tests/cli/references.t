@@ -24,6 +24,8 @@ outer = { params = { who = { type = "string"; default = "me"; }; }; tasks = {
   first = { $echo argv = [ "/bin/sh", "-c", "echo x=made >&3" ]; outputs = ( { name = "x"; } ); };
   sub = { action = "core.graph"; graph = "inner"; params = { word = "\${param.who} and \${first.x}"; }; };
   last = { $echo argv = [ "/bin/echo", "end" ]; after = [ "sub" ]; }; }; };
+bounds = { params = { n = { type = "int"; min = 0; default = 1; }; m = { type = "int"; min = -9; default = 1; }; x = { type = "int"; max = 9; default = 1; }; };
+  tasks = { a = { $echo argv = [ "/bin/true" ]; }; }; };
 pair = { params = { word = { type = "string"; }; }; tasks = { one = { $echo argv = [ "/bin/true" ]; };
   two = { $echo argv = [ "/bin/echo", "\${param.word}" ]; after = "one"; }; }; };
 inside = { tasks = { a = { $echo argv = [ "/bin/sh", "-c", "echo x=1 >&3" ]; outputs = ( { name = "x"; } ); };
@@ -54,5 +56,10 @@ ok "... --param" code 0 "$upkeep" run outer --param who='you  all'
 ok "... the same" says sub/say "you  all and made inner"
 ok "the output of a task that is left out" code 64 "$upkeep" run left --skip a
 ok "... is named" has err "a.x"
+ok "a least alone" code 64 "$upkeep" run bounds -p n=-5
+ok "... below nothing" code 0 "$upkeep" run bounds -p n=5 -p m=99
+ok "... below zero" code 64 "$upkeep" run bounds -p m=-10
+ok "a greatest alone" code 64 "$upkeep" run bounds -p x=10
+ok "... above nothing" code 0 "$upkeep" run bounds -p x=-10
 ok "... whichever task of a graph inside uses it" code 64 "$upkeep" run inside --only sub/two
 echo "1..$n"
