@@ -11,7 +11,7 @@ static const char *const kind_sql[STORE_KINDS] = {
 		"INSERT INTO runs(task_count, started_ms, ended_ms, state, exit_code, warnings,"
 		" uid, id, graph, site, cause, next)"
 		" VALUES(?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)",
-	[STORE_PLAN] = "INSERT OR REPLACE INTO plans VALUES(?1,CAST(?2 AS BLOB))",
+	[STORE_PLAN] = "INSERT OR REPLACE INTO plans VALUES(?1,?2)",
 	[STORE_RUN_END] = "UPDATE runs SET ended_ms=?2, state=?3, exit_code=?4, warnings=?5,"
 			  " cause=?6, next=?7 WHERE run=?1",
 	[STORE_TASK] =
@@ -218,8 +218,12 @@ static int entry_bind(const struct queue *queue, const struct queue_entry *entry
 		const char *text = queue_text(queue, entry->texts + i);
 		int size = (int)queue->texts.items[entry->texts + i].size;
 
-		code = text ? sqlite3_bind_text(statement, at, text, size, SQLITE_STATIC)
-			    : sqlite3_bind_null(statement, at);
+		if (!text)
+			code = sqlite3_bind_null(statement, at);
+		else if (entry->kind == STORE_PLAN) /* it may be large: a cast would copy it */
+			code = sqlite3_bind_blob(statement, at, text, size, SQLITE_STATIC);
+		else
+			code = sqlite3_bind_text(statement, at, text, size, SQLITE_STATIC);
 	}
 	return code;
 }

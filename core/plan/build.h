@@ -16,9 +16,6 @@ struct plan_options {
 	const char *const *only, *const *skip; /* task names */
 	size_t only_count, skip_count;
 	const char *start_at; /* NULL: the beginning */
-	/* Remembered duration of a task, or 0; may be NULL. */
-	int64_t (*duration)(void *data, const char *task);
-	void *duration_data;
 	bool check_only; /* no globs are expanded, parameters need no values */
 };
 

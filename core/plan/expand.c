@@ -48,14 +48,6 @@ static uint8_t run_if_of(const struct task *task, const struct plan_detail *oute
 	return run_if;
 }
 
-static uint32_t duration_of(const struct build *b, const char *name)
-{
-	int64_t ms =
-		b->options->duration ? b->options->duration(b->options->duration_data, name) : 0;
-
-	return ms <= 0 ? 0 : ms > UINT32_MAX ? UINT32_MAX : (uint32_t)ms;
-}
-
 static struct plan_detail detail_of(const struct scope *scope, const struct task *task,
 	const char *name, const struct value *each)
 {
@@ -94,7 +86,6 @@ static void add_task(struct build *b, struct scope *scope, const struct task *ta
 	planned->run_if = run_if_of(task, scope->outer);
 	planned->changes = changes_of(task);
 	planned->flags = flags_of(task, scope->outer, planned->changes);
-	planned->duration_ms = duration_of(b, name);
 	*detail = detail_of(scope, task, name, each);
 	map_put(&b->plan->index, name, (uint32_t)b->tasks.count - 1);
 	if (planned->run_if != RUN_IF_SUCCESS)
