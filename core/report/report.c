@@ -294,7 +294,8 @@ void report_end(
 {
 	CLEANUP_TEXT struct text out = {0};
 
-	if (report->options.back_is_success && code == EXIT_ROLLED_BACK)
+	if (report->options.back_is_success &&
+		(code == EXIT_ROLLED_BACK || code == EXIT_NOT_CONFIRMED))
 		code = EXIT_OK;
 	blame(report);
 	live_erase(report, &out);

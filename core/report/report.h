@@ -17,7 +17,7 @@ struct report_options {
 	int fd;        /* where to write; width is asked of it */
 	bool terminal; /* live view */
 	bool color, json, quiet;
-	bool back_is_success; /* EXIT_ROLLED_BACK is what was asked for */
+	bool back_is_success; /* EXIT_ROLLED_BACK and EXIT_NOT_CONFIRMED are what was asked for */
 	const char *graph, *state_dir;
 	const char *given; /* options that commands to type next need: " --site FILE"; NULL: none */
 	uint32_t task_count;

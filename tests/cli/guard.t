@@ -123,6 +123,13 @@ ok "guard, engine and keeper killed" is new
 ok "... recover waits for nobody" code 15 "$upkeep" recover
 ok "... and puts it back" is old
 ok "... once" times 1
+run long; waits; die "$guard" "$engine" "$keeper"
+ok "... rollback has done what it was asked for" code 0 "$upkeep" rollback last --json
+ok "... and says so" json '.state == "rolled back" and .exit_code == 0'
+ok "... " is old
+run long; waits; die "$guard" "$engine" "$keeper"
+ok "... quietly" code 0 "$upkeep" rollback last --quiet
+ok "... " test ! -s "$dir/out"
 
 run long; waits; die "$engine" "$keeper"
 ok "a guard that may yet be confirmed" code 75 "$upkeep" recover
