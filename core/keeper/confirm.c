@@ -47,7 +47,7 @@ static void confirm_one(int dir, const char *name, struct confirming *found)
 
 int run_confirm(const char *state_dir, const char *id, struct error *err)
 {
-	CLEANUP_TEXT struct text path = {0};
+	CLEANUP_TEXT struct text path = {0}, next = {0};
 	struct confirming found = {0};
 	char below[JOURNAL_PATH_SIZE];
 	struct dirent *entry;
@@ -60,13 +60,14 @@ int run_confirm(const char *state_dir, const char *id, struct error *err)
 	while (dir && (entry = readdir(dir)))
 		if (text_starts(entry->d_name, PREFIX))
 			confirm_one(dirfd(dir), entry->d_name, &found);
+	text_addf(&next, found.late ? "upkeep show %s" : "upkeep confirm %s, once it waits", id);
 	if (found.late)
-		return error_set(err, -ETIME, "upkeep show RUN",
+		return error_set(err, -ETIME, text_string(&next),
 			"run %s cannot be confirmed any more: its time is over", id);
 	if (found.confirmed)
 		return 0;
 	if (found.running)
-		return error_set(err, -EBUSY, "upkeep confirm RUN, once it waits",
+		return error_set(err, -EBUSY, text_string(&next),
 			"run %s cannot be confirmed yet: its task is not done", id);
 	if (found.already)
 		return 0;

@@ -55,6 +55,7 @@ ok "... in the journal" state "rolled back"
 ok "... of the task" task a undone undo
 ok "a confirmation that comes too late" code 15 "$upkeep" confirm last
 ok "... is refused" has err "its time is over"
+ok "... says what to type" has err "next: upkeep show $id"
 ok "... and changes nothing" guard_is 4
 
 run long; waits
@@ -102,6 +103,7 @@ ok "... it is no question of confirming any more" code 64 "$upkeep" confirm last
 run slow; until_true armed; until_true is new >/dev/null
 ok "a task that still runs" code 75 "$upkeep" confirm last
 ok "... cannot be confirmed yet" has err "its task is not done"
+ok "... but soon" has err "next: upkeep confirm $id, once it waits"
 "$upkeep" cancel last
 ok "... but cancelled" ends 11
 ok "... and is put back" is old

@@ -60,6 +60,7 @@ ok "... says so" has err "is alive: it is left alone"
 ok "rollback of it" code 75 "$upkeep" rollback "$live"
 ok "resume of it" code 75 "$upkeep" resume "$live"
 ok "resolve of it" code 75 "$upkeep" resolve "$live" --why no
+ok "... says what to type" has err "next: upkeep cancel $live, or wait for it"
 touch "$dir/go"; wait "$run"
 ok "... it ends well" test $? = 0
 ok "... untouched" order "a b c"

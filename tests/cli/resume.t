@@ -13,6 +13,8 @@ make_graphs() { graphs <<END
 	stop = { on_failure = "stop"; tasks = { $(said a) $(t b "$say b; test -e $dir/mended" "$(undo "$say -b") after = [ \"a\" ];") }; };
 	fine = { tasks = { $(said f) }; };
 	failed = { tasks = { $(said f) $(bad 'after = [ "f" ];') }; };
+	plugged = { on_interrupt = "hold"; tasks = { $(t b "$waits" 'changes = "none";')
+		p = { action = "files.expire"; paths = [ "$dir/*.none" ]; older_than = "1d"; after = [ "b" ]; }; }; };
 	copies = { on_interrupt = "hold"; tasks = { e = { action = "core.exec"; argv = [ "$say", "\${each}" ]; each = "$dir/*.e"; };
 		$(t b "$waits" 'after = [ "e" ];') }; };
 END
@@ -75,6 +77,11 @@ begin copies; crash; touch "$dir/go" "$dir/3.e"
 ok "an each with other files" code 14 "$upkeep" resume last
 ok "... as it was" code 0 "$upkeep" resume last --journaled
 ok "... so" order ""
+begin plugged; crash; touch "$dir/go"
+mkdir -m 755 "$dir/plugins"
+ok "without its plugin" code 10 env UPKEEP_PLUGIN_DIR="$dir/plugins" "$upkeep" resume last --journaled
+ok "... says so" has out 'the plugin "files" is not here'
+ok "... what to type" has out "next: install the plugin, then upkeep run plugged"
 begin hold; crash; touch "$dir/go"
 graphs <<<'fine = { tasks = { a = { action = "core.exec"; argv = [ "/bin/true" ]; }; }; };'
 ok "the graph is there no more" code 14 "$upkeep" resume last
