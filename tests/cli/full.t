@@ -140,7 +140,7 @@ rm -f "$dir/began"
 dd if=/dev/urandom of="$disk/state/journal.db" bs=4096 count=1 conv=notrunc 2>/dev/null
 ok "a journal that cannot be read" code 74 "$upkeep" run fine
 ok "... says so" has err "$disk/state/journal.db"
-ok "... and what to do" has err "next: move journal.db away"
+ok "... and what to do" has err "next: keep a copy of the state directory"
 ok "... nothing was begun" test ! -e "$dir/began"
 ok "... history too" code 74 "$upkeep" history
 mv "$disk/state/journal.db" "$disk/journal.db.damaged"
