@@ -132,7 +132,8 @@ static void piece_json(
 
 static int state_read(void *data, const struct journal_run *run)
 {
-	*(bool *)data = run->state == RUN_RUNNING || run->state == RUN_ROLLING_BACK;
+	*(bool *)data = run->state == RUN_RUNNING || run->state == RUN_ROLLING_BACK ||
+		run->state == RUN_AWAITING_CONFIRMATION;
 	return 0;
 }
 

@@ -105,6 +105,8 @@ enum exit_code run_stands_clear(const struct plan *plan, struct error *err);
 /* The answer to confirm_within: every guard of the run that waits is told.  -ESRCH: none waits;
  * -ETIME: it came too late. */
 int run_confirm(const char *state_dir, const char *id, struct error *err);
+/* Whether a guard of the run lives that can still be told, also where the run itself is dead. */
+bool run_waits(const char *state_dir, const char *id);
 
 /* Whether anything holds the lock of a run: nothing does once its keeper and engine are
  * gone, whatever the journal still says.  Where that cannot be seen, true. */

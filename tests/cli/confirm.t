@@ -64,6 +64,9 @@ ok "... in history" sh -c "'$upkeep' history | grep -q 'awaiting confirmation'"
 ok "... as JSON" sh -c "'$upkeep' history --json | jq -e '.[0].state == \"awaiting confirmation\"' >/dev/null"
 ok "... in show" sh -c "'$upkeep' show last | grep -q 'awaiting confirmation'"
 ok "what comes after it waits" test ! -e "$dir/next"
+"$upkeep" log -f last >"$dir/followed" 2>&1 & follows=$!
+sleep 0.5
+ok "log -f goes on" kill -0 $follows
 ok "a guard leads a session of its own" test "$(ps -o sid= "$guard" | tr -d ' ')" = "$guard"
 ok "... has no terminal" test "$(ps -o tty= "$guard" | tr -d ' ')" = "?"
 # Its standard ones, the run's directory, its file, what it waits with.
@@ -77,6 +80,7 @@ ok "... which stays" ends 0
 ok "... as it is" is new
 ok "... nothing was undone" times 0
 ok "... and the rest runs" test -e "$dir/next"
+ok "... log -f ends" until_true gone $follows
 ok "... the guard has gone" until_true gone "$guard"
 ok "... the run succeeded" state succeeded
 ok "confirmed once more it is still" code 0 "$upkeep" confirm last
