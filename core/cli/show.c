@@ -3,6 +3,7 @@
 #include "cli/undone.h"
 
 #include "base/cleanup.h"
+#include "base/json.h"
 #include "report/human.h"
 #include "report/table.h"
 
@@ -22,11 +23,12 @@ json_t *run_json(const struct cli *cli, const struct journal_run *run)
 {
 	CLEANUP_FREE char *next = cli_next(cli, run->next, run->id);
 
-	return json_pack("{s:s, s:s, s:s, s:i, s:I, s:I, s:i, s:i, s:i, s:s?, s:s?}", "run",
+	return json_pack("{s:s, s:s, s:s, s:i, s:I, s:I, s:i, s:i, s:i, s:o, s:o}", "run",
 		run->id, "graph", run->graph, "state", run_state_name(run->state), "exit_code",
 		run->exit_code, "started_ms", (json_int_t)run->started_ms, "ended_ms",
 		(json_int_t)run->ended_ms, "task_count", (int)run->task_count, "warning_count",
-		(int)run->warnings, "uid", (int)run->uid, "cause", run->cause, "next", next);
+		(int)run->warnings, "uid", (int)run->uid, "cause", json_text(run->cause), "next",
+		json_text(next));
 }
 
 static int run_read(void *data, const struct journal_run *run)
@@ -56,14 +58,14 @@ static json_t *task_json(const struct shown *shown, const struct journal_task *t
 	CLEANUP_FREE char *next = cli_next(shown->cli, task->next, shown->id);
 
 	return json_pack(
-		"{s:s, s:s, s:i, s:s, s:s, s:s, s:I, s:I, s:i, s:b, s:I, s:I, s:s?, s:s?, s:s?}",
+		"{s:s, s:s, s:i, s:s, s:s, s:s, s:I, s:I, s:i, s:b, s:I, s:I, s:o, s:o, s:s?}",
 		"task", task->name, "action", task->action, "attempt", (int)task->attempt, "state",
 		task_state_name(task->state), "reason", task_reason_name(task->reason), "undo",
 		undo_state_name(task->undo), "started_ms", (json_int_t)task->started_ms, "ended_ms",
 		(json_int_t)task->ended_ms, "exit_code", task->exit_code, "changed",
 		(int)task->changed, "cpu_ms", (json_int_t)task->cpu_ms, "peak_memory_bytes",
-		(json_int_t)task->peak_memory_bytes, "message", task->message, "next", next, "log",
-		task->log);
+		(json_int_t)task->peak_memory_bytes, "message", json_text(task->message), "next",
+		json_text(next), "log", task->log);
 }
 
 static int task_read(void *data, const struct journal_task *read)
@@ -99,7 +101,8 @@ static int output_read(void *data, uint32_t task, const char *name, const char *
 	struct shown *shown = data;
 
 	json_array_append_new(json_object_get(shown->json, "outputs"),
-		json_pack("{s:i, s:s, s:s}", "task", (int)task, "name", name, "value", value));
+		json_pack("{s:i, s:s, s:o}", "task", (int)task, "name", name, "value",
+			json_text(value)));
 	return 0;
 }
 
@@ -117,7 +120,7 @@ static int warning_read(void *data, uint32_t task, const char *text)
 	struct shown *shown = data;
 
 	(void)task;
-	json_array_append_new(json_object_get(shown->json, "warnings"), json_string(text));
+	json_array_append_new(json_object_get(shown->json, "warnings"), json_text(text));
 	return 0;
 }
 

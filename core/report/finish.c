@@ -5,6 +5,7 @@
 #include "report/table.h"
 
 #include "base/cleanup.h"
+#include "base/json.h"
 #include "journal/journal.h"
 
 #include <fcntl.h>
@@ -25,14 +26,14 @@ static json_t *task_json(struct report *report, uint32_t task)
 	if (state->undo != UNDO_NOTHING)
 		json_object_set_new(json, "undo", json_string(undo_state_name(state->undo)));
 	if (state->undo_message)
-		json_object_set_new(json, "undo_message", json_string(state->undo_message));
+		json_object_set_new(json, "undo_message", json_text(state->undo_message));
 	if (state->reason != REASON_NONE)
 		json_object_set_new(json, "reason", json_string(task_reason_name(state->reason)));
 	if (state->message)
-		json_object_set_new(json, "message", json_string(state->message));
+		json_object_set_new(json, "message", json_text(state->message));
 	CLEANUP_FREE char *next = next_string(state->next, report->options.given, report->run_id);
 	if (next)
-		json_object_set_new(json, "next", json_string(next));
+		json_object_set_new(json, "next", json_text(next));
 	return json;
 }
 
@@ -45,7 +46,7 @@ static json_t *run_json(
 	for (uint32_t i = 0; i < report->options.task_count; i++)
 		json_array_append_new(tasks, task_json(report, i));
 	vec_each(&report->warnings, warning)
-		json_array_append_new(warnings, json_string(*warning));
+		json_array_append_new(warnings, json_text(*warning));
 	return json_pack("{s:s, s:s, s:s, s:i, s:I, s:o, s:O, s:o}", "run", report->run_id, "graph",
 		report->options.graph, "state", state, "exit_code", (int)code, "duration_ms",
 		(json_int_t)duration_ms, "tasks", tasks, "tables", report->tables, "warnings",
@@ -67,7 +68,7 @@ void finish_json(struct report *report, enum run_state state, enum exit_code cod
 	json_t *json = run_json(report, run_state_name(state), code, duration_ms);
 
 	if (report->cause)
-		json_object_set_new(json, "cause", json_string(report->cause));
+		json_object_set_new(json, "cause", json_text(report->cause));
 	json_print(json, out);
 }
 
@@ -91,9 +92,9 @@ void finish_refused(struct report *report, enum exit_code code, const char *why,
 	CLEANUP_FREE char *typed = next_string(next, report->options.given, NULL);
 	json_t *json = run_json(report, refusal_name(code), code, 0);
 
-	json_object_set_new(json, "message", json_string(why));
+	json_object_set_new(json, "message", json_text(why));
 	if (typed)
-		json_object_set_new(json, "next", json_string(typed));
+		json_object_set_new(json, "next", json_text(typed));
 	json_print(json, out);
 }
 

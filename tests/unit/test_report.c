@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "report/human.h"
 #include "report/next.h"
 #include "report/report.h"
@@ -72,6 +73,20 @@ static void test_a_table_has_the_columns_of_all_rows(void **state)
 	rows_print(tables, &out);
 	assert_string_equal(text_string(&out), "\nt\na  late\nx     -\ny     7\n");
 	json_decref(tables);
+}
+
+static void test_any_bytes_become_json(void **state)
+{
+	json_t *json = json_text("gr\xc3\xb6\xc3\x9f""e \xff\n\033");
+
+	(void)state;
+	assert_string_equal(json_string_value(json), "gr\xc3\xb6\xc3\x9f""e \\xff\n\033");
+	json_decref(json);
+	json = json_textn("a\0\xc3", 3);
+	assert_int_equal(json_string_length(json), 6);
+	assert_memory_equal(json_string_value(json), "a\0\\xc3", 7);
+	json_decref(json);
+	assert_true(json_is_null(json_text(NULL)));
 }
 
 static void assert_next(const char *next, const char *given, const char *run, const char *want)
@@ -243,6 +258,7 @@ int main(void)
 		cmocka_unit_test(test_a_table_aligns_its_columns),
 		cmocka_unit_test(test_rows_of_actions_become_tables),
 		cmocka_unit_test(test_a_table_has_the_columns_of_all_rows),
+		cmocka_unit_test(test_any_bytes_become_json),
 		cmocka_unit_test(test_what_to_type_next),
 		cmocka_unit_test(test_a_refusal_is_one_object_too),
 		cmocka_unit_test(test_plain_lines),
