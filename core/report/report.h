@@ -38,8 +38,9 @@ void report_begin(struct report *report, const char *run_id);
 void report_task(struct report *report, const struct report_task *task, int64_t now_ms);
 /* How a task of an earlier run stood before; nothing is printed. */
 void report_known(struct report *report, const struct report_task *task);
-/* Why the run ended as it did; NULL: nothing is to be said.  Before report_end. */
-void report_cause(struct report *report, const char *cause);
+/* Why the run ended as it did, and what it says to type next; NULL: nothing is to be said.
+ * Before report_end. */
+void report_cause(struct report *report, const char *cause, const char *next);
 /* A task waits for a person for so long. */
 void report_confirm(struct report *report, uint32_t task, int64_t left_ms, const char *next);
 /* The run turns back. */

@@ -408,6 +408,7 @@ static enum exit_code end_run(struct engine *engine)
 			.code = engine->exit_code,
 			.exit_code = engine->exit_code,
 			.text = engine->cause,
+			.next = engine->next,
 			.duration_ms = run.ended_ms - run.started_ms});
 	return engine->exit_code;
 }

@@ -41,8 +41,9 @@ struct run_event {
 	uint32_t attempt;
 	int exit_code;
 	int64_t wall_ms, duration_ms;
-	const char *text, *next; /* message, line, unit, JSON cells, warning, what would be
-	                          * done (next: how it would be undone, NULL: cannot be) */
+	const char *text, *next; /* message, line, unit, JSON cells, warning, cause of the end,
+	                          * what would be done (next: how it would be undone, NULL:
+	                          * cannot be) */
 	const char *table;
 	const char *unknown; /* would: the task after which more is known, NULL: none */
 	const void *bytes;
