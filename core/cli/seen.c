@@ -45,7 +45,7 @@ static int run_tell(void *data, const struct journal_run *run)
 		if (goes_on(run) && text_equal(dead->id, run->id)) {
 			told.state = RUN_INTERRUPTED;
 			told.cause = "it was killed before it could say how it ended";
-			told.next = "upkeep log RUN";
+			told.next = "upkeep recover RUN";
 		}
 	return seen->reader(seen->data, &told);
 }

@@ -38,12 +38,12 @@ ok "list" code 0 "$upkeep" list --json
 ok "... interrupted" json '.[] | select(.graph == "long").last.state == "interrupted"'
 ok "show" code 0 "$upkeep" show last
 ok "... interrupted" has out "of long: interrupted"
-ok "... what to type next" has out "next: upkeep log $id"
-ok "... which works" code 0 "$upkeep" log "$id"
+ok "... what to type next" has out "next: upkeep recover $id"
 ok "show --json" code 0 "$upkeep" show last --json
 ok "... what ran is not known" json '[.tasks[].state] == ["succeeded", "unknown"]'
 ok "log -f ends" code 0 timeout 20 "$upkeep" log -f last
 ok "cancel is usage" code 64 "$upkeep" cancel last
+ok "what show says works" code 10 "$upkeep" recover "$id"
 begin --json long
 kill -KILL "$(engine | tr -d ' ')"; wait $run
 ok "the engine alone is killed: internal error" test $? = 70
@@ -54,6 +54,13 @@ ok "... what to type next" has err "next: upkeep show $(jq -r '.next | split(" "
 # what to type next works when it is pasted
 ok "a failure" code 10 "$upkeep" run --quiet bad
 ok "... without options, as nothing was given" has out "next: upkeep log 2"
+id=$("$upkeep" history --json | jq -r '.[0].run')
+ok "... show says the same" code 0 "$upkeep" show last
+ok "... " has out "next: upkeep log $id broken"
+ok "... --json" code 0 "$upkeep" show last --json
+ok "... " json ".next == \"upkeep log $id broken\""
+ok "... history: show comes first" code 0 "$upkeep" history --json
+ok "... " json ".[0].next == \"upkeep show $id\""
 unset UPKEEP_SITE
 mkdir "$dir/it's here"
 cp "$dir/upkeep.conf" "$dir/it's here/a site.conf"

@@ -63,6 +63,7 @@ ok "while it waits the run says so" until_true state "awaiting confirmation"
 ok "... in history" sh -c "'$upkeep' history | grep -q 'awaiting confirmation'"
 ok "... as JSON" sh -c "'$upkeep' history --json | jq -e '.[0].state == \"awaiting confirmation\"' >/dev/null"
 ok "... in show" sh -c "'$upkeep' show last | grep -q 'awaiting confirmation'"
+ok "... and what to type" sh -c "'$upkeep' show last | grep -q '^next: upkeep confirm $id '"
 ok "what comes after it waits" test ! -e "$dir/next"
 "$upkeep" log -f last >"$dir/followed" 2>&1 & follows=$!
 sleep 0.5

@@ -98,6 +98,8 @@ ok "what cannot be undone waits for a person" code 13 "$upkeep" recover
 ok "... says so" has out "what to do is left to a person"
 ok "... its state" run_is .state interrupted
 ok "... and what to type" has out "upkeep resume"
+ok "... show" code 0 "$upkeep" show last
+ok "... says the same" grep -q "^next: upkeep resume 2.* to go on, upkeep rollback 2" "$dir/out"
 ok "... it stands in the way" code 14 "$upkeep" run unknown
 "$upkeep" resolve --quiet last --why "looked at it"
 : >"$dir/order"
