@@ -76,21 +76,35 @@ static size_t utf8_length(const unsigned char *s, size_t size)
 	return n;
 }
 
-void text_add_visible(struct text *text, const char *bytes, size_t size)
+static bool is_control(const unsigned char *s, size_t n)
+{
+	return (s[0] < 0x20 && s[0] != '\t') || s[0] == 0x7f ||
+		(n == 2 && s[0] == 0xc2 && s[1] < 0xa0);
+}
+
+static void add_escaped(struct text *text, const char *bytes, size_t size, bool controls)
 {
 	const unsigned char *s = (const unsigned char *)bytes;
 
 	for (size_t i = 0; i < size;) {
 		size_t n = utf8_length(s + i, size - i);
-		bool control = (s[i] < 0x20 && s[i] != '\t') || s[i] == 0x7f ||
-			(n == 2 && s[i] == 0xc2 && s[i + 1] < 0xa0);
-		if (n && !control) {
+		if (n && !(controls && is_control(s + i, n))) {
 			text_add(text, bytes + i, n);
 			i += n;
 		} else {
 			text_addf(text, "\\x%02x", s[i++]);
 		}
 	}
+}
+
+void text_add_visible(struct text *text, const char *bytes, size_t size)
+{
+	add_escaped(text, bytes, size, true);
+}
+
+void text_add_utf8(struct text *text, const char *bytes, size_t size)
+{
+	add_escaped(text, bytes, size, false);
 }
 
 const char *text_string(const struct text *text)

@@ -19,6 +19,8 @@ void text_addf(struct text *text, const char *format, ...) __attribute__((format
 /* Adds `string` with control characters (but tab) as \xHH, and everything that
  * is not UTF-8 likewise: for terminals and messages. */
 void text_add_visible(struct text *text, const char *bytes, size_t size);
+/* The same, but control characters stay as they are. */
+void text_add_utf8(struct text *text, const char *bytes, size_t size);
 /* The bytes or "", never NULL. */
 const char *text_string(const struct text *text);
 /* Hands the bytes to the caller (to be freed); text is empty afterwards. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/load.h"
 
+#include "base/json.h"
 #include "plan/build.h"
 #include "run/cgroup.h"
 
@@ -29,10 +30,10 @@ static json_t *diagnostic_json(const struct site *site, const struct diagnostic 
 {
 	const char *file = one->at.file < site->file_count ? site->files[one->at.file] : site->path;
 
-	return json_pack("{s:s, s:i, s:i, s:b, s:s?, s:s, s:s?}", "file", file, "line",
+	return json_pack("{s:o, s:i, s:i, s:b, s:o, s:o, s:o}", "file", json_text(file), "line",
 		(int)one->at.line, "column", (int)one->at.column, "warning", (int)one->warning,
-		"graph", one->graph && *one->graph ? one->graph : NULL, "what", one->what, "next",
-		one->next);
+		"graph", json_text(one->graph && *one->graph ? one->graph : NULL), "what",
+		json_text(one->what), "next", json_text(one->next));
 }
 
 static void check_json(const struct loaded *loaded, unsigned errors)

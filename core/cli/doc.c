@@ -2,6 +2,7 @@
 #include "cli/load.h"
 
 #include "base/cleanup.h"
+#include "base/json.h"
 #include "model/nearest.h"
 #include "model/value.h"
 
@@ -63,9 +64,9 @@ static json_t *param_json(const struct upkeep_param *param)
 
 	if (param->type & UPKEEP_LIST)
 		json = json_pack("{s:s, s:o}", "type", "array", "items", json);
-	json_object_set_new(json, "description", json_string(param->about ? param->about : ""));
+	json_object_set_new(json, "description", json_text(param->about ? param->about : ""));
 	if (param->preset)
-		json_object_set_new(json, "default", json_string(param->preset));
+		json_object_set_new(json, "default", json_text(param->preset));
 	return json;
 }
 

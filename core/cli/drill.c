@@ -216,7 +216,8 @@ static void compare(struct drill *drill)
 
 static bool is_back(int code)
 {
-	return code == EXIT_OK || code == EXIT_ROLLED_BACK || code == EXIT_FAILED_CLEAN;
+	return code == EXIT_OK || code == EXIT_ROLLED_BACK || code == EXIT_FAILED_CLEAN ||
+		code == EXIT_NOT_CONFIRMED;
 }
 
 static int verdict(const struct drill *drill)

@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/text.h"
 #include "model/state.h"
 #include "worker/admit.h"
@@ -317,8 +318,8 @@ static void verdict_print(const struct lint *lint, const char *file)
 	size_t faults = json_array_size(lint->faults);
 
 	if (lint->json)
-		cli_print_json(json_pack("{s:s, s:s?, s:s?, s:i, s:i, s:O, s:O}", "file", file,
-			"plugin", lint->plugin ? plugin->name : NULL, "version",
+		cli_print_json(json_pack("{s:o, s:s?, s:s?, s:i, s:i, s:O, s:O}", "file",
+			json_text(file), "plugin", lint->plugin ? plugin->name : NULL, "version",
 			lint->plugin ? plugin->version : NULL, "abi_major", (int)plugin->abi_major,
 			"abi_minor", (int)plugin->abi_minor, "faults", lint->faults, "not_called",
 			lint->skipped));

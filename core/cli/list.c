@@ -2,6 +2,7 @@
 #include "cli/load.h"
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "config/calendar.h"
 #include "report/human.h"
 #include "report/table.h"
@@ -34,8 +35,8 @@ static int64_t next_time_ms(const struct graph *graph)
 
 static json_t *graph_json(const struct graph *graph, const struct last *last)
 {
-	json_t *json = json_pack("{s:s, s:s?, s:s?, s:I, s:i, s:b}", "graph", graph->name, "about",
-		graph->about, "schedule", graph->schedule, "next_ms",
+	json_t *json = json_pack("{s:s, s:o, s:o, s:I, s:i, s:b}", "graph", graph->name, "about",
+		json_text(graph->about), "schedule", json_text(graph->schedule), "next_ms",
 		(json_int_t)next_time_ms(graph), "tasks", (int)graph->task_count, "faulty",
 		(int)graph->faulty);
 

@@ -114,8 +114,9 @@ int run_load(const struct cli *cli, char **ret_state_dir, struct journal **ret, 
 	*ret_state_dir = state_dir_find(cli);
 	int r = journal_load(cli, *ret_state_dir, ret);
 	if (r == -ENOENT) {
-		error_set(&err, r, "upkeep run GRAPH",
-			"there is no run \"%s\": no journal in \"%s\" yet", cli->args.items[0],
+		error_set(&err, r,
+			"name its site (--site FILE) or its state directory (--state-dir DIR)",
+			"there is no run \"%s\": no journal in \"%s\"", cli->args.items[0],
 			*ret_state_dir);
 		return cli_fail(cli, EXIT_USAGE, &err);
 	}

@@ -31,7 +31,7 @@ const struct graph *graph_load(const struct cli *cli, const struct loaded *loade
 /* Prints what there is to say of `graph`; 0, or the exit code where it cannot run. */
 int diagnostics_refuse(const struct loaded *loaded, const char *graph, bool quiet);
 /* journal_runs and journal_read_run; a run that the journal calls running, and whose lock
- * nobody holds, is told as interrupted. */
+ * nobody holds, is told as interrupted: but not one that can still be confirmed. */
 int runs_seen(struct journal *journal, const char *state_dir, const char *graph, uint32_t limit,
 	journal_run_reader *reader, void *data, struct error *err);
 int run_seen(struct journal *journal, const char *state_dir, const char *id,

@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/json.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -113,26 +114,22 @@ static void piece_print(
 static void piece_json(
 	struct pieces *pieces, const struct piece *piece, const char *state_dir, const char *id)
 {
-	CLEANUP_TEXT struct text path = {0}, visible = {0};
+	CLEANUP_TEXT struct text path = {0};
 	CLEANUP_FREE char *bytes = NULL;
 	size_t size = 0;
 
 	piece_path(piece, state_dir, id, &path);
 	file_load(text_string(&path), 1u << 30, &bytes, &size, NULL);
-	json_t *text = json_stringn(bytes ? bytes : "", size);
-	if (!text) { /* not UTF-8 */
-		text_add_visible(&visible, bytes, size);
-		text = json_string(text_string(&visible));
-	}
 	json_array_append_new(pieces->json,
-		json_pack("{s:s, s:i, s:s, s:o}", "task", piece->name,
+		json_pack("{s:s, s:i, s:o, s:o}", "task", piece->name,
 			piece->undo ? "undo_try" : "attempt", (int)piece->number, "file",
-			text_string(&path), "text", text));
+			json_text(text_string(&path)), "text", json_textn(bytes, size)));
 }
 
 static int state_read(void *data, const struct journal_run *run)
 {
-	*(bool *)data = run->state == RUN_RUNNING || run->state == RUN_ROLLING_BACK;
+	*(bool *)data = run->state == RUN_RUNNING || run->state == RUN_ROLLING_BACK ||
+		run->state == RUN_AWAITING_CONFIRMATION;
 	return 0;
 }
 

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/load.h"
 
+#include "base/json.h"
 #include "report/table.h"
 
 static json_t *instance_json(const struct instance *instance)
 {
 	const struct plugin_description *d = instance->description;
-	json_t *json = json_pack("{s:s, s:s, s:s?}", "instance", instance->name, "plugin",
-		instance->plugin, "path", instance->path);
+	json_t *json = json_pack("{s:s, s:s, s:o}", "instance", instance->name, "plugin",
+		instance->plugin, "path", json_text(instance->path));
 	json_t *actions = json_array();
 
 	for (size_t i = 0; d && i < d->action_count; i++)
@@ -15,8 +16,8 @@ static json_t *instance_json(const struct instance *instance)
 	json_object_set_new(json, "actions", actions);
 	if (d)
 		json_object_update_new(json,
-			json_pack("{s:s?, s:s?, s:i, s:i}", "version", d->version, "about",
-				d->about, "abi_major", (int)d->abi_major, "abi_minor",
+			json_pack("{s:o, s:o, s:i, s:i}", "version", json_text(d->version), "about",
+				json_text(d->about), "abi_major", (int)d->abi_major, "abi_minor",
 				(int)d->abi_minor));
 	return json;
 }

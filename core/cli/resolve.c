@@ -10,10 +10,12 @@
 static int resolve(const struct cli *cli, const char *state_dir, const char *id)
 {
 	CLEANUP_ERROR struct error err = {0};
+	CLEANUP_TEXT struct text next = {0};
 	struct journal *journal = NULL;
 
 	if (run_lives(state_dir, id)) {
-		error_set(&err, -EBUSY, "upkeep cancel RUN, or wait for it", "run %s is alive", id);
+		text_addf(&next, "upkeep cancel %s, or wait for it", id);
+		error_set(&err, -EBUSY, text_string(&next), "run %s is alive", id);
 		return cli_fail(cli, EXIT_BUSY, &err);
 	}
 	int r = journal_open(state_dir, &journal, &err);

@@ -17,14 +17,21 @@ struct seen {
 
 static bool goes_on(const struct journal_run *run)
 {
-	return run->state == RUN_RUNNING || run->state == RUN_ROLLING_BACK;
+	return run->state == RUN_RUNNING || run->state == RUN_ROLLING_BACK ||
+		run->state == RUN_AWAITING_CONFIRMATION;
+}
+
+static bool is_dead(const char *state_dir, const struct journal_run *run)
+{
+	return goes_on(run) && !run_lives(state_dir, run->id) &&
+		!(run->state == RUN_AWAITING_CONFIRMATION && run_waits(state_dir, run->id));
 }
 
 static int lock_look(void *data, const struct journal_run *run)
 {
 	struct seen *seen = data;
 
-	if (goes_on(run) && !run_lives(seen->state_dir, run->id))
+	if (is_dead(seen->state_dir, run))
 		memcpy(vec_add(&seen->dead)->id, run->id, RUN_ID_SIZE);
 	return 0;
 }
@@ -38,7 +45,7 @@ static int run_tell(void *data, const struct journal_run *run)
 		if (goes_on(run) && text_equal(dead->id, run->id)) {
 			told.state = RUN_INTERRUPTED;
 			told.cause = "it was killed before it could say how it ended";
-			told.next = "upkeep log RUN";
+			told.next = "upkeep recover RUN";
 		}
 	return seen->reader(seen->data, &told);
 }

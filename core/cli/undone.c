@@ -2,6 +2,7 @@
 #include "cli/undone.h"
 
 #include "base/cleanup.h"
+#include "base/json.h"
 #include "report/human.h"
 
 #include <string.h>
@@ -51,10 +52,11 @@ static int record_read(void *data, const struct journal_undo *undo)
 	char number[24];
 
 	json_array_append_new(shown->records,
-		json_pack("{s:I, s:s, s:i, s:s, s:i, s:s?, s:s, s:s?}", "record",
+		json_pack("{s:I, s:s, s:i, s:s, s:i, s:o, s:s, s:o}", "record",
 			(json_int_t)undo->id, "task", task, "attempt", (int)undo->attempt, "kind",
-			undo->kind, "version", (int)undo->version, "about", undo->about, "state",
-			record_state(undo->state), "fingerprint", undo->fingerprint));
+			undo->kind, "version", (int)undo->version, "about", json_text(undo->about),
+			"state", record_state(undo->state), "fingerprint",
+			json_text(undo->fingerprint)));
 	snprintf(number, sizeof number, "%llu", (unsigned long long)undo->id);
 	table_add(&shown->record_table, number);
 	table_add(&shown->record_table, task);
@@ -71,12 +73,12 @@ static const char *try_state(const struct undone *shown, enum undo_state state)
 static json_t *try_json(const struct undone *shown, const struct journal_undoing *undoing,
 	int64_t duration_ms, const char *next)
 {
-	return json_pack("{s:s, s:i, s:s, s:I, s:I, s:I, s:i, s:s?, s:s?, s:s?}", "task",
+	return json_pack("{s:s, s:i, s:s, s:I, s:I, s:I, s:i, s:o, s:o, s:s?}", "task",
 		undone_task(shown, undoing->task), "try", (int)undoing->number, "state",
 		try_state(shown, undoing->state), "started_ms", (json_int_t)undoing->started_ms,
 		"ended_ms", (json_int_t)undoing->ended_ms, "duration_ms", (json_int_t)duration_ms,
-		"exit_code", undoing->exit_code, "message", undoing->message, "next", next, "log",
-		undoing->log);
+		"exit_code", undoing->exit_code, "message", json_text(undoing->message), "next",
+		json_text(next), "log", undoing->log);
 }
 
 static int try_read(void *data, const struct journal_undoing *undoing)
@@ -112,7 +114,7 @@ int undone_read(struct undone *shown, struct journal *journal, struct error *err
 	if (r == 0)
 		r = journal_forgotten(journal, shown->id, &why, err);
 	if (r == 1)
-		shown->gone = json_string(why);
+		shown->gone = json_text(why);
 	return r < 0 ? r : 0;
 }
 

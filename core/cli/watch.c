@@ -54,7 +54,7 @@ static void event_told(void *data, const struct plan *plan, const struct run_eve
 		report_tick(report, clock_monotonic_ms());
 		break;
 	case RUN_EVENT_END:
-		report_cause(report, event->text);
+		report_cause(report, event->text, event->next);
 		report_end(report, event->run_state, event->code, event->duration_ms);
 		break;
 	case RUN_EVENT_CONFIRM:

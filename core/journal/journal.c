@@ -61,8 +61,9 @@ static const char *error_next(int code)
 	case -EBUSY:
 		return "see which process holds the journal: fuser -v journal.db";
 	case -EUCLEAN:
-		return "move journal.db away: the next run starts a new one; what earlier runs can "
-		       "put back lies as text in runs/RUN/undo";
+		return "keep a copy of the state directory, put back by hand what lies as text in "
+		       "its runs/RUN/undo, then move journal.db, journal.db-wal and journal.db-shm "
+		       "away: see docs/behaviour.md, \"When the journal cannot be read\"";
 	case -EROFS:
 		return "mount the file system of the state directory writable";
 	case -EACCES:

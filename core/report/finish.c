@@ -5,6 +5,7 @@
 #include "report/table.h"
 
 #include "base/cleanup.h"
+#include "base/json.h"
 #include "journal/journal.h"
 
 #include <fcntl.h>
@@ -25,14 +26,14 @@ static json_t *task_json(struct report *report, uint32_t task)
 	if (state->undo != UNDO_NOTHING)
 		json_object_set_new(json, "undo", json_string(undo_state_name(state->undo)));
 	if (state->undo_message)
-		json_object_set_new(json, "undo_message", json_string(state->undo_message));
+		json_object_set_new(json, "undo_message", json_text(state->undo_message));
 	if (state->reason != REASON_NONE)
 		json_object_set_new(json, "reason", json_string(task_reason_name(state->reason)));
 	if (state->message)
-		json_object_set_new(json, "message", json_string(state->message));
+		json_object_set_new(json, "message", json_text(state->message));
 	CLEANUP_FREE char *next = next_string(state->next, report->options.given, report->run_id);
 	if (next)
-		json_object_set_new(json, "next", json_string(next));
+		json_object_set_new(json, "next", json_text(next));
 	return json;
 }
 
@@ -45,7 +46,7 @@ static json_t *run_json(
 	for (uint32_t i = 0; i < report->options.task_count; i++)
 		json_array_append_new(tasks, task_json(report, i));
 	vec_each(&report->warnings, warning)
-		json_array_append_new(warnings, json_string(*warning));
+		json_array_append_new(warnings, json_text(*warning));
 	return json_pack("{s:s, s:s, s:s, s:i, s:I, s:o, s:O, s:o}", "run", report->run_id, "graph",
 		report->options.graph, "state", state, "exit_code", (int)code, "duration_ms",
 		(json_int_t)duration_ms, "tasks", tasks, "tables", report->tables, "warnings",
@@ -67,7 +68,7 @@ void finish_json(struct report *report, enum run_state state, enum exit_code cod
 	json_t *json = run_json(report, run_state_name(state), code, duration_ms);
 
 	if (report->cause)
-		json_object_set_new(json, "cause", json_string(report->cause));
+		json_object_set_new(json, "cause", json_text(report->cause));
 	json_print(json, out);
 }
 
@@ -91,9 +92,9 @@ void finish_refused(struct report *report, enum exit_code code, const char *why,
 	CLEANUP_FREE char *typed = next_string(next, report->options.given, NULL);
 	json_t *json = run_json(report, refusal_name(code), code, 0);
 
-	json_object_set_new(json, "message", json_string(why));
+	json_object_set_new(json, "message", json_text(why));
 	if (typed)
-		json_object_set_new(json, "next", json_string(typed));
+		json_object_set_new(json, "next", json_text(typed));
 	json_print(json, out);
 }
 
@@ -155,10 +156,13 @@ bool report_tail(const char *path, unsigned lines, const char *indent, struct te
 	return true;
 }
 
-static void next_print(const struct report *report, const char *next, struct text *out)
+static void next_print(const struct report *report, const struct next_run *run, struct text *out)
 {
+	CLEANUP_TEXT struct text next = {0};
+
+	next_after(run, &next);
 	text_adds(out, "next: ");
-	next_add(out, next, report->options.given, report->run_id);
+	next_add(out, text_string(&next), report->options.given, report->run_id);
 	text_addc(out, '\n');
 }
 
@@ -200,28 +204,12 @@ static void left_print(const struct report *report, struct text *out)
 		text_addf(out, "left: %u more tasks\n", count);
 }
 
-static const char *next_of(
-	const struct report *report, enum run_state state, enum exit_code code, const char *of_task)
-{
-	if (state == RUN_INTERRUPTED)
-		return "upkeep show RUN, then upkeep resume RUN to go on, upkeep rollback RUN to "
-		       "put "
-		       "everything back, or put it right by hand and then upkeep resolve RUN "
-		       "--why \"...\"";
-	if (state == RUN_SUCCEEDED && report->options.back_is_success)
-		return "upkeep rollback RUN --force to put it back all the same";
-	if (code == EXIT_ROLLBACK_FAILED)
-		return "upkeep show RUN, then upkeep rollback RUN to try the undo again, or put it "
-		       "right by hand and then upkeep resolve RUN --why \"...\"";
-	return of_task;
-}
-
 /* Verdict, failed task, its last lines, what remains, the next command to type. */
-void finish_failure(
-	struct report *report, enum run_state state, enum exit_code code, struct text *out)
+void finish_failure(struct report *report, enum run_state state, struct text *out)
 {
+	struct next_run next = {.state = state, .next = report->next, .look = true};
 	char below[JOURNAL_PATH_SIZE];
-	CLEANUP_TEXT struct text path = {0}, log = {0};
+	CLEANUP_TEXT struct text path = {0};
 	uint32_t task = report->failed_task;
 
 	text_addf(out, "%s: run %s %s\n", report->options.graph, report->run_id,
@@ -230,7 +218,7 @@ void finish_failure(
 		if (report->cause)
 			text_addf(out, "%s\n", report->cause);
 		left_print(report, out);
-		next_print(report, next_of(report, state, code, "upkeep show RUN"), out);
+		next_print(report, &next, out);
 		return;
 	}
 	const struct report_state *failed = &report->tasks[task];
@@ -245,11 +233,8 @@ void finish_failure(
 	text_addf(&path, "%s/%s", report->options.state_dir, below);
 	report_tail(text_string(&path), TAIL_LINES, "    ", out);
 	left_print(report, out);
-	text_addf(&log, "upkeep log RUN %s", report->options.names[task]);
-	next_print(report,
-		failed->undo == UNDO_HELD && failed->next
-			? failed->next
-			: next_of(report, state, code,
-				  failed->next ? failed->next : text_string(&log)),
-		out);
+	next.task = report->options.names[task];
+	next.task_next = failed->next;
+	next.task_held = failed->undo == UNDO_HELD;
+	next_print(report, &next, out);
 }

@@ -26,7 +26,7 @@ struct report {
 	VEC(uint32_t) running; /* in the order of their starts */
 	VEC(char *) warnings;
 	json_t *tables;
-	char *cause;
+	char *cause, *next;
 	uint32_t finished, failed_task; /* failed_task UINT32_MAX: none */
 	uint32_t stuck_task;            /* whose undo failed first, UINT32_MAX: none */
 	unsigned live_lines;            /* below the lines that stay */
@@ -44,7 +44,6 @@ void finish_refused(struct report *report, enum exit_code code, const char *why,
 	struct text *out);
 void finish_summary(
 	struct report *report, enum run_state state, int64_t duration_ms, struct text *out);
-void finish_failure(
-	struct report *report, enum run_state state, enum exit_code code, struct text *out);
+void finish_failure(struct report *report, enum run_state state, struct text *out);
 
 #endif

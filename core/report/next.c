@@ -55,3 +55,38 @@ char *next_string(const char *next, const char *given, const char *run_id)
 	next_add(&text, next, given, run_id);
 	return text_take(&text);
 }
+
+/* What a run that is not settled waits for. */
+static const char *of_state(enum run_state state)
+{
+	switch (state) {
+	case RUN_AWAITING_CONFIRMATION:
+		return "upkeep confirm RUN to keep what it did";
+	case RUN_INTERRUPTED:
+		return "upkeep resume RUN to go on, upkeep rollback RUN to put everything back, or "
+		       "put it right by hand and then upkeep resolve RUN --why \"...\"";
+	case RUN_ROLLBACK_FAILED:
+		return "upkeep rollback RUN to try the undo again, or put it right by hand and "
+		       "then upkeep resolve RUN --why \"...\"";
+	default:
+		return NULL;
+	}
+}
+
+void next_after(const struct next_run *run, struct text *out)
+{
+	const char *waits = of_state(run->state);
+
+	if (run->next)
+		text_adds(out, run->next);
+	else if (run->task_held && run->task_next)
+		text_adds(out, run->task_next);
+	else if (waits)
+		text_addf(out, "%s%s", run->look ? "upkeep show RUN, then " : "", waits);
+	else if (run->task_next)
+		text_adds(out, run->task_next);
+	else if (run->task)
+		text_addf(out, "upkeep log RUN %s", run->task);
+	else if (run->look)
+		text_adds(out, "upkeep show RUN");
+}

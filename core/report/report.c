@@ -153,9 +153,10 @@ void report_known(struct report *report, const struct report_task *task)
 	state_take(report, task);
 }
 
-void report_cause(struct report *report, const char *cause)
+void report_cause(struct report *report, const char *cause, const char *next)
 {
 	text_keep(&report->cause, cause);
+	text_keep(&report->next, next);
 }
 
 void report_task(struct report *report, const struct report_task *task, int64_t now_ms)
@@ -294,7 +295,8 @@ void report_end(
 {
 	CLEANUP_TEXT struct text out = {0};
 
-	if (report->options.back_is_success && code == EXIT_ROLLED_BACK)
+	if (report->options.back_is_success &&
+		(code == EXIT_ROLLED_BACK || code == EXIT_NOT_CONFIRMED))
 		code = EXIT_OK;
 	blame(report);
 	live_erase(report, &out);
@@ -304,7 +306,7 @@ void report_end(
 	else if (!report->options.quiet)
 		finish_summary(report, state, duration_ms, &out);
 	if (!report->options.json && code != EXIT_OK && code != EXIT_PLAN_CHANGES)
-		finish_failure(report, state, code, &out);
+		finish_failure(report, state, &out);
 	file_write(report->options.fd, text_string(&out), out.size);
 }
 
@@ -332,6 +334,7 @@ void report_free(struct report *report)
 	vec_free(&report->running);
 	json_decref(report->tables);
 	free(report->cause);
+	free(report->next);
 	free(report->tasks);
 	free(report);
 }

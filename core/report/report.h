@@ -17,7 +17,7 @@ struct report_options {
 	int fd;        /* where to write; width is asked of it */
 	bool terminal; /* live view */
 	bool color, json, quiet;
-	bool back_is_success; /* EXIT_ROLLED_BACK is what was asked for */
+	bool back_is_success; /* EXIT_ROLLED_BACK and EXIT_NOT_CONFIRMED are what was asked for */
 	const char *graph, *state_dir;
 	const char *given; /* options that commands to type next need: " --site FILE"; NULL: none */
 	uint32_t task_count;
@@ -38,8 +38,9 @@ void report_begin(struct report *report, const char *run_id);
 void report_task(struct report *report, const struct report_task *task, int64_t now_ms);
 /* How a task of an earlier run stood before; nothing is printed. */
 void report_known(struct report *report, const struct report_task *task);
-/* Why the run ended as it did; NULL: nothing is to be said.  Before report_end. */
-void report_cause(struct report *report, const char *cause);
+/* Why the run ended as it did, and what it says to type next; NULL: nothing is to be said.
+ * Before report_end. */
+void report_cause(struct report *report, const char *cause, const char *next);
 /* A task waits for a person for so long. */
 void report_confirm(struct report *report, uint32_t task, int64_t left_ms, const char *next);
 /* The run turns back. */

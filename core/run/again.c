@@ -392,6 +392,9 @@ static bool undo_is_kept(struct engine *engine)
 	if (r == 0)
 		return true;
 	text_addf(&cause, "nothing was put back: %s", r < 0 ? error_what(&err) : why);
+	engine->next = r < 0 ? arena_string(&engine->arena, err.next)
+			     : "put it back by hand: upkeep show RUN says what the undo would "
+			       "have been";
 	again_refuse(engine, r < 0 ? EXIT_JOURNAL : EXIT_FAILED_PARTIAL, text_take(&cause));
 	return false;
 }

@@ -116,7 +116,9 @@ static int start_what_it_is(struct attempt *attempt, struct error *err)
 	const struct task *task = attempt->detail->task;
 
 	if (!task->action)
-		return error_set(err, -ENOENT, "install the plugin, then upkeep resume RUN",
+		return error_set(err, -ENOENT,
+			arena_printf(&attempt->arena, "install the plugin, then upkeep run %s",
+				attempt->engine->plan->graph->name),
 			"the plugin \"%s\" is not here, or does not fit", task->instance->plugin);
 	int r = attempt->engine->options->plan_only ? 0 : open_slot(attempt, err);
 	if (r == 0 && !attempt->record)

@@ -95,9 +95,8 @@ static void engine_full(struct engine *engine)
 	if (engine->full)
 		return;
 	engine->full = true;
-	engine->next = arena_printf(&engine->arena,
-		"make room on the file system of %s, then upkeep run %s", engine->setup->state_dir,
-		engine->plan->graph->name);
+	engine->next = arena_printf(
+		&engine->arena, "make room on the file system of %s", engine->setup->state_dir);
 	text_addf(
 		&text, "the disk is full: %s has only its ballast left", engine->setup->state_dir);
 	if (!engine->finished) {
@@ -371,6 +370,26 @@ static void warn_of_ignored(struct engine *engine)
 			engine_warn(engine, i, "failed, which is ignored");
 }
 
+/* With room again: what an unsettled run needs comes before another one of its graph. */
+static void add_what_follows(struct engine *engine)
+{
+	switch (engine->run_state) {
+	case RUN_SUCCEEDED:
+		return;
+	case RUN_ROLLBACK_FAILED:
+		engine->next =
+			arena_printf(&engine->arena, "%s, then upkeep rollback RUN", engine->next);
+		return;
+	case RUN_INTERRUPTED:
+		engine->next = arena_printf(&engine->arena,
+			"%s, then upkeep resume RUN, or upkeep rollback RUN", engine->next);
+		return;
+	default:
+		engine->next = arena_printf(&engine->arena, "%s, then upkeep run %s", engine->next,
+			engine->plan->graph->name);
+	}
+}
+
 static enum exit_code end_run(struct engine *engine)
 {
 	warn_of_ignored(engine);
@@ -388,6 +407,8 @@ static enum exit_code end_run(struct engine *engine)
 		engine->exit_code = EXIT_FAILED_PARTIAL;
 	run.ended_ms = clock_wall_ms();
 	run.exit_code = engine->exit_code;
+	if (engine->full)
+		add_what_follows(engine);
 	run.cause = engine->cause;
 	run.next = engine->next;
 	/* Half of it is to come: recover sees to that, where nobody else does. */
@@ -409,6 +430,7 @@ static enum exit_code end_run(struct engine *engine)
 			.code = engine->exit_code,
 			.exit_code = engine->exit_code,
 			.text = engine->cause,
+			.next = engine->next,
 			.duration_ms = run.ended_ms - run.started_ms});
 	return engine->exit_code;
 }

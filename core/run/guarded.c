@@ -268,7 +268,9 @@ static void give_up(struct attempt *attempt)
 {
 	struct guarded *guarded = attempt->guarded;
 
-	cannot_arm(attempt, "it took too long", "upkeep run GRAPH, when the host is less busy");
+	cannot_arm(attempt, "it took too long",
+		arena_printf(&attempt->arena, "upkeep run %s, when the host is less busy",
+			attempt->engine->plan->graph->name));
 	engine_unwatch(attempt->engine, &guarded->socket);
 	if (open_file(guarded) == 0)
 		guard_decide(&guarded->guard, GUARD_DISARMED);

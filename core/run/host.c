@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "run/named.h"
 
 #include <errno.h>
@@ -96,7 +97,7 @@ static json_t *cell_json(const char *value, int64_t type)
 		if (*value && !*end && !errno)
 			return json_integer(number);
 	}
-	return json_string(value);
+	return json_text(value);
 }
 
 /* NULL: it is no row. */

@@ -83,6 +83,7 @@ static void refuse_drifted(struct engine *engine, struct probing *probing)
 		text_addf(&cause, ", and %zu more", probing->drifted.count - 1);
 	vec_each(&probing->drifted, text)
 		engine_warn(engine, PLAN_NONE, *text);
+	engine->next = "upkeep rollback RUN --force to put it back all the same";
 	again_refuse(engine, EXIT_FAILED_PARTIAL, text_take(&cause));
 }
 

@@ -41,8 +41,9 @@ struct run_event {
 	uint32_t attempt;
 	int exit_code;
 	int64_t wall_ms, duration_ms;
-	const char *text, *next; /* message, line, unit, JSON cells, warning, what would be
-	                          * done (next: how it would be undone, NULL: cannot be) */
+	const char *text, *next; /* message, line, unit, JSON cells, warning, cause of the end,
+	                          * what would be done (next: how it would be undone, NULL:
+	                          * cannot be) */
 	const char *table;
 	const char *unknown; /* would: the task after which more is known, NULL: none */
 	const void *bytes;
@@ -105,6 +106,8 @@ enum exit_code run_stands_clear(const struct plan *plan, struct error *err);
 /* The answer to confirm_within: every guard of the run that waits is told.  -ESRCH: none waits;
  * -ETIME: it came too late. */
 int run_confirm(const char *state_dir, const char *id, struct error *err);
+/* Whether a guard of the run lives that can still be told, also where the run itself is dead. */
+bool run_waits(const char *state_dir, const char *id);
 
 /* Whether anything holds the lock of a run: nothing does once its keeper and engine are
  * gone, whatever the journal still says.  Where that cannot be seen, true. */

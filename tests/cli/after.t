@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 # After a run: killed ones, what to type next, refusals as JSON, logs of copies and silent tasks.
 . "${0%/*}/tap.sh"
-site <<<''
+site <<<'plugins = { files = { }; };'
+odd=$'\xff'; mkdir "$dir/data"; echo >"$dir/data/$odd.log"; touch -d '9 days ago' "$dir/data/$odd.log"
 graphs <<END
 long = { tasks = {
   first = { action = "core.exec"; argv = [ "/bin/echo", "one" ]; changes = "none"; };
@@ -13,6 +14,11 @@ fail = { overlap = "fail"; tasks = {
 bad = { tasks = { broken = { action = "core.exec"; argv = [ "/bin/false" ]; changes = "none"; }; }; };
 copies = { tasks = { e = { action = "core.exec"; argv = [ "/bin/echo", "\${each}" ]; each = [ "red", "blue" ]; changes = "none"; };
   ever = { action = "core.exec"; argv = [ "/bin/echo", "green" ]; changes = "none"; }; }; };
+odd = { tasks = {
+  old = { action = "files.expire"; paths = [ "$dir/data/*.log" ]; older_than = "7d"; after = [ "size" ]; };
+  say = { action = "core.exec"; argv = [ "/bin/printf", "a\\\\377\\\\nb" ]; capture = "text"; changes = "none"; };
+  size = { action = "files.usage"; paths = [ "$dir/data" ]; };
+  fail = { action = "core.exec"; argv = [ "$dir/$odd" ]; changes = "none"; after = [ "old", "say", "size" ]; }; }; };
 silent = { tasks = { mute = { action = "core.exec"; argv = [ "/bin/true" ]; changes = "none"; }; }; };
 END
 begin() { rm -f "$dir/going"; "$upkeep" run "$@" >"$dir/run" 2>&1 & run=$!; until_true test -e "$dir/going"; }
@@ -32,12 +38,12 @@ ok "list" code 0 "$upkeep" list --json
 ok "... interrupted" json '.[] | select(.graph == "long").last.state == "interrupted"'
 ok "show" code 0 "$upkeep" show last
 ok "... interrupted" has out "of long: interrupted"
-ok "... what to type next" has out "next: upkeep log $id"
-ok "... which works" code 0 "$upkeep" log "$id"
+ok "... what to type next" has out "next: upkeep recover $id"
 ok "show --json" code 0 "$upkeep" show last --json
 ok "... what ran is not known" json '[.tasks[].state] == ["succeeded", "unknown"]'
 ok "log -f ends" code 0 timeout 20 "$upkeep" log -f last
 ok "cancel is usage" code 64 "$upkeep" cancel last
+ok "what show says works" code 10 "$upkeep" recover "$id"
 begin --json long
 kill -KILL "$(engine | tr -d ' ')"; wait $run
 ok "the engine alone is killed: internal error" test $? = 70
@@ -48,6 +54,13 @@ ok "... what to type next" has err "next: upkeep show $(jq -r '.next | split(" "
 # what to type next works when it is pasted
 ok "a failure" code 10 "$upkeep" run --quiet bad
 ok "... without options, as nothing was given" has out "next: upkeep log 2"
+id=$("$upkeep" history --json | jq -r '.[0].run')
+ok "... show says the same" code 0 "$upkeep" show last
+ok "... " has out "next: upkeep log $id broken"
+ok "... --json" code 0 "$upkeep" show last --json
+ok "... " json ".next == \"upkeep log $id broken\""
+ok "... history: show comes first" code 0 "$upkeep" history --json
+ok "... " json ".[0].next == \"upkeep show $id\""
 unset UPKEEP_SITE
 mkdir "$dir/it's here"
 cp "$dir/upkeep.conf" "$dir/it's here/a site.conf"
@@ -89,6 +102,19 @@ ok "... says so" has err 'task "mute" of run'
 ok "... and prints nothing" test ! -s "$dir/out"
 ok "log of a silent run" code 0 "$upkeep" log last
 ok "... says so" has err "wrote anything"
+# what is not UTF-8
+ok "a message that is not UTF-8" code 11 "$upkeep" run --json odd
+ok "... in JSON" json '(.cause | contains("\\xff")) and (.tasks[] | select(.task == "fail").message | contains("\\xff"))'
+ok "... show" code 0 "$upkeep" show last
+ok "... of it" has out "of odd: rolled back"
+ok "... --json" code 0 "$upkeep" show last --json
+ok "... the cause" json '.cause | contains("\\xff")'
+ok "... the tasks" json '[.tasks[].task] == ["old", "say", "size", "fail"] and (.tasks[3].message | contains("\\xff"))'
+ok "... the undo records" json '.undo_records[0].about | contains("/data/\\xff.log")'
+ok "... the outputs" json '.outputs | any(.value == "a\\xff\nb")'
+ok "... the tables" json '[.tables[][] | .. | strings | select(contains("\\xff"))] | length > 0'
+ok "history --json" code 0 "$upkeep" history --json
+ok "... has it" json '.[0].cause | contains("\\xff")'
 ok "log of no task" code 64 "$upkeep" log last mut
 ok "... where to look" has err "see upkeep show 2"
 echo "1..$n"

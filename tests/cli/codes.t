@@ -67,7 +67,7 @@ ok "... and what to do" has err "next: use the newer upkeep"
 ok "74: ... history" code 74 "$upkeep" history
 rm "$db"*; yes garbage | head -c 20000 >"$db"
 ok "74: the journal is damaged" code 74 "$upkeep" run good
-ok "... what to do" has err "next: move journal.db away"
+ok "... what to do" has err "next: keep a copy of the state directory"
 ok "74: ... show" code 74 "$upkeep" show last
 ok "74: ... list" code 74 "$upkeep" list
 rm -r "$dir/state"; cp -r "$dir/state.good" "$dir/state"

@@ -45,6 +45,8 @@ ok "check --json" code 0 "$upkeep" check --json
 ok "... is JSON" json '.errors == 0 and .graphs == 2' "$dir/out"
 ok "history without a journal" code 0 "$upkeep" history --json
 ok "show without a journal is usage" code 64 "$upkeep" show last
+ok "... where it was looked for" has err "no journal in \"$dir/state\""
+ok "... and how to say where it is" has err "next: name its site (--site FILE) or its state directory (--state-dir DIR)"
 ok "unknown graph is usage" code 64 "$upkeep" run god
 ok "run" code 0 "$upkeep" run good
 ok "... says so" has out "2 succeeded"

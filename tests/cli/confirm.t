@@ -55,6 +55,7 @@ ok "... in the journal" state "rolled back"
 ok "... of the task" task a undone undo
 ok "a confirmation that comes too late" code 15 "$upkeep" confirm last
 ok "... is refused" has err "its time is over"
+ok "... says what to type" has err "next: upkeep show $id"
 ok "... and changes nothing" guard_is 4
 
 run long; waits
@@ -62,7 +63,11 @@ ok "while it waits the run says so" until_true state "awaiting confirmation"
 ok "... in history" sh -c "'$upkeep' history | grep -q 'awaiting confirmation'"
 ok "... as JSON" sh -c "'$upkeep' history --json | jq -e '.[0].state == \"awaiting confirmation\"' >/dev/null"
 ok "... in show" sh -c "'$upkeep' show last | grep -q 'awaiting confirmation'"
+ok "... and what to type" sh -c "'$upkeep' show last | grep -q '^next: upkeep confirm $id '"
 ok "what comes after it waits" test ! -e "$dir/next"
+"$upkeep" log -f last >"$dir/followed" 2>&1 & follows=$!
+sleep 0.5
+ok "log -f goes on" kill -0 $follows
 ok "a guard leads a session of its own" test "$(ps -o sid= "$guard" | tr -d ' ')" = "$guard"
 ok "... has no terminal" test "$(ps -o tty= "$guard" | tr -d ' ')" = "?"
 # Its standard ones, the run's directory, its file, what it waits with.
@@ -76,6 +81,7 @@ ok "... which stays" ends 0
 ok "... as it is" is new
 ok "... nothing was undone" times 0
 ok "... and the rest runs" test -e "$dir/next"
+ok "... log -f ends" until_true gone $follows
 ok "... the guard has gone" until_true gone "$guard"
 ok "... the run succeeded" state succeeded
 ok "confirmed once more it is still" code 0 "$upkeep" confirm last
@@ -102,6 +108,7 @@ ok "... it is no question of confirming any more" code 64 "$upkeep" confirm last
 run slow; until_true armed; until_true is new >/dev/null
 ok "a task that still runs" code 75 "$upkeep" confirm last
 ok "... cannot be confirmed yet" has err "its task is not done"
+ok "... but soon" has err "next: upkeep confirm $id, once it waits"
 "$upkeep" cancel last
 ok "... but cancelled" ends 11
 ok "... and is put back" is old

@@ -25,6 +25,7 @@ fails = { tasks = { w = { action = "odd.write"; file = "$dir/good"; }; f = { $fa
 fails-bad = { tasks = { w = { action = "odd.write"; file = "$dir/bad"; forgets = true; }; f = { $fail; after = [ "w" ]; }; }; };
 clean = { tasks = { f = { $fail; }; }; };
 partial = { on_failure = "stop"; tasks = { w = { action = "odd.write"; file = "$dir/good"; }; f = { $fail; after = [ "w" ]; }; }; };
+waits = { tasks = { w = { action = "odd.write"; file = "$dir/good"; confirm_within = "1s"; }; }; };
 never = { tasks = {
   once = { action = "core.exec"; argv = [ "/bin/sh", "-c", "echo >>$dir/once" ]; };
   point = { $make; $take; pivot = true; after = [ "once" ]; };
@@ -93,6 +94,10 @@ ok "... verdict" has out "nothing could be compared"
 ok "what a failure left is put back" code 11 "$upkeep" drill --json partial
 ok "... by the drill" json '.forward.state == "failed partial" and .back.state == "rolled back" and .tasks[0].same'
 ok "... it is gone" test ! -e "$dir/good"
+ok "nobody confirms it" code 15 "$upkeep" drill waits
+ok "... verdict" has out "drill failed: everything was put back, and 1 task as before"
+ok "... --json" code 15 "$upkeep" drill --json waits
+ok "... says so" json '.state == "failed, as before" and .back == null and .tasks[0].same'
 
 runs=$("$upkeep" history --json -n 100 | jq length)
 ok "what cannot be undone" code 64 "$upkeep" drill never

@@ -37,6 +37,11 @@ taken = { tasks = {
     rollback = { action = "core.exec"; argv = [ "/bin/rm", "$dir/made" ]; }; };
   fill = { action = "core.exec"; argv = [ "$dir/filler" ]; changes = "none"; after = [ "made" ]; };
   never = { action = "core.exec"; argv = [ "/bin/touch", "$dir/never" ]; after = [ "fill" ]; }; }; };
+stuck = { tasks = {
+  made = { action = "core.exec"; argv = [ "/bin/touch", "$dir/made" ];
+    rollback = { action = "core.exec"; argv = [ "/bin/false" ]; retry = { attempts = 1; }; }; };
+  fill = { action = "core.exec"; argv = [ "$dir/filler" ]; changes = "none"; after = [ "made" ]; };
+  never = { action = "core.exec"; argv = [ "/bin/touch", "$dir/never" ]; after = [ "fill" ]; }; }; };
 fails = { tasks = { fill = { action = "core.exec"; argv = [ "$dir/filler", "1" ]; }; }; };
 END
 ballast() { [ "$(stat -c %s "$disk/state/ballast" 2>/dev/null)" = 16777216 ]; }
@@ -83,6 +88,13 @@ full() {
 	ok "... says so" code 0 "$upkeep" show last --json
 	ok "... why" json '.state == "rolled back" and (.cause | startswith("the disk is full: "))'
 	rm "$disk"/fill.*
+	ok "... with room again" code 0 "$upkeep" run fine
+	ok "... an undo that fails then" code 13 timeout 60 "$upkeep" run stuck
+	ok "... room first, then the rollback" has out "next: make room on the file system of $disk/state, then upkeep rollback 2"
+	ok "... not another run" hasnt out "then upkeep run"
+	ok "... show" code 0 "$upkeep" show last
+	ok "... says the same" has out "next: make room on the file system of $disk/state, then upkeep rollback 2"
+	rm "$disk"/fill.*; "$upkeep" resolve --quiet last --why "by hand"
 	ok "... with room again" code 0 "$upkeep" run fine
 	ok "... at the very end of a run" code 12 timeout 60 "$upkeep" run fails
 	ok "... the task is what failed" code 0 "$upkeep" show last --json
@@ -140,7 +152,7 @@ rm -f "$dir/began"
 dd if=/dev/urandom of="$disk/state/journal.db" bs=4096 count=1 conv=notrunc 2>/dev/null
 ok "a journal that cannot be read" code 74 "$upkeep" run fine
 ok "... says so" has err "$disk/state/journal.db"
-ok "... and what to do" has err "next: move journal.db away"
+ok "... and what to do" has err "next: keep a copy of the state directory"
 ok "... nothing was begun" test ! -e "$dir/began"
 ok "... history too" code 74 "$upkeep" history
 mv "$disk/state/journal.db" "$disk/journal.db.damaged"

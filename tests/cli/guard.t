@@ -118,14 +118,23 @@ ok "a guard that hangs takes no record either" ends 11
 ok "... " is old
 kill -KILL "$guard"
 
-run long; waits; die "$guard" "$engine" "$keeper"
+run long; waits; until_true state "awaiting confirmation" >/dev/null; die "$guard" "$engine" "$keeper"
 ok "guard, engine and keeper killed" is new
+ok "... the run is interrupted" state interrupted
 ok "... recover waits for nobody" code 15 "$upkeep" recover
 ok "... and puts it back" is old
 ok "... once" times 1
+run long; waits; die "$guard" "$engine" "$keeper"
+ok "... rollback has done what it was asked for" code 0 "$upkeep" rollback last --json
+ok "... and says so" json '.state == "rolled back" and .exit_code == 0'
+ok "... " is old
+run long; waits; die "$guard" "$engine" "$keeper"
+ok "... quietly" code 0 "$upkeep" rollback last --quiet
+ok "... " test ! -s "$dir/out"
 
-run long; waits; die "$engine" "$keeper"
-ok "a guard that may yet be confirmed" code 75 "$upkeep" recover
+run long; waits; until_true state "awaiting confirmation" >/dev/null; die "$engine" "$keeper"
+ok "a guard that may yet be confirmed: the run waits" state "awaiting confirmation"
+ok "... recover" code 75 "$upkeep" recover
 ok "... is left alone" is new
 ok "... whoever comes" code 75 "$upkeep" rollback last
 ok "... by resume too" code 75 "$upkeep" resume last
@@ -159,7 +168,9 @@ if unshare -m true 2>/dev/null; then
 	ok "... " is old
 	ok "... once" times 1
 	# A process of the new boot has the guard's number, by chance: here it is the guard itself.
-	run long; waits; die "$engine" "$keeper"
+	run long; waits; until_true state "awaiting confirmation" >/dev/null; die "$engine" "$keeper"
+	ok "... the run is interrupted" code 0 rebooted "$upkeep" show last --json
+	ok "... as shown" json '.state == "interrupted"'
 	ok "... whoever has the guard's number now" code 15 rebooted "$upkeep" recover
 	ok "... " is old
 	ok "... a guard that lives sees that it has no say" until_true gone "$guard"

@@ -60,6 +60,7 @@ ok "... says so" has err "is alive: it is left alone"
 ok "rollback of it" code 75 "$upkeep" rollback "$live"
 ok "resume of it" code 75 "$upkeep" resume "$live"
 ok "resolve of it" code 75 "$upkeep" resolve "$live" --why no
+ok "... says what to type" has err "next: upkeep cancel $live, or wait for it"
 touch "$dir/go"; wait "$run"
 ok "... it ends well" test $? = 0
 ok "... untouched" order "a b c"
@@ -97,6 +98,8 @@ ok "what cannot be undone waits for a person" code 13 "$upkeep" recover
 ok "... says so" has out "what to do is left to a person"
 ok "... its state" run_is .state interrupted
 ok "... and what to type" has out "upkeep resume"
+ok "... show" code 0 "$upkeep" show last
+ok "... says the same" grep -q "^next: upkeep resume 2.* to go on, upkeep rollback 2" "$dir/out"
 ok "... it stands in the way" code 14 "$upkeep" run unknown
 "$upkeep" resolve --quiet last --why "looked at it"
 : >"$dir/order"

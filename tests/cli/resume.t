@@ -15,6 +15,11 @@ make_graphs() { graphs <<END
 	stop = { on_failure = "stop"; tasks = { $(said a) $(t b "$say b; test -e $dir/mended" "$(undo "$say -b") after = [ \"a\" ];") }; };
 	fine = { tasks = { $(said f) }; };
 	failed = { tasks = { $(said f) $(bad 'after = [ "f" ];') }; };
+	plugged = { on_interrupt = "hold"; tasks = { $(t b "$waits" 'changes = "none";')
+		p = { action = "files.expire"; paths = [ "$dir/*.none" ]; older_than = "1d"; after = [ "b" ]; }; }; };
+	torn = { on_interrupt = "hold"; tasks = { $(t a true "$(undo false 'retry = { attempts = 1; };')")
+		$(t b "$waits" 'changes = "none"; after = [ "a" ];')
+		p = { action = "files.expire"; paths = [ "$dir/*.none" ]; older_than = "1d"; after = [ "b" ]; }; }; };
 	copies = { on_interrupt = "hold"; tasks = { e = { action = "core.exec"; argv = [ "$say", "\${each}" ]; each = "$dir/*.e"; };
 		$(t b "$waits" 'after = [ "e" ];') }; };
 END
@@ -77,6 +82,19 @@ begin copies; crash; touch "$dir/go" "$dir/3.e"
 ok "an each with other files" code 14 "$upkeep" resume last
 ok "... as it was" code 0 "$upkeep" resume last --journaled
 ok "... so" order ""
+begin plugged; crash; touch "$dir/go"
+mkdir -m 755 "$dir/plugins"
+ok "without its plugin" code 10 env UPKEEP_PLUGIN_DIR="$dir/plugins" "$upkeep" resume last --journaled
+ok "... says so" has out 'the plugin "files" is not here'
+ok "... what to type" has out "next: install the plugin, then upkeep run plugged"
+ok "... show" code 0 "$upkeep" show last
+ok "... says the same" has out "next: install the plugin, then upkeep run plugged"
+begin torn; crash; touch "$dir/go"
+ok "... and an undo that fails" code 13 env UPKEEP_PLUGIN_DIR="$dir/plugins" "$upkeep" resume last --journaled
+ok "... show" code 0 "$upkeep" show last
+ok "... the run's next step" grep -q "^next: upkeep rollback 2" "$dir/out"
+ok "... the task's own" has out "task p, next: install the plugin, then upkeep run torn"
+"$upkeep" resolve --quiet last --why "the test"
 begin hold; crash; touch "$dir/go"
 graphs <<<'fine = { tasks = { a = { action = "core.exec"; argv = [ "/bin/true" ]; }; }; };'
 ok "the graph is there no more" code 14 "$upkeep" resume last

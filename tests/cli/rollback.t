@@ -120,6 +120,8 @@ ok "... listed, with why" has out "left: a (its undo failed): /bin/sh ended with
 ok "... and what to type" has out "next: upkeep show 2"
 ok "... the state" run_is .state "rollback failed"
 ok "... of its undo" task a .undo "undo failed"
+id=$("$upkeep" show last --json | jq -r .run)
+ok "... what show says to type" run_is .next "upkeep rollback $id to try the undo again, or put it right by hand and then upkeep resolve $id --why \"...\""
 ok "the graph does not run again" code 14 "$upkeep" run once
 ok "... says which run" has err 'of graph "once" is not settled (rollback failed)'
 ok "... and what to type" has err "upkeep resolve"
@@ -182,11 +184,14 @@ ok "... and of what" has out "$dir/to/2"
 ok "... what to type" has out "--force"
 ok "... nothing is back" test ! -e "$dir/from/1"
 ok "... it has still succeeded" run_is .state succeeded
+id=$("$upkeep" show last --json | jq -r .run)
+ok "... what to type, in show, too" run_is .next "upkeep rollback $id --force to put it back all the same"
 ok "... --quiet: a block" code 12 "$upkeep" rollback last --quiet
 ok "... with what has been changed" grep -q "changed since: .*$dir/to/2" "$dir/out"
 ok "... with the next command" has out "next: "
 ok "... --force" code 0 "$upkeep" rollback last --force
 ok "... all are back" in_place
+ok "... and nothing is left to type" run_is .next null
 "$upkeep" run --quiet fine
 ok "rollback --json" code 0 "$upkeep" rollback last --json
 ok "... one object" json '.state == "rolled back" and .exit_code == 0 and .tasks[0].undo == "undone"'

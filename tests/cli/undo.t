@@ -82,6 +82,8 @@ ok "... --json" code 0 "$upkeep" show "$id" --json
 ok "... why" json '.undo_gone | startswith("its undo files are gone")'
 ok "rollback of it" code 12 "$upkeep" rollback "$id"
 ok "... says why not" has out "nothing was put back: its undo files are gone: undo_space (4 KiB)"
+ok "... and what can be done" has out "next: put it back by hand: upkeep show "
+ok "... which --force is not" hasnt out "--force"
 ok "... its file is where it was" test ! -e "$dir/data/a.log"
 ok "... its state too" test "$(sql "SELECT state FROM runs WHERE id='$id'")" = 1
 ok "... it stands in nobody's way" code 0 "$upkeep" run tidy

@@ -165,7 +165,7 @@ static void test_damage_is_found(void **state)
 	assert_int_equal(pwrite(fd, garbage, sizeof garbage, 30 * 4096), sizeof garbage);
 	assert_int_equal(journal_open_readonly(dir, &journal, &err), 0);
 	assert_int_equal(journal_verify(journal, &err), -EUCLEAN);
-	assert_non_null(strstr(err.next, "move journal.db away"));
+	assert_non_null(strstr(err.next, "then move journal.db, journal.db-wal and"));
 	journal_close(journal);
 }
 

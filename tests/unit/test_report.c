@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "report/human.h"
 #include "report/next.h"
 #include "report/report.h"
@@ -74,6 +75,20 @@ static void test_a_table_has_the_columns_of_all_rows(void **state)
 	json_decref(tables);
 }
 
+static void test_any_bytes_become_json(void **state)
+{
+	json_t *json = json_text("größe \xff\n\033");
+
+	(void)state;
+	assert_string_equal(json_string_value(json), "größe \\xff\n\033");
+	json_decref(json);
+	json = json_textn("a\0\xc3", 3);
+	assert_int_equal(json_string_length(json), 6);
+	assert_memory_equal(json_string_value(json), "a\0\\xc3", 7);
+	json_decref(json);
+	assert_true(json_is_null(json_text(NULL)));
+}
+
 static void assert_next(const char *next, const char *given, const char *run, const char *want)
 {
 	CLEANUP_FREE char *got = next_string(next, given, run);
@@ -97,6 +112,37 @@ static void test_what_to_type_next(void **state)
 	assert_next("see upkeep --help", " -x", "ID", "see upkeep --help");
 	assert_next("set RUNNING, not WARUN", " -x", "ID", "set RUNNING, not WARUN");
 	assert_next("upkeep show RUN", " -x", NULL, "upkeep -x show RUN");
+}
+
+static void assert_after(struct next_run run, const char *want)
+{
+	CLEANUP_TEXT struct text text = {0};
+
+	next_after(&run, &text);
+	assert_string_equal(text_string(&text), want);
+}
+
+static void test_what_to_type_after_a_run(void **state)
+{
+	(void)state;
+	assert_after((struct next_run){.state = RUN_SUCCEEDED}, "");
+	assert_after((struct next_run){.state = RUN_FAILED_CLEAN, .task = "t"}, "upkeep log RUN t");
+	assert_after(
+		(struct next_run){.state = RUN_FAILED_CLEAN, .task = "t", .task_next = "mend it"},
+		"mend it");
+	assert_after((struct next_run){.state = RUN_FAILED_CLEAN, .look = true}, "upkeep show RUN");
+	assert_after(
+		(struct next_run){.state = RUN_ROLLBACK_FAILED, .next = "make room"}, "make room");
+	assert_after((struct next_run){.state = RUN_ROLLBACK_FAILED,
+			     .task = "t",
+			     .task_next = "end process 7",
+			     .task_held = true},
+		"end process 7");
+	assert_after((struct next_run){.state = RUN_AWAITING_CONFIRMATION},
+		"upkeep confirm RUN to keep what it did");
+	assert_after((struct next_run){.state = RUN_ROLLBACK_FAILED, .task = "t", .look = true},
+		"upkeep show RUN, then upkeep rollback RUN to try the undo again, or put it right "
+		"by hand and then upkeep resolve RUN --why \"...\"");
 }
 
 static void refuse(enum exit_code code, bool json, const char *want)
@@ -243,7 +289,9 @@ int main(void)
 		cmocka_unit_test(test_a_table_aligns_its_columns),
 		cmocka_unit_test(test_rows_of_actions_become_tables),
 		cmocka_unit_test(test_a_table_has_the_columns_of_all_rows),
+		cmocka_unit_test(test_any_bytes_become_json),
 		cmocka_unit_test(test_what_to_type_next),
+		cmocka_unit_test(test_what_to_type_after_a_run),
 		cmocka_unit_test(test_a_refusal_is_one_object_too),
 		cmocka_unit_test(test_plain_lines),
 		cmocka_unit_test(test_quiet_prints_one_block),
