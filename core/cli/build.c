@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 
+#include <malloc.h>
 #include <string.h>
 
 static int duration_read(void *data, const char *task, int64_t duration_ms)
@@ -24,6 +25,7 @@ static void durations_read(const struct loaded *loaded, struct plan *plan)
 	if (journal_open_readonly(loaded->site->state_dir, &journal, NULL) == 0)
 		journal_durations(journal, plan->graph->name, duration_read, plan, NULL);
 	journal_close(journal);
+	malloc_trim(0); /* what was remembered is in the plan now */
 }
 
 int cli_build(const struct cli *cli, struct loaded *loaded, struct plan **ret)

@@ -429,11 +429,9 @@ static void judge_failure(struct attempt *attempt, struct wire_in *in, int64_t r
 		why ? why : "");
 }
 
-/* 0; or 1: the worker is at the next record. */
+/* 0; or 1: there is another record, for which the worker waits. */
 static int take_success(struct attempt *attempt, int64_t result)
 {
-	CLEANUP_ERROR struct error err = {0};
-
 	attempt->state = TASK_SUCCEEDED;
 	attempt->changed = result == UPKEEP_CHANGED && attempt->changes != UPKEEP_CHANGES_NONE;
 	attempt->probed = (int)result;
@@ -442,10 +440,8 @@ static int take_success(struct attempt *attempt, int64_t result)
 	if (attempt->kind != ATTEMPT_UNDO || !attempt->record || !undoing_next_record(attempt))
 		return 0;
 	attempt->state = TASK_RUNNING;
-	if (action_send(attempt, &err) == 0)
-		return 1;
-	attempt_fail(attempt, REASON_START, NULL, "%s", error_what(&err));
-	return 0;
+	attempt->action->between = attempt->engine->undo_waits = true;
+	return 1;
 }
 
 static int on_done(struct worker *worker, struct wire_in *in)

@@ -137,9 +137,32 @@ int recording_push(struct worker *worker, struct wire_in *in)
 	return 0;
 }
 
+/* What lies below a record may be undone only when it is known for good that the record is:
+ * else its undo would be tried again over what lay below. */
+static void go_on(struct attempt *attempt, int r)
+{
+	CLEANUP_ERROR struct error err = {0};
+
+	attempt->action->between = false;
+	if (r < 0)
+		error_set(&err, r, NULL, "the journal cannot be written");
+	else
+		r = action_send(attempt, &err);
+	if (r == 0)
+		return;
+	attempt_fail(attempt, REASON_START, err.next, "%s", error_what(&err));
+	attempt->action->done = true;
+	attempt_check(attempt);
+}
+
 void recording_answer(struct engine *engine, int r)
 {
 	engine->undo_waits = false;
+	for (struct attempt *a = engine->running, *next; a; a = next) {
+		next = a->next;
+		if (a->action && a->action->between && !a->action->done)
+			go_on(a, r);
+	}
 	for (size_t i = 0; i < engine->workers.count; i++) {
 		struct worker *worker = engine->workers.items[i];
 		struct attempt *attempt = worker->attempt;

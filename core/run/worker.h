@@ -43,6 +43,7 @@ struct action {
 	int log_end; /* write end of the log for its programs, -1: none yet */
 	VEC(struct child) children;
 	uint64_t undo_id; /* to be answered when it is synced; 0: none */
+	bool between;     /* a record is put back: the next comes when that is synced */
 	uint64_t output_bytes, row_bytes, record_bytes;
 	uint32_t record_count, spawn_count, warning_count;
 	bool records_full;

@@ -184,8 +184,6 @@ ok "... and of what" has out "$dir/to/2"
 ok "... what to type" has out "--force"
 ok "... nothing is back" test ! -e "$dir/from/1"
 ok "... it has still succeeded" run_is .state succeeded
-id=$("$upkeep" show last --json | jq -r .run)
-ok "... what to type, in show, too" run_is .next "upkeep rollback $id --force to put it back all the same"
 ok "... --quiet: a block" code 12 "$upkeep" rollback last --quiet
 ok "... with what has been changed" grep -q "changed since: .*$dir/to/2" "$dir/out"
 ok "... with the next command" has out "next: "
