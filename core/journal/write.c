@@ -220,12 +220,27 @@ static int entry_bind(const struct queue *queue, const struct queue_entry *entry
 
 		if (!text)
 			code = sqlite3_bind_null(statement, at);
-		else if (entry->kind == STORE_PLAN) /* it may be large: a cast would copy it */
-			code = sqlite3_bind_blob(statement, at, text, size, SQLITE_STATIC);
+		else if (entry->kind == STORE_PLAN)
+			code = sqlite3_bind_zeroblob(statement, at, size);
 		else
 			code = sqlite3_bind_text(statement, at, text, size, SQLITE_STATIC);
 	}
 	return code;
+}
+
+/* It may be large: as a value of the statement it would be copied whole. */
+static int plan_write(struct journal *journal, const struct queue_entry *entry)
+{
+	const char *text = queue_text(&journal->queue, entry->texts);
+	sqlite3_blob *blob = NULL;
+
+	int code = sqlite3_blob_open(journal->db, "main", "plans", "text",
+		sqlite3_last_insert_rowid(journal->db), 1, &blob);
+	if (code == SQLITE_OK)
+		code = sqlite3_blob_write(
+			blob, text, (int)journal->queue.texts.items[entry->texts].size, 0);
+	int closed = sqlite3_blob_close(blob);
+	return code == SQLITE_OK ? closed : code;
 }
 
 static int entry_write(struct journal *journal, const struct queue_entry *entry)
@@ -243,6 +258,8 @@ static int entry_write(struct journal *journal, const struct queue_entry *entry)
 	sqlite3_reset(*statement);
 	if (code == SQLITE_DONE && entry->kind == STORE_RUN)
 		journal->run = sqlite3_last_insert_rowid(journal->db);
+	if (code == SQLITE_DONE && entry->kind == STORE_PLAN)
+		code = plan_write(journal, entry);
 	return code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
