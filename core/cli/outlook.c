@@ -304,7 +304,8 @@ static void task_print(const struct outlook *o, uint32_t t, struct arena *arena,
 	if (!task->woulds.count && !task->message && !pivot)
 		return;
 	text_addf(out, "%s%s%s%s\n", detail_of(o, t)->name, when ? ", where " : "",
-		when ? when : "", pivot ? " (point of no return: once done, it and what it comes after stay)" : "");
+		when ? when : "",
+		pivot ? " (point of no return: once done, it and what it comes after stay)" : "");
 	vec_each(&task->woulds, would)
 		would_print(o, t, would, arena, out);
 	if (is_rolled_back(o, t))
@@ -345,8 +346,8 @@ static bool is_undone(const struct outlook *o, uint32_t t, enum outlook_when whe
 static void undo_print(
 	const struct outlook *o, enum outlook_when when, struct arena *arena, struct text *out)
 {
-	static const char *const places[] = {[OUTLOOK_BEFORE_PIVOT] =
-						     " before the point of no return",
+	static const char *const places[] = {
+		[OUTLOOK_BEFORE_PIVOT] = " before the point of no return",
 		[OUTLOOK_PAST_PIVOT] = " after the point of no return"};
 	static const char *const titles[] = {[ON_FAILURE_UNDO] = "undo, if it fails",
 		[ON_FAILURE_STOP] = "left as it is if it fails (on_failure = \"stop\"); the undo",

@@ -34,11 +34,12 @@ static json_t *plan_json(
 		[ON_FAILURE_CONTINUE] = "continue"};
 	const struct forecast *forecast = &printing->forecast;
 
-	return json_pack("{s:s, s:i, s:I, s:I, s:i, s:o, s:s, s:o, s:o}", "graph", plan->graph->name,
-		"exit_code", (int)code, "expected_ms", (json_int_t)forecast->wall_ms, "work_ms",
-		(json_int_t)forecast->work_ms, "never_ran", (int)forecast->unknown, "tasks",
-		outlook_tasks(printing->outlook), "on_failure", on_failure[plan->on_failure],
-		"undo", outlook_undo(printing->outlook, OUTLOOK_BEFORE_PIVOT), "undo_past_pivot",
+	return json_pack("{s:s, s:i, s:I, s:I, s:i, s:o, s:s, s:o, s:o}", "graph",
+		plan->graph->name, "exit_code", (int)code, "expected_ms",
+		(json_int_t)forecast->wall_ms, "work_ms", (json_int_t)forecast->work_ms,
+		"never_ran", (int)forecast->unknown, "tasks", outlook_tasks(printing->outlook),
+		"on_failure", on_failure[plan->on_failure], "undo",
+		outlook_undo(printing->outlook, OUTLOOK_BEFORE_PIVOT), "undo_past_pivot",
 		outlook_undo(printing->outlook, OUTLOOK_PAST_PIVOT));
 }
 

@@ -16,7 +16,7 @@ struct plan_options {
 	const char *const *only, *const *skip; /* task names */
 	size_t only_count, skip_count;
 	const char *start_at; /* NULL: the beginning */
-	bool check_only; /* no globs are expanded, parameters need no values */
+	bool check_only;      /* no globs are expanded, parameters need no values */
 };
 
 /* What can only be seen in the whole graph is checked here: cycles (printed; also
