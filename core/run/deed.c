@@ -50,7 +50,16 @@ static void release_of(struct engine *engine, uint32_t gang)
 			engine->held.items[kept++] = held;
 	}
 	engine->held.count = kept;
-	kept = 0;
+}
+
+/* Those of the whole run go with its keeper: whoever gets them must find in the journal how it
+ * ended. */
+static void deed_release(struct engine *engine, uint32_t gang)
+{
+	size_t kept = 0;
+
+	if (gang != PLAN_NONE)
+		release_of(engine, gang);
 	for (size_t i = 0; i < engine->waiters.count; i++)
 		if (engine->waiters.items[i].gang != gang)
 			engine->waiters.items[kept++] = engine->waiters.items[i];
@@ -359,7 +368,7 @@ void deed_carry_out(struct engine *engine, const struct decision *decision)
 		deed_acquire(engine, decision->gang);
 		break;
 	case DECISION_RELEASE:
-		release_of(engine, decision->gang);
+		deed_release(engine, decision->gang);
 		break;
 	case DECISION_START:
 		deed_start(engine, decision->gang, decision->attempt);
