@@ -35,8 +35,9 @@ static int source_open(const struct cli *cli, struct source *source, struct erro
 	return 0;
 }
 
-static int plan_load(const char *state_dir, const char *id, struct source *source,
-	struct plan **ret, struct error *err)
+/* 74: the journal cannot be read, and nothing was touched; 13: what it says is not understood. */
+static int plan_load(const struct cli *cli, const char *state_dir, const char *id,
+	struct source *source, struct plan **ret, struct error *err)
 {
 	CLEANUP_FREE char *text = NULL;
 	struct journal *journal = NULL;
@@ -46,11 +47,15 @@ static int plan_load(const char *state_dir, const char *id, struct source *sourc
 	if (r == 0)
 		r = journal_read_plan(journal, id, &text, &size, err);
 	journal_close(journal);
-	if (r == 0)
+	int code = errno_exit(r, EXIT_JOURNAL);
+	if (r == 0) {
+		code = EXIT_ROLLBACK_FAILED;
 		r = plan_restore(text, size, source->loaded.catalog, source->current, ret, err);
-	if (r < 0)
-		error_prefix(err, "run %s", id);
-	return r;
+	}
+	if (r == 0)
+		return 0;
+	error_prefix(err, "run %s", id);
+	return cli_fail(cli, code, err);
 }
 
 /* What is to be typed names the run. */
@@ -95,8 +100,8 @@ int again_run(const struct cli *cli, const char *state_dir, const char *id, enum
 	struct plan *plan = NULL;
 
 	int code = source_open(cli, &source, &err);
-	if (code == 0 && plan_load(state_dir, id, &source, &plan, &err) < 0)
-		code = cli_fail(cli, EXIT_ROLLBACK_FAILED, &err);
+	if (code == 0)
+		code = plan_load(cli, state_dir, id, &source, &plan, &err);
 	if (code == 0)
 		code = go_on(cli, state_dir, id, how, plan, &source.loaded);
 	if (plan)
