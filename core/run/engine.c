@@ -213,7 +213,7 @@ static int wait_ms(struct engine *engine)
 	int64_t deed_ms = deed_next_ms(engine);
 	int64_t undo_ms = undoing_next_ms(engine), guardian_ms = guardian_next_ms(engine);
 
-	if (engine->undecided)
+	if (engine->undecided || engine->starting.count || engine->undo_waits)
 		return 0;
 	until_ms = until_ms < deed_ms ? until_ms : deed_ms;
 	until_ms = until_ms < undo_ms ? until_ms : undo_ms;
