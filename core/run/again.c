@@ -380,9 +380,10 @@ static bool undo_is_kept(struct engine *engine)
 	CLEANUP_FREE char *why = NULL;
 
 	if (is_too_old(engine)) {
+		engine->next = "upkeep rollback RUN --force to put it back all the same";
 		again_refuse(engine, EXIT_FAILED_PARTIAL,
 			base_string("nothing was put back: it ended longer ago than undo_keep "
-				    "says; --force puts it back all the same"));
+				    "says"));
 		return false;
 	}
 	journal_set_state(engine->journal, RUN_ROLLING_BACK);

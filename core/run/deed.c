@@ -252,13 +252,8 @@ static void put_intent(struct engine *engine, const struct attempt *attempt)
 			.exit_code = -1});
 }
 
-/* What an earlier attempt gave is not for those that read this one's. */
-static void forget_outputs(struct engine *engine, uint32_t task)
+void outputs_free(struct task_memory *memory)
 {
-	struct task_memory *memory = &engine->memory[task];
-
-	if (!memory->outputs)
-		return;
 	for (struct output *o = memory->outputs, *next; o; o = next) {
 		next = o->next;
 		free(o->name);
@@ -266,6 +261,14 @@ static void forget_outputs(struct engine *engine, uint32_t task)
 		free(o);
 	}
 	memory->outputs = memory->last_output = NULL;
+}
+
+/* What an earlier attempt gave is not for those that read this one's. */
+static void forget_outputs(struct engine *engine, uint32_t task)
+{
+	if (!engine->memory[task].outputs)
+		return;
+	outputs_free(&engine->memory[task]);
 	journal_drop_outputs(engine->journal, task, NULL);
 }
 

@@ -484,12 +484,7 @@ static int engine_open(struct engine *engine, const struct run_setup *setup, str
 static void free_memory(struct engine *engine)
 {
 	for (uint32_t i = 0; i < engine->plan->task_count; i++)
-		for (struct output *o = engine->memory[i].outputs, *next; o; o = next) {
-			next = o->next;
-			free(o->name);
-			free(o->value);
-			free(o);
-		}
+		outputs_free(&engine->memory[i]);
 	free(engine->memory);
 }
 

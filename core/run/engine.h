@@ -291,6 +291,7 @@ void signals_keeper_ready(struct engine *engine, struct source *source, uint32_t
 /* deed.c */
 void deed_carry_out(struct engine *engine, const struct decision *decision);
 void deed_tend_waiters(struct engine *engine);
+void outputs_free(struct task_memory *memory);
 int64_t deed_next_ms(const struct engine *engine);
 /* A free slot, or a new one, for so many attempts that start together. */
 struct slot *engine_slot(struct engine *engine, uint32_t running);

@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#define PROBE_MS 300000 /* of a question, where its task has no shorter time limit */
+
 struct question {
 	uint32_t task;
 	struct undo_record *record; /* NULL: the task itself */
@@ -17,8 +19,6 @@ struct probing {
 	VEC(char *) drifted; /* what has been changed since */
 	bool cancelled;
 };
-
-#define PROBE_MS 300000 /* of a question, where its task has no shorter time limit */
 
 static bool can_be_asked(const struct engine *engine, uint32_t task)
 {

@@ -149,16 +149,20 @@ int undoing_prepare(struct engine *engine, uint32_t task, struct error *err)
 	return r < 0 ? r : needs_worker;
 }
 
+static void close_record(struct engine *engine, struct undo_record *record)
+{
+	undo_record_set(record, JOURNAL_UNDO_DONE, NULL);
+	journal_set_undo(engine->journal, record->row.id, JOURNAL_UNDO_DONE, NULL);
+	undo_copy_close(engine->setup->run_dir, record->row.id);
+}
+
 /* They are put back, one by one or by the task's rollback. */
 static void close_records(struct engine *engine, uint32_t task)
 {
 	struct undo_record *record = engine->memory[task].records;
 
-	for (; (record = undo_records_live(record)); record = record->older) {
-		undo_record_set(record, JOURNAL_UNDO_DONE, NULL);
-		journal_set_undo(engine->journal, record->row.id, JOURNAL_UNDO_DONE, NULL);
-		undo_copy_close(engine->setup->run_dir, record->row.id);
-	}
+	for (; (record = undo_records_live(record)); record = record->older)
+		close_record(engine, record);
 }
 
 /* It ends for good. */
@@ -288,9 +292,7 @@ bool undoing_next_record(struct attempt *attempt)
 	struct engine *engine = attempt->engine;
 	struct undo_record *record = attempt->record;
 
-	undo_record_set(record, JOURNAL_UNDO_DONE, NULL);
-	journal_set_undo(engine->journal, record->row.id, JOURNAL_UNDO_DONE, NULL);
-	undo_copy_close(engine->setup->run_dir, record->row.id);
+	close_record(engine, record);
 	engine->results_wait = true;
 	attempt->record = undo_records_live(record);
 	return attempt->record != NULL;

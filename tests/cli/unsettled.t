@@ -97,6 +97,7 @@ sed -i 's/^plugins/undo_keep = "1s"; plugins/; s/^locks/undo_keep = "1s"; locks/
 "$upkeep" run --quiet fine; sleep 1.2; : >"$dir/order"
 ok "rollback of what ended longer ago than undo_keep" code 12 "$upkeep" rollback last
 ok "... says so" has out "longer ago than undo_keep"
+ok "... what to type" has out "--force to put it back all the same"
 ok "... nothing is undone" order ""
 ok "... --force" code 0 "$upkeep" rollback last --force
 ok "... is undone" order "-a"
