@@ -25,8 +25,10 @@ static int lock_open(const char *dir, mode_t mode, const char *file, struct erro
 	text_addf(&path, "%s/%s", dir, file);
 	int fd = open(text_string(&path), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
-		return error_set(
-			err, -errno, NULL, "cannot open the lock %s: %m", text_string(&path));
+		return error_set(err, -errno,
+			errno == EACCES ? "start it as root, or as the user whose lock it is"
+					: NULL,
+			"cannot open the lock %s: %m", text_string(&path));
 	return fd;
 }
 

@@ -16,7 +16,8 @@ struct question {
 struct probing {
 	VEC(struct question) list;
 	size_t at;
-	VEC(char *) drifted; /* what has been changed since */
+	VEC(char *) drifted; /* what has been changed since, or may have been */
+	bool has_drifted;    /* one of them has, for sure */
 	bool cancelled;
 };
 
@@ -77,7 +78,10 @@ static void refuse_drifted(struct engine *engine, struct probing *probing)
 {
 	CLEANUP_TEXT struct text cause = {0};
 
-	text_addf(&cause, "nothing was put back: what this run left has been changed since: %s",
+	text_addf(&cause, "nothing was put back: %s: %s",
+		probing->has_drifted ? "what this run left has been changed since"
+				     : "whether what this run left has been changed since "
+				       "could not be found out",
 		probing->drifted.items[0]);
 	if (probing->drifted.count > 1)
 		text_addf(&cause, ", and %zu more", probing->drifted.count - 1);
@@ -142,6 +146,8 @@ static void take_drift(struct engine *engine, const struct attempt *attempt)
 			: attempt->probed == UPKEEP_NOT_DONE ? "it is not there any more"
 							     : "it has been changed since");
 	vec_push(&engine->probing->drifted, text_take(&text));
+	if (attempt->probed >= 0)
+		engine->probing->has_drifted = true;
 }
 
 void probe_cancel(struct engine *engine)

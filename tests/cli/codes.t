@@ -4,10 +4,13 @@
 . "${0%/*}/tap.sh"
 skip() { n=$((n + 1)); echo "ok $n - $1 # SKIP $2"; }
 chmod 755 "$dir"
-site <<<'plugins = { system = { }; };'
+hosts='locks = [ "host-codes-t" ];'
+site <<<"$hosts plugins = { system = { }; };"
 graphs <<END
 good = { tasks = { a = { action = "core.exec"; argv = [ "/bin/true" ]; changes = "none"; }; }; };
 loud = { tasks = { a = { action = "core.exec"; argv = [ "/bin/sh", "-c", "head -c 9999999 /dev/zero | tr '\\\\0' x" ]; changes = "none"; }; }; };
+closed = { tasks = { a = { action = "core.exec"; argv = [ "/bin/true" ]; changes = "none"; }; }; };
+hosted = { tasks = { a = { action = "core.exec"; argv = [ "/bin/true" ]; changes = "none"; lock = "host-codes-t"; }; }; };
 clean = { tasks = { a = { action = "core.exec"; argv = [ "/bin/false" ]; changes = "none"; }; }; };
 partly = { on_failure = "stop"; tasks = {
   a = { action = "core.exec"; argv = [ "/bin/touch", "$dir/touched" ]; };
@@ -40,21 +43,21 @@ kill $run; wait $run; ok "10: cancelled, and nothing was changed" test $? = 10
 # 69
 mkdir -m 755 "$dir/plugins"; echo "not a plugin" >"$dir/plugins/broken.so"
 printf '#!/bin/sh\n' >"$dir/plugins/x"
-site <<<"plugins = { absent = { }; };"
+site <<<"$hosts plugins = { absent = { }; };"
 ok "69: a plugin that is not there, check" code 69 "$upkeep" check
 ok "... names it" has err '"absent"'
 printf 'graphs = { inner = { tasks = { a = { action = "absent.do"; }; }; };\nouter = { tasks = { a = { action = "core.graph"; graph = "inner"; }; }; }; };\n' >"$dir/g2.conf"
 sed 's|g.conf|g2.conf|' "$UPKEEP_SITE" >"$dir/two.conf"
 ok "69: ... in a graph inside" code 69 "$upkeep" --site "$dir/two.conf" run outer
 ok "69: ... run of a graph" code 69 "$upkeep" run good
-site <<<"plugins = { broken = { }; }; plugin_dirs = [ \"$dir/plugins\" ];"
+site <<<"$hosts plugins = { broken = { }; }; plugin_dirs = [ \"$dir/plugins\" ];"
 ok "69: a plugin that cannot be loaded" code 69 "$upkeep" check
 ok "... names it" has err 'broken'
 ok "69: lint" code 69 "$upkeep" lint plugin "$dir/plugins/broken.so"
 
 # 74
 mv "$dir/state" "$dir/state.good"
-site <<<''
+site <<<"$hosts"
 : >"$dir/state"
 ok "74: the state directory is a file" code 74 "$upkeep" run good
 ok "... says so" has err "$dir/state"
@@ -103,6 +106,13 @@ if [ "$(id -u)" = 0 ] && as "$upkeep" --version >/dev/null 2>&1; then
 	ok "0: one of its own" code 0 as "$upkeep" run good --state-dir "$dir/own/state"
 	install -d -o 65534 "$dir/mixed"; cp "$dir/state/journal.db" "$dir/mixed"; chmod 600 "$dir/mixed/journal.db"
 	ok "77: a journal of another user in it" code 77 as "$upkeep" run good --state-dir "$dir/mixed"
+	touch "$dir/own/state/locks/graph:closed"; chmod 600 "$dir/own/state/locks/graph:closed"
+	ok "77: a lock of another user" code 77 as "$upkeep" run closed --state-dir "$dir/own/state"
+	ok "... says which" has err "cannot open the lock $dir/own/state/locks/graph:closed: Permission denied"
+	install -d -m 700 /run/lock/upkeep
+	ok "77: the host's locks are root's" code 77 as "$upkeep" run hosted --state-dir "$dir/own/state"
+	ok "... says which" has out "cannot open the lock /run/lock/upkeep/lock:host-codes-t: Permission denied"
+	ok "... what to do" has out "next: start it as root, or as the user whose lock it is"
 	ok "77: run_as of another" code 77 as "$upkeep" run other --state-dir "$dir/own/state"
 	ok "... what to do" has err "next: start it as root"
 	chmod 600 "$UPKEEP_SITE"

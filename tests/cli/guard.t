@@ -7,7 +7,10 @@ skip() { n=$((n + 1)); echo "ok $n - $1 # SKIP $2"; }
 site <<END
 plugins = { setter = { }; };
 END
+printf '#!/bin/sh\nsleep 1; echo secret\n' >"$dir/slowly"; chmod 700 "$dir/slowly"
 graphs <<END
+unarmed = { tasks = { a = { $(setter new) password = "command:$dir/slowly"; confirm_within = "300s"; };
+	awake = { action = "core.exec"; argv = [ "/bin/sh", "-c", "until test -e $dir/later; do sleep 0.1; echo awake; done; sleep 1; echo awake" ]; changes = "none"; }; }; };
 brief = { tasks = { a = { $(sets new) confirm_within = "3s"; }; }; };
 long = { tasks = { a = { $(sets new) confirm_within = "300s"; }; }; };
 lasts = { tasks = { a = { $(sets new "while :; do echo still >$real; sleep 0.02; done") confirm_within = "3s"; }; }; };
@@ -190,4 +193,15 @@ ok "... once" times 1
 LD_PRELOAD=$(cd "$top_builddir" && pwd)/tests/fault/.libs/clock.so run long; waits
 ok "... confirmed by another clock" code 0 "$upkeep" confirm last
 ok "... it stays" ends 0
+
+export CLOCK_JUMP=$dir/later
+LD_PRELOAD=$(cd "$top_builddir" && pwd)/tests/fault/.libs/clock.so run unarmed
+until_true find_guard; kill -STOP "$guard"; touch "$dir/later"
+ok "a guard that does not arm" ends 10
+ok "... which is said" grep -q "its guard could not be armed, so nothing was changed: it took too long" "$dir/run.out"
+ok "... what to type" grep -q "next: upkeep run unarmed" "$dir/run.out"
+ok "... nothing was changed" is old
+kill -CONT "$guard"
+ok "... it goes when it is let" until_true gone "$guard"
+ok "... and changes nothing" is old
 echo "1..$n"

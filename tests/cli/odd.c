@@ -86,14 +86,16 @@ static int32_t run_write(struct upkeep_ctx *ctx)
 }
 
 /* Of its record it says that all is as it was left, once there is no FILE.hold. */
-static int32_t probe_record(const struct upkeep_undo *record)
+static int32_t probe_record(struct upkeep_ctx *ctx, const struct upkeep_undo *record)
 {
 	char path[4096];
 
 	snprintf(path, sizeof path, "%.*s.hold", (int)record->payload_size,
 		(const char *)record->payload);
-	while (access(path, F_OK) == 0)
+	while (access(path, F_OK) == 0) {
+		upkeep_info(ctx, "waiting for %s", path);
 		usleep(20000);
+	}
 	return UPKEEP_DONE;
 }
 
@@ -102,7 +104,7 @@ static int32_t probe_write(struct upkeep_ctx *ctx, const struct upkeep_undo *rec
 	const struct args *args = ctx->args;
 
 	if (record)
-		return probe_record(record);
+		return probe_record(ctx, record);
 	return access(args->file, F_OK) == 0 ? UPKEEP_DONE : UPKEEP_NOT_DONE;
 }
 

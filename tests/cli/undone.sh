@@ -25,8 +25,11 @@ before() { local a b; a=$(grep -nxF -- "$1" "$dir/order" | head -n 1); b=$(grep 
 run_is() { local got; got=$("$upkeep" show last --json | jq -r "$1"); [ "$got" = "$2" ] || { echo "# $1: $got"; return 1; }; }
 # task TASK FILTER WANT: of its last attempt in the last run
 task() { run_is "[.tasks[] | select(.task == \"$1\")] | last | $2" "$3"; }
-# begin GRAPH...: runs it in the background until it says "going"; its keeper is $run
-begin() { rm -f "$dir/going" "$dir/go"; "$upkeep" run "$@" >"$dir/run" 2>&1 & run=$!; until_true test -e "$dir/going"; }
+# begin GRAPH...: runs it in the background until it says "going" and is in the journal (where it
+# has changed nothing, that comes later); its keeper is $run
+begin() { local before; before=$(runs); rm -f "$dir/going" "$dir/go"; "$upkeep" run "$@" >"$dir/run" 2>&1 & run=$!
+	until_true test -e "$dir/going"; until_true eval '[ "$(runs)" != "$before" ]'; }
+runs() { [ -e "$dir/state/journal.db" ] && "$upkeep" history --json | jq -r '.[].run'; }
 engine() { pgrep -P "$run" | head -n 1; }
 # waits: a script that says "going" and waits to be let go
 waits="touch $dir/going; until test -e $dir/go; do sleep 0.05; done"
