@@ -3,7 +3,8 @@
  *
  * clone3 (clone where the kernel, a filter or valgrind answers ENOSYS) with
  * CLONE_VM, CLONE_VFORK, CLONE_PIDFD; only raw system calls in the child; all
- * signals to their defaults and the mask emptied.  The caller waits until the
+ * signals to their defaults and the mask emptied (what a process ignores or
+ * handles must be settled before its first call).  The caller waits until the
  * child has executed or failed, so an exec error is returned here.
  */
 #ifndef UPKEEP_BASE_SPAWN_H

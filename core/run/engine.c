@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <malloc.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -251,6 +252,18 @@ static void on_time(struct engine *engine)
 		engine_tell(engine, &(struct run_event){.kind = RUN_EVENT_TICK});
 }
 
+static int wait_for_events(struct engine *engine)
+{
+	int room = (int)(sizeof engine->batch / sizeof engine->batch[0]);
+	int ms = wait_ms(engine), n = 0;
+	int64_t until_ns = ms && engine->told_worker ? clock_monotonic_ns() + WIRE_SOON_NS : 0;
+
+	engine->told_worker = false;
+	while (n == 0 && until_ns && sched_yield() == 0 && clock_monotonic_ns() < until_ns)
+		n = epoll_wait(engine->epoll, engine->batch, room, 0);
+	return n ? n : epoll_wait(engine->epoll, engine->batch, room, ms);
+}
+
 static void engine_loop(struct engine *engine)
 {
 	for (;;) {
@@ -258,8 +271,7 @@ static void engine_loop(struct engine *engine)
 		carry_out_decisions(engine);
 		if (engine->finished && !engine->running && !engine->undoings.count)
 			return;
-		int room = (int)(sizeof engine->batch / sizeof engine->batch[0]);
-		int n = epoll_wait(engine->epoll, engine->batch, room, wait_ms(engine));
+		int n = wait_for_events(engine);
 		engine->batch_count = n > 0 ? n : 0;
 		engine->now_ms = clock_monotonic_ms();
 		for (int i = 0; i < engine->batch_count; i++) {

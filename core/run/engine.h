@@ -212,11 +212,12 @@ struct engine {
 	VEC(char *) env; /* what every task gets */
 	struct wire_in in;
 	struct wire_out out;
-	int *plugin_fds; /* of the site's instances, opened once; 0: not yet */
-	bool undo_waits; /* an undo record is to be synced, then answered */
-	bool undecided;  /* an event has come since decisions were carried out */
-	bool would;      /* plan_only: something would be changed */
-	char *mounts;    /* /proc/self/mountinfo, read once */
+	int *plugin_fds;  /* of the site's instances, opened once; 0: not yet */
+	bool undo_waits;  /* an undo record is to be synced, then answered */
+	bool told_worker; /* something, in this turn */
+	bool undecided;   /* an event has come since decisions were carried out */
+	bool would;       /* plan_only: something would be changed */
+	char *mounts;     /* /proc/self/mountinfo, read once */
 
 	bool graph_synced; /* the resolved graph is on the disk */
 	bool results_wait; /* results of tasks that may change something are queued */

@@ -35,6 +35,7 @@ int host_answer(struct worker *worker, int64_t result, int fd, const char *path,
 		wire_bytes(out, WIRE_DATA, data->bytes, data->size);
 	if (fd >= 0)
 		wire_fd(out, fd);
+	worker->engine->told_worker = true;
 	int r = wire_send(worker->socket.fd, out, MSG_DONTWAIT);
 	return r == -EPIPE ? 0 : r; /* its end says why */
 }

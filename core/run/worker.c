@@ -375,6 +375,7 @@ static int send_start(struct worker *worker, struct attempt *attempt, struct err
 	}
 	if (attempt->options->timeout_ms)
 		wire_number(out, WIRE_TIMEOUT, attempt->options->timeout_ms);
+	engine->told_worker = true;
 	int r = wire_send(worker->socket.fd, out, MSG_DONTWAIT);
 	if (r < 0 && r != -EPIPE) { /* its end says why */
 		errno = -r;

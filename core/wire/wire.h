@@ -51,6 +51,9 @@
 #define WIRE_BIG_MAX (16u << 20)    /* of one that goes by memfd (LOAD and START only) */
 #define WIRE_FDS 16u                /* descriptors of a message */
 #define WIRE_QUEUE 8u               /* STARTs without DONE that a worker takes */
+/* So long either side looks for the next message before it sleeps: they often come at once, and
+ * to be woken takes more time than that, and more of the processor's (bench-run). */
+#define WIRE_SOON_NS 20000
 
 /* In brackets: fields that may be missing.  "+" names descriptors, in order. */
 enum wire_kind {

@@ -2,6 +2,7 @@
 #include "worker/worker.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "model/describe_json.h"
 #include "model/state.h"
 #include "worker/crash.h"
@@ -10,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -355,6 +357,18 @@ static bool load(struct worker *worker)
 	return r == 0;
 }
 
+static void take_next(struct worker *worker)
+{
+	int64_t until_ns = clock_monotonic_ns() + WIRE_SOON_NS;
+	bool taken;
+
+	do
+		taken = take(worker, MSG_DONTWAIT);
+	while (!taken && !worker->ended && sched_yield() == 0 && clock_monotonic_ns() < until_ns);
+	if (!taken && !worker->ended)
+		take(worker, 0);
+}
+
 void worker_main(int socket)
 {
 	struct worker worker = {.socket = socket};
@@ -369,7 +383,7 @@ void worker_main(int socket)
 		if (worker.queue.count)
 			run_next(&worker);
 		else
-			take(&worker, 0);
+			take_next(&worker);
 	close_session(&worker);
 	worker_stop(&worker, 0);
 }

@@ -269,10 +269,11 @@ static void test_find(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		/* First: what is ignored is asked at the first start. */
+		cmocka_unit_test(test_signals_reset),
 		cmocka_unit_test(test_output_and_status),
 		cmocka_unit_test(test_only_named_descriptors),
 		cmocka_unit_test(test_swapped_descriptors),
-		cmocka_unit_test(test_signals_reset),
 		cmocka_unit_test(test_group_umask_nice_limits_cwd),
 		cmocka_unit_test(test_user),
 		cmocka_unit_test(test_failures_name_the_step),
