@@ -12,6 +12,7 @@
 struct reading {
 	struct notes *notes;
 	char names[TASKS][64];
+	bool undone[TASKS]; /* its last attempt */
 };
 
 static int read_run(void *data, const struct journal_run *run)
@@ -30,8 +31,10 @@ static int read_task(void *data, const struct journal_task *task)
 {
 	struct reading *reading = data;
 
-	if (task->index < TASKS)
-		snprintf(reading->names[task->index], sizeof reading->names[0], "%s", task->name);
+	if (task->index >= TASKS)
+		return 0;
+	snprintf(reading->names[task->index], sizeof reading->names[0], "%s", task->name);
+	reading->undone[task->index] = task->undo == UNDO_UNDONE;
 	return 0;
 }
 
@@ -52,9 +55,14 @@ static int read_undo(void *data, const struct journal_undo *undo)
 	return 0;
 }
 
+/* By a program, which is not told of which attempt: after one that was put back another may have
+ * begun. */
 static int read_undoing(void *data, const struct journal_undoing *undoing)
 {
-	if (undoing->state == UNDO_UNDONE)
+	const struct reading *reading = data;
+
+	if (undoing->state == UNDO_UNDONE && undoing->task < TASKS &&
+		reading->undone[undoing->task])
 		add_ended(data, undoing->task, 0);
 	return 0;
 }
