@@ -41,6 +41,14 @@ static const struct plan_detail *detail_of(const struct outlook *o, uint32_t tas
 	return &o->plan->details[o->plan->tasks[task].detail];
 }
 
+/* The task whose stream it reads; NULL: none. */
+static const char *source_of(const struct outlook *o, uint32_t task)
+{
+	uint32_t source = o->plan->tasks[task].source;
+
+	return source == PLAN_NONE ? NULL : detail_of(o, source)->name;
+}
+
 /* ---- the order of the run ---- */
 
 static void order_tasks(struct outlook *o)
@@ -298,13 +306,13 @@ static bool is_rolled_back(const struct outlook *o, uint32_t t)
 static void task_print(const struct outlook *o, uint32_t t, struct arena *arena, struct text *out)
 {
 	const struct outlook_task *task = &o->tasks[t];
-	const char *when = detail_of(o, t)->task->options->when;
+	const char *when = detail_of(o, t)->task->options->when, *source = source_of(o, t);
 	bool pivot = is_pivot(&o->plan->tasks[t]);
 
 	if (!task->woulds.count && !task->message && !pivot)
 		return;
-	text_addf(out, "%s%s%s%s\n", detail_of(o, t)->name, when ? ", where " : "",
-		when ? when : "",
+	text_addf(out, "%s%s%s%s%s%s\n", detail_of(o, t)->name, source ? ", from " : "",
+		source ? source : "", when ? ", where " : "", when ? when : "",
 		pivot ? " (point of no return: once done, it and what it comes after stay)" : "");
 	vec_each(&task->woulds, would)
 		would_print(o, t, would, arena, out);
@@ -396,8 +404,9 @@ json_t *outlook_tasks(const struct outlook *o)
 		json_t *woulds = json_array();
 		vec_each(&task->woulds, would)
 			json_array_append_new(woulds, would_json(o, t, would, &arena));
-		json_t *json = json_pack("{s:s, s:o, s:b}", "task", detail_of(o, t)->name, "would",
-			woulds, "pivot", is_pivot(&o->plan->tasks[t]));
+		json_t *json = json_pack("{s:s, s:s?, s:o, s:b}", "task", detail_of(o, t)->name,
+			"from", source_of(o, t), "would", woulds, "pivot",
+			is_pivot(&o->plan->tasks[t]));
 		if (task->state)
 			json_object_set_new(json, "state", json_string(task->state));
 		if (task->message)

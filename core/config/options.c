@@ -37,6 +37,7 @@ enum option {
 	OPTION_RETRY,
 	OPTION_TIMEOUT,
 	OPTION_KILL_AFTER,
+	OPTION_STALL,
 	OPTION_IGNORE_FAILURE,
 	OPTION_LOCK,
 	OPTION_POOL,
@@ -70,6 +71,7 @@ static const struct upkeep_param keys[] = {
 		.type = UPKEEP_GROUP},
 	[OPTION_TIMEOUT] = {.name = "timeout", .type = UPKEEP_DURATION, .min = 1},
 	[OPTION_KILL_AFTER] = {.name = "kill_after", .type = UPKEEP_DURATION},
+	[OPTION_STALL] = {.name = "stall", .type = UPKEEP_DURATION, .min = 1},
 	[OPTION_IGNORE_FAILURE] = {.name = "ignore_failure", .type = UPKEEP_BOOL},
 	[OPTION_LOCK] = {.name = "lock",
 		.about = "write the name of a lock, or a list of names",
@@ -428,6 +430,9 @@ static void set_plain(enum option option, const struct value *value, struct task
 		break;
 	case OPTION_KILL_AFTER:
 		options->kill_after_ms = key_number(key, value);
+		break;
+	case OPTION_STALL:
+		options->stall_ms = key_number(key, value);
 		break;
 	case OPTION_IGNORE_FAILURE:
 		options->ignore_failure = value->truth;

@@ -49,13 +49,6 @@ enum exit_code execute_check(const struct plan *plan, struct error *err)
 
 	for (uint32_t i = 0; i < plan->task_count; i++) {
 		const struct plan_detail *detail = &plan->details[plan->tasks[i].detail];
-		if (plan->tasks[i].source != PLAN_NONE) {
-			error_set(err, -ENOTSUP,
-				"write it to a file (stdout = FILE), and read that file after it",
-				"task \"%s\" reads a stream (from), which this version cannot run",
-				detail->name);
-			return EXIT_CONFIGURATION;
-		}
 		if (detail->task->options == last || detail->task->options == &task_options_plain)
 			continue;
 		last = detail->task->options;

@@ -8,6 +8,7 @@ const struct task_options task_options_plain = {
 	.run_if = RUN_IF_SUCCESS,
 	.retry = {.attempts = 1, .backoff = 1},
 	.kill_after_ms = 10 * 1000,
+	.stall_ms = 30 * 60 * 1000,
 	.log_max_bytes = 64u << 20,
 	.rollback_retry = {.attempts = 3,
 		.delay_ms = 1000,

@@ -57,6 +57,7 @@ struct task_options {
 	struct retry retry;
 	int64_t timeout_ms;        /* of an attempt; 0: none */
 	int64_t kill_after_ms;     /* TERM to KILL; default 10 s */
+	int64_t stall_ms;          /* of a reader that reads nothing; default 30 min */
 	int64_t confirm_within_ms; /* 0: none */
 	struct name_list locks, pools;
 	const char *run_as, *run_as_group; /* NULL: the caller's */

@@ -144,6 +144,7 @@ static const struct task_options *read_options(struct restore *r, json_t *json)
 	o->timeout_ms = unpack_number(r, json, "timeout_ms", 0, 0, INT64_MAX);
 	o->kill_after_ms =
 		unpack_number(r, json, "kill_after_ms", plain->kill_after_ms, 0, INT64_MAX);
+	o->stall_ms = unpack_number(r, json, "stall_ms", plain->stall_ms, 1, INT64_MAX);
 	o->confirm_within_ms = unpack_number(r, json, "confirm_within_ms", 0, 0, INT64_MAX);
 	o->locks = unpack_names(r, json, "locks");
 	o->pools = unpack_names(r, json, "pools");

@@ -166,6 +166,7 @@ static json_t *pack_options(const struct task_options *o)
 	set(json, "retry", pack_retry(&o->retry));
 	set_number(json, "timeout_ms", o->timeout_ms);
 	set(json, "kill_after_ms", json_integer(o->kill_after_ms));
+	set(json, "stall_ms", json_integer(o->stall_ms));
 	set_number(json, "confirm_within_ms", o->confirm_within_ms);
 	set_names(json, "locks", &o->locks);
 	set_names(json, "pools", &o->pools);

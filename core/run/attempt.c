@@ -163,6 +163,7 @@ void attempt_launch(struct attempt *attempt)
 		attempt->timeout_at_ms = attempt->engine->now_ms + attempt->time_limit_ms;
 	if (!attempt->message && !attempt->cancelled && start_what_it_is(attempt, &err) < 0)
 		attempt_fail(attempt, REASON_START, err.next, "%s", error_what(&err));
+	flow_parted(attempt);
 	if (attempt->message || attempt->cancelled || attempt->state == TASK_SUCCEEDED)
 		attempt_check(attempt);
 }
@@ -295,8 +296,10 @@ int64_t attempt_next_ms(const struct attempt *attempt)
 	int64_t next_ms = attempt->look_at_ms;
 
 	if (attempt->phase == ATTEMPT_RUNNING) {
+		int64_t stall_ms = attempt->message ? INT64_MAX : flow_stall_ms(attempt);
 		next_ms = attempt->timeout_at_ms < next_ms ? attempt->timeout_at_ms : next_ms;
 		next_ms = attempt->kill_at_ms < next_ms ? attempt->kill_at_ms : next_ms;
+		next_ms = stall_ms < next_ms ? stall_ms : next_ms;
 	}
 	return attempt->stuck_at_ms < next_ms ? attempt->stuck_at_ms : next_ms;
 }
@@ -324,6 +327,12 @@ void attempt_time(struct attempt *attempt)
 		look_again(attempt);
 	} else if (attempt->stuck_at_ms <= now_ms) {
 		remains_give_up(attempt);
+	} else if (!attempt->message && flow_stall_ms(attempt) <= now_ms) {
+		attempt_fail(attempt, REASON_TIMEOUT, NULL,
+			"it has read nothing of its input for %lld.%03lld s (stall)",
+			(long long)attempt->options->stall_ms / 1000,
+			(long long)attempt->options->stall_ms % 1000);
+		stop_it(attempt, false);
 	}
 }
 
@@ -463,6 +472,7 @@ static void leave_slot(struct engine *engine, struct slot *slot)
 	if (--slot->running || slot->stuck)
 		return;
 	slot->busy = false;
+	flows_close(engine, slot);
 	if (slot->cgroup.spoiled) {
 		cgroup_remove(engine->cgroups, &slot->cgroup);
 		slot->has_cgroup = false;
@@ -499,6 +509,7 @@ static void run_ended(struct attempt *attempt)
 				cannot_be_undone(attempt)});
 	put_result(attempt);
 	remember_cause(attempt);
+	flow_ended(attempt);
 }
 
 static void attempt_over(struct attempt *attempt)
@@ -577,6 +588,7 @@ void attempt_check(struct attempt *attempt)
 	end_starting(attempt);
 	if (attempt->pid)
 		program_judge(attempt);
+	flow_judge(attempt);
 	judge(attempt);
 	if (attempt->stuck || !attempt->guarded || !guarded_waits(attempt))
 		attempt_over(attempt);

@@ -276,10 +276,15 @@ static void deed_start(struct engine *engine, uint32_t gang, uint32_t number)
 {
 	const struct plan_gang *group = &engine->plan->gangs[gang];
 	struct slot *slot = engine_slot(engine, group->member_count);
+	CLEANUP_ERROR struct error err = {0};
 
+	int r = engine->options->plan_only ? 0 : flows_open(engine, gang, slot, &err);
 	for (uint32_t i = 0; i < group->member_count; i++) {
 		uint32_t task = engine->plan->members[group->members + i];
 		struct attempt *attempt = attempt_new(engine, task, number, slot);
+		flow_bind(attempt);
+		if (r < 0)
+			attempt_fail(attempt, REASON_START, err.next, "%s", error_what(&err));
 		vec_push(&engine->starting, attempt);
 		forget_outputs(engine, task);
 		put_intent(engine, attempt);

@@ -13,6 +13,7 @@
  *	program.c  core.exec; worker.c, host.c, recording.c: actions of plugins;
  *	confirm.c  core.confirm
  *	stream.c   pipes from processes to logs, captures and outputs
+ *	flow.c     streams from task to task
  */
 #ifndef UPKEEP_RUN_ENGINE_H
 #define UPKEEP_RUN_ENGINE_H
@@ -37,6 +38,9 @@
 
 struct engine;
 struct attempt;
+struct flow;
+struct flow_end;
+struct flows;
 struct guarded;
 struct guardian;
 struct worker;
@@ -53,8 +57,9 @@ struct slot {
 	bool busy;
 	uint32_t running; /* members that have not ended */
 	struct cgroup cgroup;
-	bool has_cgroup; /* made at its first use */
-	bool stuck;      /* something in it cannot be killed: it stays busy */
+	bool has_cgroup;     /* made at its first use */
+	bool stuck;          /* something in it cannot be killed: it stays busy */
+	struct flows *flows; /* of its gang; NULL: there are none */
 };
 
 /* A pipe that a process writes and we read. */
@@ -100,6 +105,9 @@ struct attempt {
 	struct undoing *undoing;    /* ATTEMPT_UNDO: what it is a try of */
 	struct undo_record *record; /* that the plugin is given; NULL: it gets arguments */
 	struct guarded *guarded;    /* has confirm_within; else NULL */
+	struct flow_end *input;     /* the stream that it reads; NULL: none */
+	struct flow *output;        /* ... writes; NULL: nobody reads it */
+	bool asks_whole;            /* its action waits for the answer to upstream_whole */
 	int probed;                 /* ATTEMPT_PROBE: UPKEEP_DONE, _NOT_DONE, _PARTLY */
 	enum attempt_phase phase;
 	struct arena arena;
@@ -453,6 +461,31 @@ int stream_open(struct attempt *attempt, struct stream *stream, enum stream_kind
 	int *ret_write_end, struct error *err);
 /* Reads what is there; closes it. */
 void stream_finish(struct stream *stream);
+
+/* flow.c */
+/* The streams of a gang that is to start in this slot. */
+int flows_open(struct engine *engine, uint32_t gang, struct slot *slot, struct error *err);
+void flows_close(struct engine *engine, struct slot *slot);
+/* Lets readers see the end where it has come; lets the next action publish. */
+void flows_settle(struct engine *engine, struct slot *slot);
+/* Finds the attempt's own in those of its slot. */
+void flow_bind(struct attempt *attempt);
+/* The descriptors for its process, -1: none; the hold is for every process that may read. */
+int flow_input_fd(const struct attempt *attempt);
+int flow_output_fd(const struct attempt *attempt);
+int flow_hold_fd(const struct attempt *attempt);
+/* Its process has them, or will never be. */
+void flow_parted(struct attempt *attempt);
+/* The action asks upstream_whole; a negative errno as host_message. */
+int flow_ask(struct attempt *attempt);
+/* It will not be: what waits for the answer is told. */
+void flow_refuse(struct attempt *attempt);
+/* It has succeeded, as far as it can tell: did it read all? */
+void flow_judge(struct attempt *attempt);
+/* Its result is in the journal. */
+void flow_ended(struct attempt *attempt);
+/* When it has been reading nothing of what there is for too long; INT64_MAX: never. */
+int64_t flow_stall_ms(const struct attempt *attempt);
 
 /* lookup.c */
 void lookup_init(struct engine *engine);

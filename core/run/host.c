@@ -531,7 +531,7 @@ int host_message(struct worker *worker, struct wire_in *in)
 	case WIRE_SPAWN:
 		return on_spawn(worker, in);
 	case WIRE_WHOLE:
-		return host_answer_plain(worker, 1);
+		return flow_ask(worker->attempt);
 	case WIRE_CANCEL_FD:
 		return on_cancel_fd(worker);
 	case WIRE_DONE:

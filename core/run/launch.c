@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 
 #define LIMITS_MAX 8
+#define REQUEST_FDS (WIRE_FDS + 2) /* what an action names, and the two of the log */
 
 /* ---- environment ---- */
 
@@ -208,7 +209,7 @@ struct helper {
 	char *env[2];
 	struct text groups;
 	char **argv;
-	struct process_fd fds[20];
+	struct process_fd fds[REQUEST_FDS + 3];
 };
 
 static void fill_helper(struct helper *helper, const struct launch_request *request,
@@ -286,7 +287,7 @@ static int launch_by_helper(const struct launch_request *request, const struct u
 	return r;
 }
 
-int program_launch(const struct launch_request *request, struct process *ret, struct error *err)
+static int launch(const struct launch_request *request, struct process *ret, struct error *err)
 {
 	struct attempt *attempt = request->attempt;
 	struct engine *engine = attempt->engine;
@@ -327,4 +328,23 @@ int program_launch(const struct launch_request *request, struct process *ret, st
 	if (r == 0 && engine->guardian)
 		guardian_spawned(engine, ret->pid);
 	return r;
+}
+
+/* Every process of a task that reads a stream holds it open. */
+int program_launch(const struct launch_request *request, struct process *ret, struct error *err)
+{
+	struct process_fd fds[REQUEST_FDS + 1];
+	struct launch_request held = *request;
+	int hold = flow_hold_fd(request->attempt), number = 3;
+
+	if (hold < 0)
+		return launch(request, ret, err);
+	for (size_t i = 0; i < request->fd_count; i++) {
+		fds[i] = request->fds[i];
+		if (fds[i].to >= number)
+			number = fds[i].to + 1;
+	}
+	fds[held.fd_count++] = (struct process_fd){hold, number};
+	held.fds = fds;
+	return launch(&held, ret, err);
 }

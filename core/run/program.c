@@ -91,15 +91,19 @@ static int open_stdout_file(struct attempt *attempt, struct error *err)
 
 /* The descriptors of the program: closed here after it was started. */
 struct ends {
-	struct process_fd fds[4];
+	struct process_fd fds[5];
 	size_t count;
 };
 
-static void ends_close(struct ends *ends)
+/* Those of its streams are closed by flow_parted. */
+static void ends_close(struct ends *ends, const struct attempt *attempt)
 {
-	for (size_t i = 0; i < ends->count; i++)
-		if (i == 0 || ends->fds[i].from != ends->fds[i - 1].from)
-			close(ends->fds[i].from);
+	for (size_t i = 0; i < ends->count; i++) {
+		int fd = ends->fds[i].from;
+		if ((i == 0 || fd != ends->fds[i - 1].from) && fd != flow_input_fd(attempt) &&
+			fd != flow_output_fd(attempt))
+			close(fd);
+	}
 }
 
 static int open_ends(struct attempt *attempt, struct ends *ends, struct error *err)
@@ -117,10 +121,12 @@ static int open_ends(struct attempt *attempt, struct ends *ends, struct error *e
 	else if (exec->stdout_path)
 		r = out = open_stdout_file(attempt, err);
 	else
-		out = log;
+		out = attempt->output ? flow_output_fd(attempt) : log;
 	if (r < 0)
 		return r;
 	ends->fds[ends->count++] = (struct process_fd){out, 1};
+	if (attempt->input)
+		ends->fds[ends->count++] = (struct process_fd){flow_input_fd(attempt), 0};
 	if (!exec->outputs || !exec->outputs->list.count)
 		return 0;
 	r = stream_open(attempt, &attempt->streams[STREAM_LINES], STREAM_LINES, &lines, err);
@@ -150,7 +156,7 @@ int program_start(struct attempt *attempt, struct error *err)
 					   .fd_count = ends.count,
 					   .cgroup = &attempt->slot->cgroup},
 			&process, err);
-	ends_close(&ends);
+	ends_close(&ends, attempt);
 	if (r == 0)
 		attempt->pid = process.pid;
 	else if (attempt->exec.temporary)

@@ -62,7 +62,7 @@ static const struct {
 	uint64_t needed, optional;
 } kinds[WIRE_KINDS] = {
 	[WIRE_LOAD] = {WIRE_WORKER, 1, T(NAME) | T(PATH) | T(INSTANCE), T(SETTINGS)},
-	[WIRE_START] = {WIRE_WORKER, 4,
+	[WIRE_START] = {WIRE_WORKER, 5,
 		T(SERIAL) | T(MODE) | T(TASK) | T(RUN_ID) | T(ATTEMPT) | T(TIME),
 		T(ACTION) | T(ARGS) | T(TIMEOUT) | T(DATA) | T(ID) | T(TEXT) | T(FDS_SENT) |
 			RECORD},

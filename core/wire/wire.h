@@ -149,6 +149,7 @@ enum {
 	WIRE_FD_OUT = 2,    /* the stream that it writes */
 	WIRE_FD_STDOUT = 4, /* becomes the worker's 1 for this action */
 	WIRE_FD_STDERR = 8, /* becomes the worker's 2 for this action */
+	WIRE_FD_HOLD = 16,  /* is kept open as long as IN is */
 };
 
 /* A message being made.  Start with {0}; wire_begin makes it empty again and keeps

@@ -24,7 +24,8 @@ struct start {
 	size_t token_size;
 	bool has_record, cancelled;
 	struct upkeep_undo record;
-	int in, out, to_stdout, to_stderr; /* -1: none */
+	int in, out, to_stdout, to_stderr, hold; /* -1: none */
+	ino_t in_pipe, out_pipe;                 /* what lies behind in and out */
 };
 
 struct child {

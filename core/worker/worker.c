@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define CLEANUP_OUT __attribute__((cleanup(wire_out_free)))
@@ -60,6 +61,13 @@ static int next_fd(struct wire_in *in, int64_t bit, uint32_t *at)
 	return wire_get_number(in, WIRE_FDS_SENT) & bit ? wire_take_fd(in, (*at)++) : -1;
 }
 
+static ino_t pipe_of(int fd)
+{
+	struct stat st;
+
+	return fd >= 0 && fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode) ? st.st_ino : 0;
+}
+
 static void read_start(struct worker *worker)
 {
 	struct wire_in *in = &worker->in;
@@ -87,15 +95,26 @@ static void read_start(struct worker *worker)
 	start->out = next_fd(in, WIRE_FD_OUT, &fd);
 	start->to_stdout = next_fd(in, WIRE_FD_STDOUT, &fd);
 	start->to_stderr = next_fd(in, WIRE_FD_STDERR, &fd);
+	start->hold = next_fd(in, WIRE_FD_HOLD, &fd);
+	start->in_pipe = pipe_of(start->in);
+	start->out_pipe = pipe_of(start->out);
 	vec_push(&worker->queue, start);
+}
+
+/* The plugin may have closed it, and its number be that of something else now. */
+static void close_stream(int fd, ino_t pipe)
+{
+	if (pipe && pipe_of(fd) == pipe)
+		close(fd);
 }
 
 static void free_start(struct start *start)
 {
-	cleanup_fd(&start->in);
-	cleanup_fd(&start->out);
+	close_stream(start->in, start->in_pipe);
+	close_stream(start->out, start->out_pipe);
 	cleanup_fd(&start->to_stdout);
 	cleanup_fd(&start->to_stderr);
+	cleanup_fd(&start->hold);
 	arena_free(&start->arena);
 	free(start);
 }

@@ -186,7 +186,8 @@ struct upkeep_output {
 #define UPKEEP_STREAM_IN 1u        /* may read a stream (`from`) */
 #define UPKEEP_STREAM_OUT 2u       /* may be read by others */
 #define UPKEEP_STREAM_IN_NEEDED 4u /* is an error without `from` */
-#define UPKEEP_READS_PART 8u       /* may stop reading before the end */
+#define UPKEEP_READS_PART 8u       /* may stop reading before the end; it closes the stream
+                                    * then, for what is upstream waits until it is read */
 #define UPKEEP_RETRY_CONTINUES 16u /* a retry goes on from the records of the last attempt */
 #define UPKEEP_LEAVES_RUNNING 32u  /* may leave a process running on purpose */
 #define UPKEEP_PLANS_UNKNOWN 64u   /* `plan` copes with optional arguments that are not known
@@ -579,7 +580,7 @@ UPKEEP_EXTERN UPKEEP_EXPORT const struct upkeep_plugin upkeep_plugin;
 
 /* The keys of a task that belong to the core: no parameter has such a name. */
 #define UPKEEP_CORE_KEYS \
-	"action about after from run_if when each retry timeout kill_after ignore_failure lock " \
+	"action about after from run_if when each retry timeout kill_after stall ignore_failure lock " \
 	"pool run_as run_as_group umask env cwd nice limits rollback pivot confirm_within " \
 	"leaves_running log_max task"
 

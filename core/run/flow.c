@@ -1,0 +1,547 @@
+/* SPDX-License-Identifier: MIT */
+/* The streams of a gang.  What a task writes is moved from its pipe to one for each reader, without
+ * being copied and at the pace of the slowest.  A reader sees the end of its pipe only when the
+ * task, and all that is upstream of it, has succeeded. */
+#include "run/worker.h"
+
+#include "base/cleanup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define PIPE_BYTES (1 << 20)
+#define MOVES_A_TURN 16
+#define TELL_MS 100
+
+/* The way to one reader. */
+struct flow_end {
+	struct source source; /* where we write; -1: it has its end, or reads no more */
+	struct flow *flow;
+	uint32_t task;
+	int read_end;     /* its own, until it was started; afterwards, once it has its end, ours */
+	int hold;         /* has a write end in it: see hold_open */
+	size_t ahead;     /* bytes that it has of those which are still in the writer's pipe */
+	int64_t since_ms; /* so long it has been reading nothing of what there is; INT64_MAX: it
+	                   * does */
+	bool left;        /* it reads no more */
+};
+
+struct flow {
+	struct source source; /* what the task writes */
+	uint32_t task;
+	struct slot *slot;
+	int write_end; /* its own, until it was started */
+	uint64_t bytes;
+	int64_t told_ms;
+	bool succeeded; /* the task */
+	bool whole;     /* ... and all upstream, and its readers have it all */
+	uint32_t end_count;
+	struct flow_end *ends;
+};
+
+struct flows {
+	VEC(struct flow *) list;
+	int null;                      /* for what is dropped */
+	const struct attempt *granted; /* may publish now, and has not ended yet */
+};
+
+/* ---- making them ---- */
+
+static int make_pipe(int ends[2], struct error *err)
+{
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return error_set(err, -errno, NULL, "cannot make a pipe: %m");
+	fcntl(ends[1], F_SETPIPE_SZ, PIPE_BYTES); /* less must do where that is not allowed */
+	return 0;
+}
+
+/* A second write end, in a message that waits in a socket.  The reader inherits the socket, so
+ * that where this process and its keeper are killed it does not see an end before it is killed
+ * too; to let it see one, the message is taken out. */
+static int hold_open(int write_end, struct error *err)
+{
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = {0};
+	char byte = 0;
+	struct iovec part = {&byte, 1};
+	struct msghdr message = {.msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof control};
+	int pair[2];
+
+	control.head = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof(int)),
+		.cmsg_level = SOL_SOCKET,
+		.cmsg_type = SCM_RIGHTS};
+	memcpy(CMSG_DATA(&control.head), &write_end, sizeof write_end);
+	if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return error_set(err, -errno, NULL, "cannot make a socket pair: %m");
+	CLEANUP_FD int sender = pair[0], hold = pair[1];
+	if (sendmsg(sender, &message, MSG_DONTWAIT) < 0)
+		return error_set(err, -errno, NULL, "cannot hold a stream open: %m");
+	return TAKE_FD(hold);
+}
+
+static void hold_release(int hold)
+{
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control;
+	char byte;
+	struct iovec part = {&byte, 1};
+	struct msghdr message = {.msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof control};
+	int fd;
+
+	if (recvmsg(hold, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) < 0 ||
+		message.msg_controllen < CMSG_LEN(sizeof fd))
+		return; /* the reader has taken it, and with it the end from itself */
+	memcpy(&fd, CMSG_DATA(&control.head), sizeof fd);
+	close(fd);
+}
+
+static void flow_ready(struct engine *engine, struct source *source, uint32_t events);
+static void end_ready(struct engine *engine, struct source *source, uint32_t events);
+
+static int open_end(struct engine *engine, struct flow_end *end, struct error *err)
+{
+	int ends[2];
+	int r = make_pipe(ends, err);
+
+	if (r < 0)
+		return r;
+	end->read_end = ends[0];
+	end->source = (struct source){ends[1], end_ready};
+	engine_watch(engine, &end->source, EPOLLOUT | EPOLLET);
+	end->hold = hold_open(ends[1], err);
+	return end->hold < 0 ? end->hold : 0;
+}
+
+static uint32_t count_readers(const struct plan *plan, const struct plan_gang *gang, uint32_t task)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < gang->member_count; i++)
+		count += plan->tasks[plan->members[gang->members + i]].source == task;
+	return count;
+}
+
+static int open_flow(
+	struct engine *engine, const struct plan_gang *gang, struct flow *flow, struct error *err)
+{
+	const struct plan *plan = engine->plan;
+	int ends[2];
+
+	int r = make_pipe(ends, err);
+	if (r < 0)
+		return r;
+	flow->write_end = ends[1];
+	flow->source = (struct source){ends[0], flow_ready};
+	engine_watch(engine, &flow->source, EPOLLIN | EPOLLET);
+	for (uint32_t i = 0; i < gang->member_count && r == 0; i++) {
+		uint32_t task = plan->members[gang->members + i];
+		if (plan->tasks[task].source != flow->task)
+			continue;
+		struct flow_end *end = &flow->ends[flow->end_count++];
+		*end = (struct flow_end){.source = {.fd = -1},
+			.flow = flow,
+			.task = task,
+			.read_end = -1,
+			.hold = -1,
+			.since_ms = INT64_MAX};
+		r = open_end(engine, end, err);
+	}
+	return r;
+}
+
+int flows_open(struct engine *engine, uint32_t gang, struct slot *slot, struct error *err)
+{
+	const struct plan *plan = engine->plan;
+	const struct plan_gang *group = &plan->gangs[gang];
+	int r = 0;
+
+	if (group->member_count < 2)
+		return 0;
+	slot->flows = base_alloc(sizeof *slot->flows);
+	slot->flows->null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	if (slot->flows->null < 0)
+		return error_set(err, -errno, NULL, "cannot open /dev/null: %m");
+	for (uint32_t i = 0; i < group->member_count && r == 0; i++) {
+		uint32_t task = plan->members[group->members + i];
+		uint32_t readers = count_readers(plan, group, task);
+		if (!readers)
+			continue;
+		struct flow *flow = base_alloc(sizeof *flow);
+		*flow = (struct flow){.source = {.fd = -1},
+			.task = task,
+			.slot = slot,
+			.write_end = -1,
+			.ends = base_alloc(readers * sizeof flow->ends[0])};
+		vec_push(&slot->flows->list, flow);
+		r = open_flow(engine, group, flow, err);
+	}
+	return r;
+}
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(TAKE_FD(*fd));
+}
+
+void flows_close(struct engine *engine, struct slot *slot)
+{
+	struct flows *flows = TAKE_PTR(slot->flows);
+
+	if (!flows)
+		return;
+	vec_each(&flows->list, f) {
+		struct flow *flow = *f;
+		engine_unwatch(engine, &flow->source);
+		close_fd(&flow->write_end);
+		for (uint32_t i = 0; i < flow->end_count; i++) {
+			engine_unwatch(engine, &flow->ends[i].source);
+			close_fd(&flow->ends[i].read_end);
+			close_fd(&flow->ends[i].hold);
+		}
+		free(flow->ends);
+		free(flow);
+	}
+	vec_free(&flows->list);
+	close_fd(&flows->null);
+	free(flows);
+}
+
+void flow_bind(struct attempt *attempt)
+{
+	struct flows *flows = attempt->slot->flows;
+
+	if (!flows)
+		return;
+	vec_each(&flows->list, f) {
+		if ((*f)->task == attempt->task)
+			attempt->output = *f;
+		for (uint32_t i = 0; i < (*f)->end_count; i++)
+			if ((*f)->ends[i].task == attempt->task)
+				attempt->input = &(*f)->ends[i];
+	}
+}
+
+/* ---- starting the tasks ---- */
+
+int flow_input_fd(const struct attempt *attempt)
+{
+	return attempt->input ? attempt->input->read_end : -1;
+}
+
+int flow_output_fd(const struct attempt *attempt)
+{
+	return attempt->output ? attempt->output->write_end : -1;
+}
+
+int flow_hold_fd(const struct attempt *attempt)
+{
+	return attempt->input ? attempt->input->hold : -1;
+}
+
+void flow_parted(struct attempt *attempt)
+{
+	if (attempt->input)
+		close_fd(&attempt->input->read_end);
+	if (attempt->output)
+		close_fd(&attempt->output->write_end);
+}
+
+/* ---- moving ---- */
+
+static size_t bytes_in(int fd)
+{
+	int count = 0;
+
+	return fd >= 0 && ioctl(fd, FIONREAD, &count) == 0 && count > 0 ? (size_t)count : 0;
+}
+
+static void end_leave(struct engine *engine, struct flow_end *end)
+{
+	end->left = true;
+	end->since_ms = INT64_MAX;
+	engine_unwatch(engine, &end->source);
+}
+
+/* To a reader that has all before what lies in the writer's pipe now. */
+static void give(struct engine *engine, struct flow_end *end, size_t there)
+{
+	ssize_t n = tee(end->flow->source.fd, end->source.fd, PIPE_BYTES, SPLICE_F_NONBLOCK);
+
+	if (n > 0) {
+		end->ahead = (size_t)n;
+		end->since_ms = INT64_MAX;
+	} else if (n < 0 && errno != EAGAIN && errno != EINTR) {
+		end_leave(engine, end);
+	} else if (there && end->since_ms == INT64_MAX) {
+		end->since_ms = engine->now_ms;
+	}
+}
+
+static size_t give_all(struct engine *engine, struct flow *flow, size_t there)
+{
+	size_t least = there;
+
+	for (uint32_t i = 0; i < flow->end_count; i++) {
+		struct flow_end *end = &flow->ends[i];
+		if (!end->left && !end->ahead)
+			give(engine, end, there);
+		if (!end->left && end->ahead < least)
+			least = end->ahead;
+	}
+	return least;
+}
+
+/* What all readers have; false where it was nothing. */
+static bool drop(struct flow *flow, size_t size)
+{
+	ssize_t n = size ? splice(flow->source.fd, NULL, flow->slot->flows->null, NULL, size,
+				   SPLICE_F_NONBLOCK)
+			 : 0;
+
+	if (n <= 0)
+		return false;
+	flow->bytes += (uint64_t)n;
+	for (uint32_t i = 0; i < flow->end_count; i++)
+		if (!flow->ends[i].left)
+			flow->ends[i].ahead -= (size_t)n;
+	return true;
+}
+
+static void tell_progress(struct engine *engine, struct flow *flow)
+{
+	bool reports = engine->plan->details[engine->plan->tasks[flow->task].detail].task->instance;
+
+	if (reports || engine->now_ms < flow->told_ms + TELL_MS)
+		return;
+	flow->told_ms = engine->now_ms;
+	engine_tell(engine,
+		&(struct run_event){.kind = RUN_EVENT_PROGRESS,
+			.task = flow->task,
+			.done = flow->bytes,
+			.text = "bytes"});
+}
+
+static void flow_move(struct engine *engine, struct flow *flow)
+{
+	bool moved = flow->source.fd >= 0;
+
+	for (int i = 0; moved && i < MOVES_A_TURN; i++)
+		moved = drop(flow, give_all(engine, flow, bytes_in(flow->source.fd)));
+	if (moved) { /* there is more: others first, then it comes up again */
+		struct epoll_event event = {EPOLLIN | EPOLLET, {.ptr = &flow->source}};
+		epoll_ctl(engine->epoll, EPOLL_CTL_MOD, flow->source.fd, &event);
+	}
+	tell_progress(engine, flow);
+	if (flow->succeeded && !flow->whole)
+		flows_settle(engine, flow->slot);
+}
+
+static void flow_ready(struct engine *engine, struct source *source, uint32_t events)
+{
+	(void)events;
+	flow_move(engine, (struct flow *)source);
+}
+
+static void end_ready(struct engine *engine, struct source *source, uint32_t events)
+{
+	struct flow_end *end = (struct flow_end *)source;
+
+	if (events & EPOLLERR)
+		end_leave(engine, end);
+	flow_move(engine, end->flow);
+}
+
+/* ---- their ends ---- */
+
+static const struct flow_end *input_of(const struct flows *flows, uint32_t task)
+{
+	vec_each(&flows->list, f)
+		for (uint32_t i = 0; i < (*f)->end_count; i++)
+			if ((*f)->ends[i].task == task)
+				return &(*f)->ends[i];
+	return NULL;
+}
+
+static bool upstream_is_whole(const struct flows *flows, uint32_t task)
+{
+	const struct flow_end *input = input_of(flows, task);
+
+	return !input || input->flow->whole;
+}
+
+/* The reader sees the end.  What it then leaves unread is seen by a read end of our own. */
+static void end_release(struct engine *engine, struct flow_end *end)
+{
+	char path[32];
+
+	if (!end->left) {
+		snprintf(path, sizeof path, "/proc/self/fd/%d", end->source.fd);
+		end->read_end = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	}
+	engine_unwatch(engine, &end->source);
+	hold_release(end->hold);
+	close_fd(&end->hold);
+}
+
+static bool settle_one(struct engine *engine, struct flow *flow)
+{
+	if (flow->whole || !flow->succeeded || bytes_in(flow->source.fd) ||
+		!upstream_is_whole(flow->slot->flows, flow->task))
+		return false;
+	flow->whole = true;
+	engine_unwatch(engine, &flow->source);
+	for (uint32_t i = 0; i < flow->end_count; i++)
+		end_release(engine, &flow->ends[i]);
+	return true;
+}
+
+/* ---- publishing: one after another, when all have read all ---- */
+
+static struct attempt *asking(const struct engine *engine, const struct slot *slot, uint32_t task)
+{
+	for (struct attempt *a = engine->running; a; a = a->next)
+		if (a->slot == slot && a->task == task && a->asks_whole)
+			return a;
+	return NULL;
+}
+
+static bool is_downstream(const struct plan *plan, uint32_t task, uint32_t of)
+{
+	while (task != PLAN_NONE && task != of)
+		task = plan->tasks[task].source;
+	return task == of;
+}
+
+static bool others_are_ready(
+	const struct engine *engine, const struct plan_gang *gang, const struct attempt *attempt)
+{
+	const struct plan *plan = engine->plan;
+
+	for (uint32_t i = 0; i < gang->member_count; i++) {
+		uint32_t task = plan->members[gang->members + i];
+		if (engine->memory[task].state != TASK_SUCCEEDED &&
+			!is_downstream(plan, task, attempt->task) &&
+			!asking(engine, attempt->slot, task))
+			return false;
+	}
+	return true;
+}
+
+/* In the order of the tasks. */
+static void grant_next(struct engine *engine, struct slot *slot)
+{
+	struct flows *flows = slot->flows;
+	const struct plan *plan = engine->plan;
+	const struct plan_gang *gang = &plan->gangs[plan->tasks[flows->list.items[0]->task].gang];
+
+	for (uint32_t i = 0; !flows->granted && i < gang->member_count; i++) {
+		struct attempt *attempt = asking(engine, slot, plan->members[gang->members + i]);
+		if (!attempt || !upstream_is_whole(flows, attempt->task) ||
+			!others_are_ready(engine, gang, attempt))
+			continue;
+		flows->granted = attempt;
+		attempt->asks_whole = false;
+		host_answer_plain(attempt->action->worker, 1);
+	}
+}
+
+void flows_settle(struct engine *engine, struct slot *slot)
+{
+	bool again = true;
+
+	while (again) {
+		again = false;
+		vec_each(&slot->flows->list, f)
+			again = settle_one(engine, *f) || again;
+	}
+	grant_next(engine, slot);
+}
+
+int flow_ask(struct attempt *attempt)
+{
+	struct flows *flows = attempt->slot->flows;
+	struct worker *worker = attempt->action->worker;
+
+	if (attempt->cancelled || attempt->timed_out)
+		return host_answer_plain(worker, 0);
+	if (!flows || flows->granted == attempt)
+		return host_answer_plain(worker, 1);
+	attempt->asks_whole = true;
+	flows_settle(attempt->engine, attempt->slot);
+	return 0;
+}
+
+void flow_refuse(struct attempt *attempt)
+{
+	if (!attempt->asks_whole)
+		return;
+	attempt->asks_whole = false;
+	host_answer_plain(attempt->action->worker, 0);
+}
+
+/* ---- the end of a task ---- */
+
+static bool reads_part(const struct attempt *attempt)
+{
+	const struct action_description *action = attempt->detail->task->action;
+
+	return action && action->decl.flags & UPKEEP_READS_PART;
+}
+
+void flow_judge(struct attempt *attempt)
+{
+	const struct flow_end *end = attempt->input;
+
+	if (!end || attempt->state != TASK_SUCCEEDED || reads_part(attempt))
+		return;
+	if (!end->flow->whole)
+		attempt_fail(attempt, REASON_POSTCONDITION, NULL,
+			"it ended before its input did, of which it had %llu bytes at most",
+			(unsigned long long)end->flow->bytes);
+	else if (bytes_in(end->read_end))
+		attempt_fail(attempt, REASON_POSTCONDITION, NULL,
+			"it has left the last %zu bytes of its input unread",
+			bytes_in(end->read_end));
+}
+
+void flow_ended(struct attempt *attempt)
+{
+	struct engine *engine = attempt->engine;
+	struct flows *flows = attempt->slot->flows;
+
+	if (!flows)
+		return;
+	if (flows->granted == attempt)
+		flows->granted = NULL;
+	if (attempt->output && attempt->state == TASK_SUCCEEDED) {
+		attempt->output->succeeded = true;
+		flow_move(engine, attempt->output);
+	}
+	flows_settle(engine, attempt->slot);
+}
+
+/* ---- a reader that stands still ---- */
+
+int64_t flow_stall_ms(const struct attempt *attempt)
+{
+	const struct flow_end *end = attempt->input;
+
+	return !end || end->since_ms == INT64_MAX || !attempt->options->stall_ms
+		? INT64_MAX
+		: end->since_ms + attempt->options->stall_ms;
+}
