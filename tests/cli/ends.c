@@ -39,6 +39,8 @@ static void note(const struct args *args, const char *what)
 	close(fd);
 }
 
+static int kept = -1; /* beyond the call */
+
 static void wait_for(const struct args *args)
 {
 	while (args->hold && access(args->hold, F_OK) == 0)
@@ -99,8 +101,11 @@ static int copy(struct upkeep_ctx *ctx, int to)
 	while (poll(fds, 2, -1) > 0 && !fds[1].revents && (n = read(from, part, sizeof part)) > 0) {
 		if (to >= 0 && write(to, part, (size_t)n) != n)
 			return -errno;
-		if (args->early)
-			return close(from);
+		if (args->early) {
+			close(from);
+			kept = open("/dev/null", O_RDONLY | O_CLOEXEC); /* has its number */
+			return kept == from ? 0 : -EBADF;
+		}
 	}
 	return fds[1].revents ? -ECANCELED : 0;
 }
@@ -110,6 +115,8 @@ static int32_t run_take(struct upkeep_ctx *ctx)
 	const struct args *args = ctx->args;
 	char part[4096];
 
+	if (kept >= 0 && fcntl(kept, F_GETFD) < 0)
+		return upkeep_fail(ctx, UPKEEP_FAILED, NULL, NULL, "what it kept was closed");
 	snprintf(part, sizeof part, "%s.part", args->file);
 	int fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	int r = fd < 0 ? -errno : copy(ctx, fd);

@@ -33,6 +33,8 @@ deaf = { tasks = { a = { $(sh "echo half; exit 3") }; b = { $(sh "trap '' TERM; 
 early = { tasks = { a = { $(sh "$put") }; b = { $(sh "head -c 10 >/dev/null" "$(from a)") }; }; };
 unread = { tasks = { a = { $(sh "echo some; sleep 0.2") }; b = { $(sh "sleep 0.6; dd bs=1 count=1 2>/dev/null" "$(from a)") }; }; };
 part = { tasks = { a = { $(make 3MiB) }; b = { action = "ends.look"; early = true; file = "$dir/part"; from = "a"; }; $(take c a) }; };
+twice = { tasks = { a = { $(sh "$put") }; b = { action = "ends.look"; early = true; file = "$dir/part"; from = "a"; };
+	c = { $(sh "$put" 'after = [ "b" ];') }; d = { action = "ends.look"; early = true; file = "$dir/part2"; from = "c"; }; }; };
 stalls = { tasks = { a = { $(sh "$put") }; b = { $(sh "exec sleep 300" "$(from a) stall = \"300ms\";") }; $(take c a) }; };
 slowly = { tasks = { a = { $(sh "echo x; sleep 1; echo y") }; b = { $(sh "cat >/dev/null" "$(from a) stall = \"300ms\";") }; }; };
 order = { tasks = { a = { $(make 1MiB) }; $(take x a "hold = \"$dir/hold\";") $(take y a) p = { $(sh "sleep 0.3; cat >/dev/null; echo p read >>$dir/notes" "$(from a)") }; }; };
@@ -88,6 +90,7 @@ ok "... fails too" task b .message "it has left the last 4 bytes of its input un
 ok "an action that reads a part" code 0 "$upkeep" run part
 ok "... does not keep the others from all of it" test "$(stat -c %s "$dir/c")" = 3145728
 rm -f "$dir/c" "$dir/notes"
+ok "... and closes its stream" code 0 "$upkeep" run twice
 ok "a reader that stands still" code 10 timeout 20 "$upkeep" run stalls
 ok "... fails" has out "it has read nothing of its input for 0.300 s (stall)"
 ok "... nothing is published" no_file "$dir/c"
