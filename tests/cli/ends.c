@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define PART 65536u
@@ -114,8 +115,9 @@ static int32_t run_take(struct upkeep_ctx *ctx)
 {
 	const struct args *args = ctx->args;
 	char part[4096];
+	struct stat st;
 
-	if (kept >= 0 && fcntl(kept, F_GETFD) < 0)
+	if (kept >= 0 && (fstat(kept, &st) < 0 || !S_ISCHR(st.st_mode)))
 		return upkeep_fail(ctx, UPKEEP_FAILED, NULL, NULL, "what it kept was closed");
 	snprintf(part, sizeof part, "%s.part", args->file);
 	int fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
