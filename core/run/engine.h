@@ -13,7 +13,7 @@
  *	program.c  core.exec; worker.c, host.c, recording.c: actions of plugins;
  *	confirm.c  core.confirm
  *	stream.c   pipes from processes to logs, captures and outputs
- *	flow.c     streams from task to task
+ *	flow.c     streams from task to task; whole.c: their ends, and who may publish
  */
 #ifndef UPKEEP_RUN_ENGINE_H
 #define UPKEEP_RUN_ENGINE_H
@@ -442,6 +442,7 @@ struct launch_request {
 	const struct process_fd *fds;
 	size_t fd_count;
 	struct cgroup *cgroup;
+	bool is_worker; /* which holds what is told it with each START */
 };
 /* Starts a program as the task wants it: user, directory, limits, umask, nice, cgroup;
  * by a helper process where the exec could hang. */
@@ -466,16 +467,20 @@ void stream_finish(struct stream *stream);
 /* The streams of a gang that is to start in this slot. */
 int flows_open(struct engine *engine, uint32_t gang, struct slot *slot, struct error *err);
 void flows_close(struct engine *engine, struct slot *slot);
-/* Lets readers see the end where it has come; lets the next action publish. */
-void flows_settle(struct engine *engine, struct slot *slot);
 /* Finds the attempt's own in those of its slot. */
 void flow_bind(struct attempt *attempt);
 /* The descriptors for its process, -1: none; the hold is for every process that may read. */
 int flow_input_fd(const struct attempt *attempt);
 int flow_output_fd(const struct attempt *attempt);
 int flow_hold_fd(const struct attempt *attempt);
+/* When it has been reading nothing of what there is for too long; INT64_MAX: never. */
+int64_t flow_stall_ms(const struct attempt *attempt);
 /* Its process has them, or will never be. */
 void flow_parted(struct attempt *attempt);
+
+/* whole.c */
+/* Lets readers see the end where it has come; lets the next action publish. */
+void flows_settle(struct engine *engine, struct slot *slot);
 /* The action asks upstream_whole; a negative errno as host_message. */
 int flow_ask(struct attempt *attempt);
 /* It will not be: what waits for the answer is told. */
@@ -484,8 +489,6 @@ void flow_refuse(struct attempt *attempt);
 void flow_judge(struct attempt *attempt);
 /* Its result is in the journal. */
 void flow_ended(struct attempt *attempt);
-/* When it has been reading nothing of what there is for too long; INT64_MAX: never. */
-int64_t flow_stall_ms(const struct attempt *attempt);
 
 /* lookup.c */
 void lookup_init(struct engine *engine);

@@ -2,7 +2,7 @@
 /* The streams of a gang.  What a task writes is moved from its pipe to one for each reader, without
  * being copied and at the pace of the slowest.  A reader sees the end of its pipe only when the
  * task, and all that is upstream of it, has succeeded. */
-#include "run/worker.h"
+#include "run/flow.h"
 
 #include "base/cleanup.h"
 
@@ -16,38 +16,6 @@
 #define PIPE_BYTES (1 << 20)
 #define MOVES_A_TURN 16
 #define TELL_MS 100
-
-/* The way to one reader. */
-struct flow_end {
-	struct source source; /* where we write; -1: it has its end, or reads no more */
-	struct flow *flow;
-	uint32_t task;
-	int read_end;     /* its own, until it was started; afterwards, once it has its end, ours */
-	int hold;         /* has a write end in it: see hold_open */
-	size_t ahead;     /* bytes that it has of those which are still in the writer's pipe */
-	int64_t since_ms; /* so long it has been reading nothing of what there is; INT64_MAX: it
-	                   * does */
-	bool left;        /* it reads no more */
-};
-
-struct flow {
-	struct source source; /* what the task writes */
-	uint32_t task;
-	struct slot *slot;
-	int write_end; /* its own, until it was started */
-	uint64_t bytes;
-	int64_t told_ms;
-	bool succeeded; /* the task */
-	bool whole;     /* ... and all upstream, and its readers have it all */
-	uint32_t end_count;
-	struct flow_end *ends;
-};
-
-struct flows {
-	VEC(struct flow *) list;
-	int null;                      /* for what is dropped */
-	const struct attempt *granted; /* may publish now, and has not ended yet */
-};
 
 /* ---- making them ---- */
 
@@ -86,27 +54,6 @@ static int hold_open(int write_end, struct error *err)
 	if (sendmsg(sender, &message, MSG_DONTWAIT) < 0)
 		return error_set(err, -errno, NULL, "cannot hold a stream open: %m");
 	return TAKE_FD(hold);
-}
-
-static void hold_release(int hold)
-{
-	union {
-		struct cmsghdr head;
-		char room[CMSG_SPACE(sizeof(int))];
-	} control;
-	char byte;
-	struct iovec part = {&byte, 1};
-	struct msghdr message = {.msg_iov = &part,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof control};
-	int fd;
-
-	if (recvmsg(hold, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) < 0 ||
-		message.msg_controllen < CMSG_LEN(sizeof fd))
-		return; /* the reader has taken it, and with it the end from itself */
-	memcpy(&fd, CMSG_DATA(&control.head), sizeof fd);
-	close(fd);
 }
 
 static void flow_ready(struct engine *engine, struct source *source, uint32_t events);
@@ -172,6 +119,7 @@ int flows_open(struct engine *engine, uint32_t gang, struct slot *slot, struct e
 	if (group->member_count < 2)
 		return 0;
 	slot->flows = base_alloc(sizeof *slot->flows);
+	slot->flows->gang = gang;
 	slot->flows->null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	if (slot->flows->null < 0)
 		return error_set(err, -errno, NULL, "cannot open /dev/null: %m");
@@ -192,7 +140,7 @@ int flows_open(struct engine *engine, uint32_t gang, struct slot *slot, struct e
 	return r;
 }
 
-static void close_fd(int *fd)
+void flow_close_fd(int *fd)
 {
 	if (*fd >= 0)
 		close(TAKE_FD(*fd));
@@ -207,17 +155,17 @@ void flows_close(struct engine *engine, struct slot *slot)
 	vec_each(&flows->list, f) {
 		struct flow *flow = *f;
 		engine_unwatch(engine, &flow->source);
-		close_fd(&flow->write_end);
+		flow_close_fd(&flow->write_end);
 		for (uint32_t i = 0; i < flow->end_count; i++) {
 			engine_unwatch(engine, &flow->ends[i].source);
-			close_fd(&flow->ends[i].read_end);
-			close_fd(&flow->ends[i].hold);
+			flow_close_fd(&flow->ends[i].read_end);
+			flow_close_fd(&flow->ends[i].hold);
 		}
 		free(flow->ends);
 		free(flow);
 	}
 	vec_free(&flows->list);
-	close_fd(&flows->null);
+	flow_close_fd(&flows->null);
 	free(flows);
 }
 
@@ -256,14 +204,14 @@ int flow_hold_fd(const struct attempt *attempt)
 void flow_parted(struct attempt *attempt)
 {
 	if (attempt->input)
-		close_fd(&attempt->input->read_end);
+		flow_close_fd(&attempt->input->read_end);
 	if (attempt->output)
-		close_fd(&attempt->output->write_end);
+		flow_close_fd(&attempt->output->write_end);
 }
 
 /* ---- moving ---- */
 
-static size_t bytes_in(int fd)
+size_t flow_bytes_in(int fd)
 {
 	int count = 0;
 
@@ -336,12 +284,12 @@ static void tell_progress(struct engine *engine, struct flow *flow)
 			.text = "bytes"});
 }
 
-static void flow_move(struct engine *engine, struct flow *flow)
+void flow_move(struct engine *engine, struct flow *flow)
 {
 	bool moved = flow->source.fd >= 0;
 
 	for (int i = 0; moved && i < MOVES_A_TURN; i++)
-		moved = drop(flow, give_all(engine, flow, bytes_in(flow->source.fd)));
+		moved = drop(flow, give_all(engine, flow, flow_bytes_in(flow->source.fd)));
 	if (moved) { /* there is more: others first, then it comes up again */
 		struct epoll_event event = {EPOLLIN | EPOLLET, {.ptr = &flow->source}};
 		epoll_ctl(engine->epoll, EPOLL_CTL_MOD, flow->source.fd, &event);
@@ -364,175 +312,6 @@ static void end_ready(struct engine *engine, struct source *source, uint32_t eve
 	if (events & EPOLLERR)
 		end_leave(engine, end);
 	flow_move(engine, end->flow);
-}
-
-/* ---- their ends ---- */
-
-static const struct flow_end *input_of(const struct flows *flows, uint32_t task)
-{
-	vec_each(&flows->list, f)
-		for (uint32_t i = 0; i < (*f)->end_count; i++)
-			if ((*f)->ends[i].task == task)
-				return &(*f)->ends[i];
-	return NULL;
-}
-
-static bool upstream_is_whole(const struct flows *flows, uint32_t task)
-{
-	const struct flow_end *input = input_of(flows, task);
-
-	return !input || input->flow->whole;
-}
-
-/* The reader sees the end.  What it then leaves unread is seen by a read end of our own. */
-static void end_release(struct engine *engine, struct flow_end *end)
-{
-	char path[32];
-
-	if (!end->left) {
-		snprintf(path, sizeof path, "/proc/self/fd/%d", end->source.fd);
-		end->read_end = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	}
-	engine_unwatch(engine, &end->source);
-	hold_release(end->hold);
-	close_fd(&end->hold);
-}
-
-static bool settle_one(struct engine *engine, struct flow *flow)
-{
-	if (flow->whole || !flow->succeeded || bytes_in(flow->source.fd) ||
-		!upstream_is_whole(flow->slot->flows, flow->task))
-		return false;
-	flow->whole = true;
-	engine_unwatch(engine, &flow->source);
-	for (uint32_t i = 0; i < flow->end_count; i++)
-		end_release(engine, &flow->ends[i]);
-	return true;
-}
-
-/* ---- publishing: one after another, when all have read all ---- */
-
-static struct attempt *asking(const struct engine *engine, const struct slot *slot, uint32_t task)
-{
-	for (struct attempt *a = engine->running; a; a = a->next)
-		if (a->slot == slot && a->task == task && a->asks_whole)
-			return a;
-	return NULL;
-}
-
-static bool is_downstream(const struct plan *plan, uint32_t task, uint32_t of)
-{
-	while (task != PLAN_NONE && task != of)
-		task = plan->tasks[task].source;
-	return task == of;
-}
-
-static bool others_are_ready(
-	const struct engine *engine, const struct plan_gang *gang, const struct attempt *attempt)
-{
-	const struct plan *plan = engine->plan;
-
-	for (uint32_t i = 0; i < gang->member_count; i++) {
-		uint32_t task = plan->members[gang->members + i];
-		if (engine->memory[task].state != TASK_SUCCEEDED &&
-			!is_downstream(plan, task, attempt->task) &&
-			!asking(engine, attempt->slot, task))
-			return false;
-	}
-	return true;
-}
-
-/* In the order of the tasks. */
-static void grant_next(struct engine *engine, struct slot *slot)
-{
-	struct flows *flows = slot->flows;
-	const struct plan *plan = engine->plan;
-	const struct plan_gang *gang = &plan->gangs[plan->tasks[flows->list.items[0]->task].gang];
-
-	for (uint32_t i = 0; !flows->granted && i < gang->member_count; i++) {
-		struct attempt *attempt = asking(engine, slot, plan->members[gang->members + i]);
-		if (!attempt || !upstream_is_whole(flows, attempt->task) ||
-			!others_are_ready(engine, gang, attempt))
-			continue;
-		flows->granted = attempt;
-		attempt->asks_whole = false;
-		host_answer_plain(attempt->action->worker, 1);
-	}
-}
-
-void flows_settle(struct engine *engine, struct slot *slot)
-{
-	bool again = true;
-
-	while (again) {
-		again = false;
-		vec_each(&slot->flows->list, f)
-			again = settle_one(engine, *f) || again;
-	}
-	grant_next(engine, slot);
-}
-
-int flow_ask(struct attempt *attempt)
-{
-	struct flows *flows = attempt->slot->flows;
-	struct worker *worker = attempt->action->worker;
-
-	if (attempt->cancelled || attempt->timed_out)
-		return host_answer_plain(worker, 0);
-	if (!flows || flows->granted == attempt)
-		return host_answer_plain(worker, 1);
-	attempt->asks_whole = true;
-	flows_settle(attempt->engine, attempt->slot);
-	return 0;
-}
-
-void flow_refuse(struct attempt *attempt)
-{
-	if (!attempt->asks_whole)
-		return;
-	attempt->asks_whole = false;
-	host_answer_plain(attempt->action->worker, 0);
-}
-
-/* ---- the end of a task ---- */
-
-static bool reads_part(const struct attempt *attempt)
-{
-	const struct action_description *action = attempt->detail->task->action;
-
-	return action && action->decl.flags & UPKEEP_READS_PART;
-}
-
-void flow_judge(struct attempt *attempt)
-{
-	const struct flow_end *end = attempt->input;
-
-	if (!end || attempt->state != TASK_SUCCEEDED || reads_part(attempt))
-		return;
-	if (!end->flow->whole)
-		attempt_fail(attempt, REASON_POSTCONDITION, NULL,
-			"it ended before its input did, of which it had %llu bytes at most",
-			(unsigned long long)end->flow->bytes);
-	else if (bytes_in(end->read_end))
-		attempt_fail(attempt, REASON_POSTCONDITION, NULL,
-			"it has left the last %zu bytes of its input unread",
-			bytes_in(end->read_end));
-}
-
-void flow_ended(struct attempt *attempt)
-{
-	struct engine *engine = attempt->engine;
-	struct flows *flows = attempt->slot->flows;
-
-	if (!flows)
-		return;
-	if (flows->granted == attempt)
-		flows->granted = NULL;
-	if (attempt->output && attempt->state == TASK_SUCCEEDED) {
-		attempt->output->succeeded = true;
-		flow_move(engine, attempt->output);
-	}
-	flows_settle(engine, attempt->slot);
 }
 
 /* ---- a reader that stands still ---- */

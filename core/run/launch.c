@@ -330,14 +330,14 @@ static int launch(const struct launch_request *request, struct process *ret, str
 	return r;
 }
 
-/* Every process of a task that reads a stream holds it open. */
+/* Every process of a task that reads a stream holds it open: see hold_open. */
 int program_launch(const struct launch_request *request, struct process *ret, struct error *err)
 {
 	struct process_fd fds[REQUEST_FDS + 1];
 	struct launch_request held = *request;
 	int hold = flow_hold_fd(request->attempt), number = 3;
 
-	if (hold < 0)
+	if (hold < 0 || request->is_worker)
 		return launch(request, ret, err);
 	for (size_t i = 0; i < request->fd_count; i++) {
 		fds[i] = request->fds[i];

@@ -255,7 +255,8 @@ static int spawn_worker(
 				       .cwd = attempt->cwd,
 				       .fds = fds,
 				       .fd_count = 3,
-				       .cgroup = &worker->cgroup},
+				       .cgroup = &worker->cgroup,
+				       .is_worker = true},
 		&process, err);
 	worker->limit = attempt->limit;
 	attempt->limit = (struct cgroup_limit){0};
