@@ -44,6 +44,7 @@ waits = { tasks = { a = { $(sh "echo half; $waits") }; $(take x a) b = { $(sh "e
 after = { tasks = { a = { $(sh "echo one") }; b = { $(sh "cat >$dir/one" "$(from a)") }; c = { $(sh "cat $dir/one >$dir/two" 'after = [ "b" ];') }; }; };
 big = { tasks = { a = { $(make 2GiB) }; b = { action = "ends.pass"; from = "a"; }; c = { $(sh "cat >/dev/null" "$(from b)") }; }; };
 broken = { tasks = { a = { $(sh "$put") }; b = { action = "core.exec"; argv = [ "$dir/absent" ]; changes = "none"; from = "a"; }; }; };
+trickle = { tasks = { a = { $(sh "for i in 1 2 3 4 5 6; do head -c 1048576 /dev/zero; sleep 0.2; done") }; b = { $(sh "cat >/dev/null" "$(from a)") }; }; };
 user = { tasks = { a = { $(sh "id -un" 'run_as = "nobody";') }; b = { $(sh "cat >$dir/user" "$(from a)") }; c = { $(sh "cat >/dev/null" "$(from a) run_as = \"nobody\";") }; }; };
 END
 is() { local got; got=$(cat "$1"); [ "$got" = "$2" ] || { echo "# $1: $got"; return 1; }; }
@@ -124,6 +125,10 @@ ok "a cancelled run" test $got = 10
 ok "... the reader gives up" no_file "$dir/x"
 ok "... nothing is left of it" test -z "$(ls "$dir"/*.part 2>/dev/null)"
 ok "... nobody saw an end" no_file "$dir/saw"
+ok "too few descriptors" code 10 prlimit --nofile=20:20 "$upkeep" run pipe
+ok "... says so" has out "Too many open files"
+script -qec "stty cols 90 rows 24; $upkeep run trickle" "$dir/typescript" </dev/null >/dev/null; cp "$dir/typescript" "$dir/out"
+ok "progress by bytes" grep -q "a .* MiB  .* MiB/s" "$dir/out"
 ok "2 GiB" code 0 "$upkeep" run big
 if [ "$(id -u)" = 0 ]; then
 	ok "other users" code 0 "$upkeep" run user
