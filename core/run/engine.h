@@ -473,6 +473,8 @@ void flow_bind(struct attempt *attempt);
 int flow_input_fd(const struct attempt *attempt);
 int flow_output_fd(const struct attempt *attempt);
 int flow_hold_fd(const struct attempt *attempt);
+/* Adds them to the START of its action. */
+void flow_send(const struct attempt *attempt, struct wire_out *out);
 /* When it has been reading nothing of what there is for too long; INT64_MAX: never. */
 int64_t flow_stall_ms(const struct attempt *attempt);
 /* Its process has them, or will never be. */

@@ -201,6 +201,22 @@ int flow_hold_fd(const struct attempt *attempt)
 	return attempt->input ? attempt->input->hold : -1;
 }
 
+void flow_send(const struct attempt *attempt, struct wire_out *out)
+{
+	const int fds[] = {flow_input_fd(attempt), flow_output_fd(attempt), flow_hold_fd(attempt)};
+	static const int64_t bits[] = {WIRE_FD_IN, WIRE_FD_OUT, WIRE_FD_HOLD};
+	int64_t sent = 0;
+
+	for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++) {
+		if (fds[i] < 0)
+			continue;
+		wire_fd(out, fds[i]);
+		sent |= bits[i];
+	}
+	if (sent)
+		wire_number(out, WIRE_FDS_SENT, sent);
+}
+
 void flow_parted(struct attempt *attempt)
 {
 	if (attempt->input)

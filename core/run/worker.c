@@ -354,23 +354,6 @@ static void put_token(struct wire_out *out, const struct attempt *attempt)
 		wire_bytes(out, WIRE_DATA, tokens[attempt->task].bytes, tokens[attempt->task].size);
 }
 
-/* In the order of the bits. */
-static void put_streams(struct wire_out *out, const struct attempt *attempt)
-{
-	const int fds[] = {flow_input_fd(attempt), flow_output_fd(attempt), flow_hold_fd(attempt)};
-	static const int64_t bits[] = {WIRE_FD_IN, WIRE_FD_OUT, WIRE_FD_HOLD};
-	int64_t sent = 0;
-
-	for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++) {
-		if (fds[i] < 0)
-			continue;
-		wire_fd(out, fds[i]);
-		sent |= bits[i];
-	}
-	if (sent)
-		wire_number(out, WIRE_FDS_SENT, sent);
-}
-
 static int send_start(struct worker *worker, struct attempt *attempt, struct error *err)
 {
 	struct engine *engine = worker->engine;
@@ -393,7 +376,7 @@ static int send_start(struct worker *worker, struct attempt *attempt, struct err
 	}
 	if (attempt->options->timeout_ms)
 		wire_number(out, WIRE_TIMEOUT, attempt->options->timeout_ms);
-	put_streams(out, attempt);
+	flow_send(attempt, out);
 	engine->told_worker = true;
 	int r = wire_send(worker->socket.fd, out, MSG_DONTWAIT);
 	if (r < 0 && r != -EPIPE) { /* its end says why */

@@ -72,11 +72,12 @@ int place_remove(int dir_fd, const char *name, uint64_t dev, uint64_t ino)
 	return r;
 }
 
-void place_unremove(int dir_fd, const char *name, uint64_t dev, uint64_t ino)
+int place_unremove(int dir_fd, const char *name, uint64_t dev, uint64_t ino)
 {
 	char removing[NAME_MAX + 1];
-	if (removing_name(removing, name) == 0 && beneath_is(dir_fd, removing, dev, ino))
-		renameat2(dir_fd, removing, dir_fd, name, RENAME_NOREPLACE);
+	if (removing_name(removing, name) < 0 || !beneath_is(dir_fd, removing, dev, ino))
+		return 0;
+	return renameat2(dir_fd, removing, dir_fd, name, RENAME_NOREPLACE) < 0 ? -errno : 0;
 }
 
 void place_fingerprint(const struct stat *st, char text[96])

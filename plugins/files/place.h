@@ -47,8 +47,9 @@ void place_drop(int dir_fd, const char *partial);
 /* Removes `name` if it is the inode of st; -ESTALE: it is another, and stays.  By way of
  * the name ".upkeep-removing-NAME", so that what is removed is what was looked at. */
 int place_remove(int dir_fd, const char *name, uint64_t dev, uint64_t ino);
-/* The same of a removal that was cut off: gives the file its name back, where it is free. */
-void place_unremove(int dir_fd, const char *name, uint64_t dev, uint64_t ino);
+/* After a removal that was cut off: gives the file its name back.  0 also where there was none;
+ * -EEXIST: the name is taken. */
+int place_unremove(int dir_fd, const char *name, uint64_t dev, uint64_t ino);
 
 /* The name of something unfinished: ".upkeep-partial-NAME"; -ENAMETOOLONG. */
 int place_partial(char partial[NAME_MAX + 1], const char *name);

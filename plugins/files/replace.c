@@ -205,22 +205,28 @@ static void partial_remove(const struct record *record, const struct ends *e)
 		unlinkat(e->to_dir, partial, 0);
 }
 
-/* What was killed between the two steps of a removal has its name again. */
-static void removals_undo(const struct record *record)
+/* What was cut off between the two steps of a removal has its name again. */
+static int removals_undo(const struct record *record)
 {
 	CLEANUP_FD int from = beneath_open_dir(record->from_dir);
 	CLEANUP_FD int to = beneath_open_dir(record->to_dir);
-	if (from >= 0)
-		place_unremove(from, record->from_name, record->from_dev, record->from_ino);
-	if (to >= 0)
-		place_unremove(to, record->to_name, record->to_dev, record->to_ino);
+	int r = from < 0
+		? 0
+		: place_unremove(from, record->from_name, record->from_dev, record->from_ino);
+	if (r == 0 && to >= 0)
+		r = place_unremove(to, record->to_name, record->to_dev, record->to_ino);
+	return r;
 }
 
 int32_t replace_undo(struct upkeep_ctx *ctx, const struct record *record)
 {
-	CLEANUP_ENDS struct ends e;
-	int r = 0;
-	removals_undo(record);
+	CLEANUP_ENDS struct ends e = {.from_dir = -1, .to_dir = -1};
+	int r = removals_undo(record);
+	if (r < 0)
+		return upkeep_fail(ctx, UPKEEP_FAILED_FOR_NOW, NULL, strerror(-r),
+			"cannot give \"%s/%s\" or \"%s/%s\" its name back, "
+			"which was to be removed",
+			record->from_dir, record->from_name, record->to_dir, record->to_name);
 	ends_open(record, &e);
 	partial_remove(record, &e);
 	if (e.from_is_there && !e.from_is_old && e.to_is_ours && !is_back(record, &e))
