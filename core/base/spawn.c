@@ -75,7 +75,7 @@ IN_CHILD static void child_fail(struct launch *launch, enum step step)
 }
 
 /* Those that are ignored or handled here.  Asked once in a process: 64 calls each time would be
- * most of what a start costs us (bench-run). */
+ * more than half of the system calls of a start. */
 static uint64_t find_changed_signals(pid_t self)
 {
 	static uint64_t changed;

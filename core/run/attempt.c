@@ -296,7 +296,7 @@ int64_t attempt_next_ms(const struct attempt *attempt)
 	int64_t next_ms = attempt->look_at_ms;
 
 	if (attempt->phase == ATTEMPT_RUNNING) {
-		int64_t stall_ms = attempt->message ? INT64_MAX : flow_stall_ms(attempt);
+		int64_t stall_ms = flow_stall_ms(attempt);
 		next_ms = attempt->timeout_at_ms < next_ms ? attempt->timeout_at_ms : next_ms;
 		next_ms = attempt->kill_at_ms < next_ms ? attempt->kill_at_ms : next_ms;
 		next_ms = stall_ms < next_ms ? stall_ms : next_ms;
@@ -327,7 +327,7 @@ void attempt_time(struct attempt *attempt)
 		look_again(attempt);
 	} else if (attempt->stuck_at_ms <= now_ms) {
 		remains_give_up(attempt);
-	} else if (!attempt->message && flow_stall_ms(attempt) <= now_ms) {
+	} else if (flow_stall_ms(attempt) <= now_ms) {
 		attempt_fail(attempt, REASON_TIMEOUT, NULL,
 			"it has read nothing of its input for %lld.%03lld s (stall)",
 			(long long)attempt->options->stall_ms / 1000,

@@ -32,27 +32,16 @@ static int make_pipe(int ends[2], struct error *err)
  * too; to let it see one, the message is taken out. */
 static int hold_open(int write_end, struct error *err)
 {
-	union {
-		struct cmsghdr head;
-		char room[CMSG_SPACE(sizeof(int))];
-	} control = {0};
-	char byte = 0;
-	struct iovec part = {&byte, 1};
-	struct msghdr message = {.msg_iov = &part,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof control};
 	int pair[2];
 
-	control.head = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof(int)),
-		.cmsg_level = SOL_SOCKET,
-		.cmsg_type = SCM_RIGHTS};
-	memcpy(CMSG_DATA(&control.head), &write_end, sizeof write_end);
 	if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return error_set(err, -errno, NULL, "cannot make a socket pair: %m");
 	CLEANUP_FD int sender = pair[0], hold = pair[1];
-	if (sendmsg(sender, &message, MSG_DONTWAIT) < 0)
-		return error_set(err, -errno, NULL, "cannot hold a stream open: %m");
+	int r = keep_hold(sender, write_end);
+	if (r < 0) {
+		errno = -r;
+		return error_set(err, r, NULL, "cannot hold a stream open: %m");
+	}
 	return TAKE_FD(hold);
 }
 
@@ -336,7 +325,7 @@ int64_t flow_stall_ms(const struct attempt *attempt)
 {
 	const struct flow_end *end = attempt->input;
 
-	return !end || end->since_ms == INT64_MAX || !attempt->options->stall_ms
+	return !end || end->since_ms == INT64_MAX || attempt->message
 		? INT64_MAX
 		: end->since_ms + attempt->options->stall_ms;
 }

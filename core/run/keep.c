@@ -15,14 +15,14 @@ union control {
 	struct cmsghdr align;
 };
 
-static void keep_send(int socket, const struct keep_message *message, int fd)
+static int keep_send(int socket, const struct keep_message *message, int fd)
 {
 	union control control = {0};
 	struct iovec part = {(void *)message, sizeof *message};
 	struct msghdr head = {.msg_iov = &part, .msg_iovlen = 1};
 
 	if (socket < 0)
-		return;
+		return -ENOTCONN;
 	if (fd >= 0) {
 		head.msg_control = control.bytes;
 		head.msg_controllen = sizeof control.bytes;
@@ -32,13 +32,16 @@ static void keep_send(int socket, const struct keep_message *message, int fd)
 		c->cmsg_len = CMSG_LEN(sizeof fd);
 		memcpy(CMSG_DATA(c), &fd, sizeof fd);
 	}
-	while (sendmsg(socket, &head, MSG_NOSIGNAL) < 0 && errno == EINTR)
-		;
+	ssize_t n;
+	do
+		n = sendmsg(socket, &head, MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : 0;
 }
 
-void keep_hold(int socket, int fd)
+int keep_hold(int socket, int fd)
 {
-	keep_send(socket, &(struct keep_message){KEEP_HOLD, fd}, fd);
+	return keep_send(socket, &(struct keep_message){KEEP_HOLD, fd}, fd);
 }
 
 void keep_release(int socket, int fd)

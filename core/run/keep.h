@@ -14,7 +14,7 @@ struct keep_message {
 };
 
 /* To a keeper that has gone (or is not there: fd -1) nothing is said. */
-void keep_hold(int socket, int fd);
+int keep_hold(int socket, int fd); /* a negative errno where it was not sent */
 void keep_release(int socket, int fd);
 /* Starts the guard of a task, which gets this end of a socket pair. */
 void keep_guard(int socket, uint32_t task, int fd);

@@ -6,32 +6,18 @@
 
 #include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 /* ---- their ends ---- */
 
 /* Lets go of the write end that lies in it: see hold_open. */
 static void hold_release(int hold)
 {
-	union {
-		struct cmsghdr head;
-		char room[CMSG_SPACE(sizeof(int))];
-	} control;
-	char byte;
-	struct iovec part = {&byte, 1};
-	struct msghdr message = {.msg_iov = &part,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof control};
+	struct keep_message message;
 	int fd;
 
-	if (recvmsg(hold, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) < 0 ||
-		message.msg_controllen < CMSG_LEN(sizeof fd))
-		return; /* the reader has taken it, and with it the end from itself */
-	memcpy(&fd, CMSG_DATA(&control.head), sizeof fd);
-	close(fd);
+	/* Where there is none the reader has taken it, and with it the end from itself. */
+	if (keep_receive(hold, &message, &fd) == 1)
+		flow_close_fd(&fd);
 }
 
 static const struct flow_end *input_of(const struct flows *flows, uint32_t task)
