@@ -139,18 +139,18 @@ ok "... all of it" test ! -e "$dir/good"
 ok "... the run is rolled back" last '.[1].state == "rolled back"'
 
 # a question that is not answered
-"$upkeep" run --quiet wrote; touch "$dir/good.hold"
+"$upkeep" run --quiet wrote; rm -f "$dir/good.asked"; touch "$dir/good.hold"
 "$upkeep" rollback last >"$dir/run" 2>&1 & run=$!
-sleep 0.7; kill -TERM $run; wait $run; got=$?
+until_true test -e "$dir/good.asked"; kill -TERM $run; wait $run; got=$?
 ok "a signal ends a rollback that asks" test $got = 12
 ok "... nothing was done" test -e "$dir/good"
 ok "... the run is as it was" last '.[0].state == "succeeded" and .[0].exit_code == 0'
 rm "$dir/good.hold"
 ok "... and can be put back" code 0 "$upkeep" rollback last
-"$upkeep" run --quiet wrote; touch "$dir/good.hold"
+"$upkeep" run --quiet wrote; rm -f "$dir/good.asked"; touch "$dir/good.hold"
 LD_PRELOAD=$(cd "$top_builddir" && pwd)/tests/fault/.libs/clock.so CLOCK_JUMP=$dir/later \
 	ASAN_OPTIONS=verify_asan_link_order=0 "$upkeep" rollback last >"$dir/out" 2>"$dir/err" & run=$!
-sleep 0.7; touch "$dir/later"; wait $run; got=$?
+until_true test -e "$dir/good.asked"; touch "$dir/later"; wait $run; got=$?
 ok "five minutes without an answer are one" test $got = 12
 ok "... which is said" has out "could not be found out: w: remove it: not done within 300.000 s"
 ok "... nothing was done" test -e "$dir/good"

@@ -57,6 +57,8 @@ static int32_t run_make(struct upkeep_ctx *ctx)
 
 	if (fd < 0)
 		return upkeep_fail(ctx, UPKEEP_FAILED, NULL, NULL, "nobody reads it");
+	if (fcntl(fd, F_GETPIPE_SZ) != 1 << 20)
+		return upkeep_fail(ctx, UPKEEP_FAILED, NULL, NULL, "its pipe is not 1 MiB");
 	for (size_t i = 0; i < sizeof part; i++)
 		part[i] = (char)(i % 64 == 63 ? '\n' : 'a' + i % 26);
 	for (int64_t left = (int64_t)args->size; left > 0;) {
@@ -90,7 +92,7 @@ static int32_t publish(struct upkeep_ctx *ctx, const char *from)
 	return UPKEEP_CHANGED;
 }
 
-/* Copies all of it; that many bytes where it stops early. */
+/* Copies all of it, or one part where it stops early. */
 static int copy(struct upkeep_ctx *ctx, int to)
 {
 	const struct args *args = ctx->args;

@@ -7,7 +7,7 @@ skip() { n=$((n + 1)); echo "ok $n - $1 # SKIP $2"; }
 site <<END
 plugins = { setter = { }; };
 END
-printf '#!/bin/sh\nsleep 1; echo secret\n' >"$dir/slowly"; chmod 700 "$dir/slowly"
+printf '#!/bin/sh\nsleep 3; echo secret\n' >"$dir/slowly"; chmod 700 "$dir/slowly"
 graphs <<END
 unarmed = { tasks = { a = { $(setter new) password = "command:$dir/slowly"; confirm_within = "300s"; };
 	awake = { action = "core.exec"; argv = [ "/bin/sh", "-c", "until test -e $dir/later; do sleep 0.1; echo awake; done; sleep 1; echo awake" ]; changes = "none"; }; }; };

@@ -85,14 +85,18 @@ static int32_t run_write(struct upkeep_ctx *ctx)
 	return UPKEEP_CHANGED;
 }
 
-/* Of its record it says that all is as it was left, once there is no FILE.hold. */
+/* Of its record it says that all is as it was left, once there is no FILE.hold; FILE.asked says
+ * that it waits for that. */
 static int32_t probe_record(struct upkeep_ctx *ctx, const struct upkeep_undo *record)
 {
-	char path[4096];
+	char path[4096], asked[4096];
 
 	snprintf(path, sizeof path, "%.*s.hold", (int)record->payload_size,
 		(const char *)record->payload);
+	snprintf(asked, sizeof asked, "%.*s.asked", (int)record->payload_size,
+		(const char *)record->payload);
 	while (access(path, F_OK) == 0) {
+		close(open(asked, O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
 		upkeep_info(ctx, "waiting for %s", path);
 		usleep(20000);
 	}
