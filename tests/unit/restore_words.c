@@ -36,7 +36,7 @@ static const char graphs[] =
 	"      limits = { memory = \"1GiB\"; processes = 7; files = 99; file_size = \"1MiB\";\n"
 	"        cpu_time = \"5s\"; };\n"
 	"      log_max = \"1MiB\"; stall = \"5m\"; timeout = \"10s\"; leaves_running = true; "
-        "ignore_failure = "
+	"ignore_failure = "
 	"true;\n"
 	"      run_as = \"root\"; run_as_group = \"root\";\n"
 	"      rollback = { action = \"demo.check\"; }; };\n"
