@@ -76,6 +76,15 @@ static size_t utf8_length(const unsigned char *s, size_t size)
 	return n;
 }
 
+bool text_is_utf8(const char *string)
+{
+	size_t size = strlen(string), n = 1;
+
+	for (; size && n; string += n, size -= n)
+		n = utf8_length((const unsigned char *)string, size);
+	return n > 0;
+}
+
 static bool is_control(const unsigned char *s, size_t n)
 {
 	return (s[0] < 0x20 && s[0] != '\t') || s[0] == 0x7f ||

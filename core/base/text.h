@@ -21,6 +21,7 @@ void text_addf(struct text *text, const char *format, ...) __attribute__((format
 void text_add_visible(struct text *text, const char *bytes, size_t size);
 /* The same, but control characters stay as they are. */
 void text_add_utf8(struct text *text, const char *bytes, size_t size);
+bool text_is_utf8(const char *string);
 /* The bytes or "", never NULL. */
 const char *text_string(const struct text *text);
 /* Hands the bytes to the caller (to be freed); text is empty afterwards. */

@@ -89,6 +89,40 @@ static void test_any_bytes_become_json(void **state)
 	assert_true(json_is_null(json_text(NULL)));
 }
 
+/* What the writer writes is what the parser reads back, to the bit. */
+static void test_json_item_by_item(void **state)
+{
+	CLEANUP_TEXT struct text out = {0};
+
+	(void)state;
+	json_open(&out, '{');
+	json_add_key(&out, "te\"xt\\");
+	assert_true(json_add_string(&out, "größe \"\\\n\t\x1f\x7f,:[{"));
+	json_add_key(&out, "");
+	json_open(&out, '[');
+	assert_false(json_add_string(&out, "a\xc3"));
+	json_add_integer(&out, INT64_MIN);
+	json_add_integer(&out, INT64_MAX);
+	json_add_integer(&out, 0);
+	json_add_real(&out, 0.1);
+	json_add_real(&out, -3);
+	json_open(&out, '{');
+	json_close(&out, '}');
+	json_open(&out, '[');
+	json_close(&out, ']');
+	json_add_word(&out, "true");
+	assert_true(json_add_string(&out, ""));
+	json_close(&out, ']');
+	json_close(&out, '}');
+	json_t *json = json_loads(text_string(&out), 0, NULL);
+	CLEANUP_FREE char *again = json_dumps(json, JSON_COMPACT);
+	assert_string_equal(
+		json_string_value(json_object_get(json, "te\"xt\\")), "größe \"\\\n\t\x1f\x7f,:[{");
+	assert_non_null(strstr(again, "\"\":[-9223372036854775808,9223372036854775807,0,0.1"));
+	assert_non_null(strstr(again, ",-3.0,{},[],true,\"\"]}"));
+	json_decref(json);
+}
+
 static void assert_next(const char *next, const char *given, const char *run, const char *want)
 {
 	CLEANUP_FREE char *got = next_string(next, given, run);
@@ -290,6 +324,7 @@ int main(void)
 		cmocka_unit_test(test_rows_of_actions_become_tables),
 		cmocka_unit_test(test_a_table_has_the_columns_of_all_rows),
 		cmocka_unit_test(test_any_bytes_become_json),
+		cmocka_unit_test(test_json_item_by_item),
 		cmocka_unit_test(test_what_to_type_next),
 		cmocka_unit_test(test_what_to_type_after_a_run),
 		cmocka_unit_test(test_a_refusal_is_one_object_too),
