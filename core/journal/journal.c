@@ -289,7 +289,7 @@ static struct journal *journal_new(const char *state_dir)
 
 	text_addf(&path, "%s/journal.db", state_dir);
 	journal->path = text_take(&path);
-	journal->dir_fd = -1;
+	journal->dir_fd = journal->tail.fd = -1;
 	return journal;
 }
 
@@ -352,6 +352,7 @@ static int reader_open(struct journal *journal, const char *state_dir, struct er
 		return error_set(err, -errno, error_next(-errno),
 			"cannot open the journal \"%s\": %m", journal->path);
 	}
+	journal->dir_fd = open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int r = is_frozen(journal) ? frozen_open(journal, err)
 				   : db_open(journal, journal->path, SQLITE_OPEN_READONLY, err);
 	if (r == 0)
@@ -378,6 +379,7 @@ void journal_detach(struct journal *journal)
 	store_finalize(&journal->commit);
 	store_finalize(&journal->rollback);
 	sqlite3_close_v2(TAKE_PTR(journal->db));
+	tail_close(&journal->tail);
 	if (journal->dir_fd >= 0)
 		close(TAKE_FD(journal->dir_fd));
 }

@@ -41,7 +41,7 @@ void journal_log_path(char path[], const char *id, uint32_t task, uint32_t attem
 /* How durable a flush must be. */
 enum journal_sync {
 	JOURNAL_LAZY,   /* nothing waits for it: within 100 ms */
-	JOURNAL_COMMIT, /* committed: survives the death of every process */
+	JOURNAL_COMMIT, /* committed, or in the tail: survives the death of every process */
 	JOURNAL_SYNC,   /* fsynced: survives power loss */
 };
 
@@ -71,7 +71,7 @@ void journal_end_run(struct journal *journal, const struct journal_run *run);
 /* The run is in another state, and has not ended. */
 void journal_set_state(struct journal *journal, enum run_state state);
 /* Makes an earlier run the current one, to which everything below belongs (resume,
- * rollback); after journal_add_run it is the new one. */
+ * rollback); after journal_add_run it is the new one.  What its tail has is queued. */
 int journal_use_run(struct journal *journal, const char *id, struct error *err);
 
 struct journal_task {
@@ -147,7 +147,8 @@ void journal_set_task_undo(struct journal *journal, uint32_t task, enum undo_sta
 /* Keeps room for a full disk (ballast.h) in the state directory. */
 int journal_keep_ballast(struct journal *journal, struct error *err);
 
-/* Writes everything queued.  A failure (disk full, I/O) leaves the queue as it
+/* Writes everything queued; for JOURNAL_COMMIT where it fits in the tail (tail.h), it stays queued
+ * as well.  A failure (disk full, I/O) leaves the queue as it
  * was.  Nothing queued and nothing unsynced: does nothing.  On a full disk the ballast is given
  * up, and it is tried once more. */
 int journal_flush(struct journal *journal, enum journal_sync sync, struct error *err);

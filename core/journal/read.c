@@ -148,10 +148,44 @@ int journal_unsettled(
 		NULL, run_row, &call, err);
 }
 
+/* What the tail of the run has, by task and attempt, stands between the rows of the database. */
 struct task_call {
 	journal_task_reader *reader;
 	void *data;
+	struct tail_rows tail;
+	size_t at;
+	bool tail_only;
 };
+
+/* Those of the tail that come before an attempt, and that the database does not have. */
+static int tail_before(struct task_call *call, uint32_t task, uint32_t attempt)
+{
+	int r = 0;
+
+	for (; r == 0 && call->at < call->tail.list.count; call->at++) {
+		const struct tail_row *row = &call->tail.list.items[call->at];
+		if (row->task > task || (row->task == task && row->attempt >= attempt))
+			break;
+		struct journal_task late = tail_task(row);
+		r = call->reader(call->data, &late);
+	}
+	return r;
+}
+
+/* The one of the same attempt, where that has its end and the database has not. */
+static bool tail_knows_more(struct task_call *call, struct journal_task *task)
+{
+	const struct tail_row *row = &call->tail.list.items[call->at];
+
+	if (call->at == call->tail.list.count || row->task != task->index ||
+		row->attempt != task->attempt)
+		return false;
+	call->at++;
+	if (task->ended_ms || !row->ended_ms)
+		return false;
+	*task = tail_task(row);
+	return true;
+}
 
 static int task_row(void *data, sqlite3_stmt *row)
 {
@@ -177,16 +211,31 @@ static int task_row(void *data, sqlite3_stmt *row)
 		.log = column(row, 18),
 	};
 
-	return call->reader(call->data, &task);
+	int r = tail_before(call, task.index, task.attempt);
+	bool late = tail_knows_more(call, &task);
+	if (r == 0 && (late || !call->tail_only))
+		r = call->reader(call->data, &task);
+	return r;
+}
+
+static int tasks_read(
+	struct journal *journal, const char *id, struct task_call *call, struct error *err)
+{
+	tail_read(journal->dir_fd, id, &call->tail);
+	int r = store_each(journal, "SELECT * FROM tasks" OF_RUN " ORDER BY task, attempt", id,
+		task_row, call, err);
+	if (r == 0)
+		r = tail_before(call, UINT32_MAX, UINT32_MAX);
+	vec_free(&call->tail.list);
+	return r;
 }
 
 int journal_tasks(struct journal *journal, const char *id, journal_task_reader *reader, void *data,
 	struct error *err)
 {
-	struct task_call call = {reader, data};
+	struct task_call call = {.reader = reader, .data = data};
 
-	return store_each(journal, "SELECT * FROM tasks" OF_RUN " ORDER BY task, attempt", id,
-		task_row, &call, err);
+	return tasks_read(journal, id, &call, err);
 }
 
 struct pair_call {
@@ -351,7 +400,14 @@ static int use_row(void *data, sqlite3_stmt *row)
 static const char use_sql[] = "SELECT run, max(" LAST_OF(outputs) "," LAST_OF(rows) "," LAST_OF(
 	warnings) "," LAST_OF(confirmations) ")," LAST_OF(undo_records) " FROM runs WHERE id=?1";
 
-/* What is queued belongs to the run that was the current one. */
+static int late_row(void *data, const struct journal_task *task)
+{
+	journal_put_task(data, task);
+	return 0;
+}
+
+/* What is queued belongs to the run that was the current one.  What its own tail has is queued, as
+ * that file is written from its beginning now. */
 int journal_use_run(struct journal *journal, const char *id, struct error *err)
 {
 	int r = journal_has_queued(journal) ? journal_flush(journal, JOURNAL_COMMIT, err) : 0;
@@ -360,7 +416,11 @@ int journal_use_run(struct journal *journal, const char *id, struct error *err)
 		r = store_each(journal, use_sql, id, use_row, journal, err);
 	if (r < 0)
 		return r;
-	return r == 1 ? 0 : store_unknown(id, err);
+	if (r == 0)
+		return store_unknown(id, err);
+	struct task_call call = {.reader = late_row, .data = journal, .tail_only = true};
+	tail_begin(&journal->tail, id);
+	return tasks_read(journal, id, &call, err);
 }
 
 struct remembered {

@@ -4,6 +4,7 @@
 
 #include "journal/journal.h"
 #include "journal/queue.h"
+#include "journal/tail.h"
 
 #include <sqlite3.h>
 
@@ -34,9 +35,10 @@ enum store_kind {
 struct journal {
 	sqlite3 *db;
 	char *path;
-	int dir_fd; /* of the state directory; -1 for readers */
+	int dir_fd; /* of the state directory */
 	sqlite3_stmt *kinds[STORE_KINDS], *begin, *commit, *rollback;
 	struct queue queue;
+	struct tail tail;
 	VEC(uint32_t) places;         /* task → its newest entry in the queue, plus one */
 	int64_t run;                  /* number of the current run; 0: none, or still queued */
 	uint64_t number, undo_number; /* the last ones given out in this run */

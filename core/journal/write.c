@@ -43,6 +43,12 @@ static const char *const kind_sql[STORE_KINDS] = {
 		.texts = (row_texts),                                  \
 		.text_count = sizeof(row_texts) / sizeof(char *)})
 
+static void add_row(struct journal *journal, const struct queue_row *row)
+{
+	tail_unfit(&journal->tail);
+	queue_add(&journal->queue, row);
+}
+
 void journal_add_run(struct journal *journal, const struct journal_run *run, const char *resolved,
 	size_t resolved_size)
 {
@@ -55,11 +61,12 @@ void journal_add_run(struct journal *journal, const struct journal_run *run, con
 	journal->run = 0;
 	journal->number = journal->undo_number = 0;
 	journal->places.count = 0;
-	queue_add(&journal->queue, &row);
+	tail_begin(&journal->tail, run->id);
+	add_row(journal, &row);
 	row = (struct queue_row){
 		.kind = STORE_PLAN, .texts = &resolved, .sizes = &resolved_size, .text_count = 1};
 	if (resolved)
-		queue_add(&journal->queue, &row);
+		add_row(journal, &row);
 }
 
 void journal_end_run(struct journal *journal, const struct journal_run *run)
@@ -68,8 +75,9 @@ void journal_end_run(struct journal *journal, const struct journal_run *run)
 	const char *const texts[] = {run->cause, run->next};
 	struct queue_row row = ROW(STORE_RUN_END, numbers, texts);
 
-	queue_add(&journal->queue, &row);
+	add_row(journal, &row);
 	undo_files_note(journal, run->id);
+	tail_end(&journal->tail);
 }
 
 void journal_set_state(struct journal *journal, enum run_state state)
@@ -77,7 +85,7 @@ void journal_set_state(struct journal *journal, enum run_state state)
 	const int64_t numbers[] = {state};
 	struct queue_row row = {.kind = STORE_RUN_STATE, .numbers = numbers, .number_count = 1};
 
-	queue_add(&journal->queue, &row);
+	add_row(journal, &row);
 }
 
 /* The place of the queued row of this attempt, or UINT32_MAX. */
@@ -117,6 +125,7 @@ void journal_put_task(struct journal *journal, const struct journal_task *task)
 		queue_replace(&journal->queue, place, &row);
 	else
 		task_remember(journal, task->index, queue_add(&journal->queue, &row));
+	tail_add(&journal->tail, task);
 }
 
 void journal_set_task_undo(struct journal *journal, uint32_t task, enum undo_state undo)
@@ -124,7 +133,7 @@ void journal_set_task_undo(struct journal *journal, uint32_t task, enum undo_sta
 	const int64_t numbers[] = {task, undo};
 	struct queue_row row = {.kind = STORE_TASK_UNDO, .numbers = numbers, .number_count = 2};
 
-	queue_add(&journal->queue, &row);
+	add_row(journal, &row);
 }
 
 void journal_add_output(struct journal *journal, uint32_t task, const char *name, const char *value)
@@ -133,7 +142,7 @@ void journal_add_output(struct journal *journal, uint32_t task, const char *name
 	const char *const texts[] = {name, value};
 	struct queue_row row = ROW(STORE_OUTPUT, numbers, texts);
 
-	queue_add(&journal->queue, &row);
+	add_row(journal, &row);
 }
 
 void journal_drop_outputs(struct journal *journal, uint32_t task, const char *name)
@@ -142,7 +151,7 @@ void journal_drop_outputs(struct journal *journal, uint32_t task, const char *na
 	const char *const texts[] = {name};
 	struct queue_row row = ROW(STORE_OUTPUT_DROP, numbers, texts);
 
-	queue_add(&journal->queue, &row);
+	add_row(journal, &row);
 }
 
 void journal_add_row(struct journal *journal, uint32_t task, const char *table, const char *cells)
@@ -151,7 +160,7 @@ void journal_add_row(struct journal *journal, uint32_t task, const char *table, 
 	const char *const texts[] = {table, cells};
 	struct queue_row row = ROW(STORE_ROW, numbers, texts);
 
-	queue_add(&journal->queue, &row);
+	add_row(journal, &row);
 }
 
 void journal_add_warning(struct journal *journal, uint32_t task, const char *text)
@@ -160,7 +169,7 @@ void journal_add_warning(struct journal *journal, uint32_t task, const char *tex
 	const char *const texts[] = {text};
 	struct queue_row row = ROW(STORE_WARNING, numbers, texts);
 
-	queue_add(&journal->queue, &row);
+	add_row(journal, &row);
 }
 
 void journal_add_confirmation(struct journal *journal, uint32_t task, const char *item,
@@ -170,7 +179,7 @@ void journal_add_confirmation(struct journal *journal, uint32_t task, const char
 	const char *const texts[] = {item, answer};
 	struct queue_row row = ROW(STORE_CONFIRMATION, numbers, texts);
 
-	queue_add(&journal->queue, &row);
+	add_row(journal, &row);
 }
 
 uint64_t journal_add_undo(struct journal *journal, const struct journal_undo *undo)
@@ -181,7 +190,7 @@ uint64_t journal_add_undo(struct journal *journal, const struct journal_undo *un
 		undo->files, undo->fingerprint};
 	struct queue_row row = ROW(STORE_UNDO, numbers, texts);
 
-	queue_add(&journal->queue, &row);
+	add_row(journal, &row);
 	return journal->undo_number;
 }
 
@@ -192,7 +201,7 @@ void journal_set_undo(struct journal *journal, uint64_t id, enum journal_undo_st
 	const char *const texts[] = {fingerprint};
 	struct queue_row row = ROW(STORE_UNDO_STATE, numbers, texts);
 
-	queue_add(&journal->queue, &row);
+	add_row(journal, &row);
 }
 
 void journal_put_undoing(struct journal *journal, const struct journal_undoing *undoing)
@@ -203,7 +212,7 @@ void journal_put_undoing(struct journal *journal, const struct journal_undoing *
 	const char *const texts[] = {undoing->message, undoing->next, undoing->log};
 	struct queue_row row = ROW(STORE_UNDOING, numbers, texts);
 
-	queue_add(&journal->queue, &row);
+	add_row(journal, &row);
 }
 
 static int entry_bind(const struct queue *queue, const struct queue_entry *entry, int64_t run,
@@ -324,6 +333,7 @@ static int flush_once(struct journal *journal, enum journal_sync sync, struct er
 		if (r < 0)
 			return r;
 		queue_clear(&journal->queue);
+		tail_reset(&journal->tail, journal->dir_fd);
 		journal->counts.commits++;
 		journal->unsynced = true;
 	}
@@ -336,6 +346,10 @@ static int flush_once(struct journal *journal, enum journal_sync sync, struct er
 int journal_flush(struct journal *journal, enum journal_sync sync, struct error *err)
 {
 	CLEANUP_ERROR struct error full = {0};
+
+	if (sync == JOURNAL_COMMIT && journal->run && !journal->full &&
+		tail_write(&journal->tail, journal->dir_fd))
+		return 0;
 	int r = flush_once(journal, sync, &full);
 
 	if ((r == -ENOSPC || r == -EDQUOT) && !journal->full) {

@@ -124,7 +124,8 @@ int engine_flush(struct engine *engine, enum journal_sync sync)
 		return r;
 	}
 	engine->results_wait = false;
-	engine->flush_at_ms = INT64_MAX;
+	if (!journal_has_queued(engine->journal))
+		engine->flush_at_ms = INT64_MAX;
 	if (journal_is_full(engine->journal))
 		engine_full(engine);
 	return 0;

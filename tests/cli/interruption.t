@@ -55,7 +55,7 @@ done
 
 # After power loss the last commits may be missing: a program of which nothing is known may have run.
 if command -v sqlite3 >/dev/null; then
-	lost() { begin "$1"; crash; touch "$dir/go"
+	lost() { begin "$1"; crash; touch "$dir/go"; rm -f "$dir"/state/runs/*/tail
 		sqlite3 "$dir/state/journal.db" "DELETE FROM tasks WHERE attempt=1 AND name='b'"
 		[ "$2" = killed ] || other_boot
 		"$upkeep" recover >"$dir/run" 2>&1; }
