@@ -51,6 +51,11 @@ const struct scenario scenarios[] = {
 			"make", "") MAKE("other", "after = [ \"make\" ];") PUT("fail",
 			"q\"; count = 2; fail_at = 2; after = [ \"pack\", \"put\", \"other\" "
 			"];")},
+	{.name = "programs",
+		.graph = MAKE("one", "") MAKE("two", "after = [ \"one\" ];") MAKE(
+			"three", "after = [ \"two\" ];") MAKE("four", "after = [ \"three\" ];")
+			MAKE("five", "after = [ \"two\" ];") PUT("fail",
+				"q\"; count = 2; fail_at = 2; after = [ \"four\", \"five\" ];")},
 	{.name = "pivot",
 		.pivots = true,
 		.graph = PUT("put", "p\"; count = 2;")
