@@ -218,6 +218,7 @@ static int task_row(void *data, sqlite3_stmt *row)
 	return r;
 }
 
+/* The tail first: what is committed meanwhile is in the database then. */
 static int tasks_read(
 	struct journal *journal, const char *id, struct task_call *call, struct error *err)
 {

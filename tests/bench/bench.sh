@@ -36,6 +36,13 @@ middle() {
 	cut -d' ' -f"$2" "$work/$1.rows" | sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'
 }
 
+# pairs NAME OTHER COLUMN: the median of the ratios of each round, for two samples that were taken one
+# after the other: a machine that is slow for a while is slow for both.
+pairs() {
+	paste -d' ' <(cut -d' ' -f"$3" "$work/$1.rows") <(cut -d' ' -f"$3" "$work/$2.rows") |
+		awk '{ print $1 / $2 }' | sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'
+}
+
 # figure NAME VALUE OTHER LIMIT: prints VALUE/OTHER against the limit.
 figure() {
 	awk -v name="$1" -v a="$2" -v b="$3" -v limit="$4" 'BEGIN { ratio = a / b
