@@ -344,6 +344,43 @@ static void test_kills(void **unused)
 		}
 }
 
+/* Killed after a change; then the first undo fails at each of its own.  False: there were fewer. */
+static int kill_then_fail(const struct scenario *s, int n)
+{
+	const char *when = "undo failing after a kill at change";
+	int died = 1;
+	for (int m = 1, more = 1; died && more && m < MOST; m++) {
+		struct upkeep_test *t = begin(s);
+		char *want = state(0);
+		died = killed(t, s, 0, FAULT_AFTER, n);
+		if (died) {
+			struct upkeep_test *other = recover(s);
+			fault_on(FAULT_FAIL, m, NULL);
+			upkeep_test_undo(other, s->action);
+			more = fault_off() >= m;
+			undo_all(other, s, when, n);
+			assert_true(upkeep_test_run(other, s->action) >= 0);
+			undo_all(other, s, when, n);
+			state_is(want, 0, s->name, when, n);
+			upkeep_test_free(other);
+		}
+		free(want);
+		end(t);
+	}
+	return died;
+}
+
+static void test_failing_undo_after_a_kill(void **unused)
+{
+	(void)unused;
+	for (size_t i = 0; i < UPKEEP_COUNT(scenarios); i++) {
+		int n = 1;
+		while (is_possible(&scenarios[i]) && n < MOST && kill_then_fail(&scenarios[i], n))
+			n++;
+		assert_in_range(n, 1, MOST - 1);
+	}
+}
+
 /* ---- swaps ---- */
 
 #define THEIRS "somebody else's\n"
@@ -477,6 +514,7 @@ static int across_remove(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_failures),
-		cmocka_unit_test(test_kills), cmocka_unit_test(test_swaps)};
+		cmocka_unit_test(test_kills), cmocka_unit_test(test_failing_undo_after_a_kill),
+		cmocka_unit_test(test_swaps)};
 	return !!cmocka_run_group_tests(tests, across_make, across_remove);
 }
