@@ -86,7 +86,8 @@ static bool read_string(struct reader *reader, const char **ret)
 static bool read_value(struct reader *reader, struct value *ret, unsigned depth);
 
 /* Counts are believed only as far as their elements can all be in the bytes that are
- * left: memory grows with what was sent, not with what was claimed. */
+ * left: memory grows with what was sent, not with what was claimed.  `promised` are those that
+ * have not begun, of all lists and groups around. */
 static bool read_count(struct reader *reader, uint32_t *ret)
 {
 	if (!read_bytes(reader, ret, sizeof *ret) || reader->promised > reader->left ||
@@ -103,9 +104,11 @@ static bool read_list(struct reader *reader, struct value *ret, unsigned depth)
 	if (!read_count(reader, &count))
 		return false;
 	ret->list.items = arena_array(reader->arena, count, sizeof ret->list.items[0]);
-	for (; ret->list.count < count; ret->list.count++, reader->promised--)
+	for (; ret->list.count < count; ret->list.count++) {
+		reader->promised--;
 		if (!read_value(reader, &ret->list.items[ret->list.count], depth + 1))
 			return false;
+	}
 	return true;
 }
 
@@ -116,8 +119,9 @@ static bool read_group(struct reader *reader, struct value *ret, unsigned depth)
 	if (!read_count(reader, &count))
 		return false;
 	ret->group.members = arena_array(reader->arena, count, sizeof ret->group.members[0]);
-	for (; ret->group.count < count; ret->group.count++, reader->promised--) {
+	for (; ret->group.count < count; ret->group.count++) {
 		struct value_member *member = &ret->group.members[ret->group.count];
+		reader->promised--;
 		if (!read_string(reader, &member->name) ||
 			!read_value(reader, &member->value, depth + 1))
 			return false;

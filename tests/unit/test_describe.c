@@ -182,6 +182,41 @@ static void test_faults_of_plugins(void **state)
 	expect(&one, NULL, 6);
 }
 
+static void travel(
+	const struct value *whole, struct text *bytes, struct arena *arena, struct value *ret)
+{
+	tree_write(bytes, whole);
+	for (size_t size = 0; size < bytes->size; size++) {
+		char *cut = test_malloc(size + 1);
+		memcpy(cut, bytes->bytes, size);
+		assert_int_equal(tree_read((unsigned char *)cut, size, arena, ret), -EBADMSG);
+		assert_int_equal(ret->kind, VALUE_NONE);
+		test_free(cut);
+	}
+	assert_int_equal(tree_read((unsigned char *)bytes->bytes, bytes->size, arena, ret), 0);
+	assert_true(value_equal(whole, ret));
+}
+
+/* What is empty takes no more bytes than its count, also at the very end. */
+static void test_empty_values_travel(void **state)
+{
+	struct value nothing[] = {
+		{.kind = VALUE_LIST}, {.kind = VALUE_GROUP}, {.kind = VALUE_LIST}};
+	struct value_member members[] = {{.name = "a", .value = {.kind = VALUE_LIST}},
+		{.name = "b", .value = {.kind = VALUE_LIST, .list = {nothing, 3}}},
+		{.name = "c", .value = {.kind = VALUE_GROUP}}};
+	struct value whole = {.kind = VALUE_GROUP, .group = {members, 3}}, got;
+	CLEANUP_TEXT struct text bytes = {0};
+	struct arena arena = {0};
+
+	(void)state;
+	for (whole.group.count = 0; whole.group.count <= 3; whole.group.count++) {
+		bytes.size = 0;
+		travel(&whole, &bytes, &arena, &got);
+	}
+	arena_free(&arena);
+}
+
 /* A value of every kind, as it travels: whole it is the same, cut anywhere it is refused. */
 static void test_values_travel_whole(void **state)
 {
@@ -196,16 +231,7 @@ static void test_values_travel_whole(void **state)
 	struct arena arena = {0};
 
 	(void)state;
-	tree_write(&bytes, &whole);
-	for (size_t size = 0; size < bytes.size; size++) {
-		char *cut = test_malloc(size + 1);
-		memcpy(cut, bytes.bytes, size);
-		assert_int_equal(tree_read((unsigned char *)cut, size, &arena, &got), -EBADMSG);
-		assert_int_equal(got.kind, VALUE_NONE);
-		test_free(cut);
-	}
-	assert_int_equal(tree_read((unsigned char *)bytes.bytes, bytes.size, &arena, &got), 0);
-	assert_true(value_equal(&whole, &got));
+	travel(&whole, &bytes, &arena, &got);
 	assert_string_equal(got.group.members[0].value.list.items[4].after, "task");
 	text_addc(&bytes, 0);
 	assert_int_equal(
@@ -222,6 +248,7 @@ int main(void)
 		cmocka_unit_test(test_faults_of_parameters),
 		cmocka_unit_test(test_faults_of_actions),
 		cmocka_unit_test(test_faults_of_plugins),
+		cmocka_unit_test(test_empty_values_travel),
 		cmocka_unit_test(test_values_travel_whole),
 	};
 
