@@ -35,8 +35,13 @@ static const struct upkeep_param create_params[] = {
 	STORE(struct create_args),
 	UPKEEP_PARAM_STRING(struct create_args, name, "name that backups of this kind share",
 		.flags = UPKEEP_REQUIRED | UPKEEP_NONEMPTY),
-	UPKEEP_PARAM_PATHS(struct create_args, paths, "files and directories to back up",
-		.flags = UPKEEP_REQUIRED | UPKEEP_NONEMPTY),
+	UPKEEP_PARAM_PATHS(struct create_args, paths,
+		"files and directories to back up; may be empty where the task has from",
+		.flags = UPKEEP_REQUIRED),
+	UPKEEP_PARAM_STRING(struct create_args, as,
+		"name of the file in the backup that what it reads by from becomes; the backup's "
+		"own where empty",
+		.preset = ""),
 	UPKEEP_PARAM_STRINGS(struct create_args, exclude,
 		"patterns of what to leave out: of whole paths where they begin with /, else of "
 		"names",
@@ -155,8 +160,9 @@ static const struct upkeep_output init_outputs[] = {
 
 static const struct upkeep_action actions[] = {
 	{.name = "create",
-		.about = "Store files and directories, sealed and signed",
+		.about = "Store files and directories, or a stream, sealed and signed",
 		.changes = UPKEEP_CHANGES_RECORDED,
+		.flags = UPKEEP_STREAM_IN,
 		UPKEEP_PARAMS(struct create_args, create_params),
 		UPKEEP_OUTPUTS(create_outputs),
 		.check = create_check,

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+#include "backup/create.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "backup/metadata.h"
+#include "backup/source.h"
+#include "support/cleanup.h"
+
+static char type_of(uint32_t mode)
+{
+	switch (mode & S_IFMT) {
+	case S_IFREG:
+		return 'f';
+	case S_IFDIR:
+		return 'd';
+	case S_IFLNK:
+		return 'l';
+	case S_IFIFO:
+		return 'p';
+	case S_IFCHR:
+		return 'c';
+	case S_IFBLK:
+		return 'b';
+	default:
+		return 0;
+	}
+}
+
+static char *read_link(int fd)
+{
+	char *text = fault_alloc(PATH_MAX + 1);
+	if (readlinkat(fd, "", text, PATH_MAX) < 0) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}
+
+static void describe(const struct stat *st, struct manifest_entry *entry)
+{
+	entry->type = type_of(st->st_mode);
+	entry->mode = st->st_mode;
+	entry->uid = st->st_uid;
+	entry->gid = st->st_gid;
+	entry->mtime_s = st->st_mtim.tv_sec;
+	entry->mtime_ns = (uint32_t)st->st_mtim.tv_nsec;
+	entry->size = S_ISREG(st->st_mode) ? (uint64_t)st->st_size : 0;
+}
+
+void create_set_name(struct archive_entry *tar, const char *path)
+{
+	archive_entry_set_pathname(tar, path[1] ? path + 1 : ".");
+}
+
+static int add_part(struct create *create, struct source *source, struct archive_entry *tar,
+	struct manifest_entry *entry, uint64_t from, uint64_t end, struct fault *fault)
+{
+	entry->pieces = fault_resize(entry->pieces, entry->piece_count + 1, sizeof *entry->pieces);
+	struct manifest_piece *piece = &entry->pieces[entry->piece_count++];
+	*piece = (struct manifest_piece){.from = from, .size = end - from};
+	uint64_t tar_end = 0;
+	archive_entry_sparse_clear(tar);
+	archive_entry_set_size(tar, (la_int64_t)(end - from));
+	source_map(source, from, end, tar);
+	int r = pack_header(create->packer.pack, tar, &piece->offset, fault);
+	if (r == 0)
+		r = source_write(source, from, end, create->packer.pack, fault);
+	if (r == 0)
+		r = pack_finish(create->packer.pack, &tar_end, fault);
+	piece->pack = create->packer.count - 1;
+	piece->length = tar_end - piece->offset;
+	return r;
+}
+
+/* A file that fits lies in one pack; a larger one begins a pack and fills what it needs. */
+static int add_parts(struct create *create, struct source *source, struct archive_entry *tar,
+	struct manifest_entry *entry, struct fault *fault)
+{
+	uint64_t size = entry->size, from = 0, data = source_data_size(source);
+	int r = 0;
+	do {
+		uint64_t end = source_part_end(source, from, PACK_INPUT_MAX);
+		r = packer_make_room(&create->packer,
+			data < PACK_INPUT_MAX ? data + 1024 : PACK_INPUT_MAX, fault);
+		if (r == 0)
+			r = add_part(create, source, tar, entry, from, end, fault);
+		data -= data < PACK_INPUT_MAX ? data : PACK_INPUT_MAX;
+		from = end;
+	} while (r == 0 && from < size);
+	if (source->hash)
+		store_hash_end(&source->hash, entry->sha256);
+	return r;
+}
+
+/* Further names of the inode lie right behind it, in the same pack. */
+static int add_links(struct create *create, uint32_t node, struct manifest_entry *head,
+	struct archive_entry *tar, struct fault *fault)
+{
+	int r = 0;
+	archive_entry_sparse_clear(tar);
+	archive_entry_unset_size(tar);
+	archive_entry_set_hardlink(tar, head->path + 1);
+	for (uint32_t n = create->tree.nodes[node].next_link; r == 0 && n != TREE_NONE;
+		n = create->tree.nodes[n].next_link) {
+		CLEANUP_FREE char *path = tree_path(&create->tree, n);
+		struct manifest_piece piece = {.pack = create->packer.count - 1};
+		struct manifest_entry entry = *head;
+		uint64_t end = 0;
+		create_set_name(tar, path);
+		r = pack_header(create->packer.pack, tar, &piece.offset, fault);
+		if (r == 0)
+			r = pack_finish(create->packer.pack, &end, fault);
+		piece.length = end - piece.offset;
+		entry.type = 'h';
+		entry.path = path;
+		entry.link = head->path;
+		entry.size = 0;
+		entry.pieces = &piece;
+		entry.piece_count = 1;
+		if (r == 0)
+			r = manifest_put_entry(create->writer, &entry);
+		create->item.entries++;
+	}
+	return r;
+}
+
+static int add_open_file(struct create *create, uint32_t node, struct source *source,
+	struct manifest_entry *entry, struct fault *fault)
+{
+	struct archive_entry *tar = archive_entry_new();
+	describe(&source->st, entry);
+	metadata_read(source->fd, &source->st, tar);
+	create_set_name(tar, entry->path);
+	if (entry->type == 'l')
+		archive_entry_set_symlink(tar, entry->link);
+	int r = add_parts(create, source, tar, entry, fault);
+	if (entry->type == 'f' && source_changed(source)) {
+		entry->changed = true;
+		create->changed++;
+		tree_problem(&create->tree, node, "changed",
+			source->short_read ? "it shrank: zeros stand for its end"
+					   : "it was written to");
+	}
+	if (r == 0)
+		r = manifest_put_entry(create->writer, entry);
+	if (r == 0)
+		r = add_links(create, node, entry, tar, fault);
+	create->item.entries++;
+	create->item.bytes += entry->size;
+	archive_entry_free(tar);
+	return r;
+}
+
+static int add_node(struct create *create, uint32_t node, struct fault *fault)
+{
+	struct source source;
+	CLEANUP_FREE char *path = tree_path(&create->tree, node);
+	struct manifest_entry entry = {.path = path};
+	int r = source_open(&source, &create->tree, node);
+	if (r == 0 && S_ISLNK(source.st.st_mode)) {
+		entry.link = read_link(source.fd);
+		r = entry.link ? 0 : -errno;
+	}
+	if (r < 0)
+		tree_problem(&create->tree, node,
+			r == -ENOENT || r == -ESTALE ? "vanished" : "unreadable", strerror(-r));
+	else
+		r = add_open_file(create, node, &source, &entry, fault);
+	free(entry.link);
+	free(entry.pieces);
+	source_close(&source);
+	return fault->what ? r : 0;
+}
+
+static int check_cancel(struct create *create, struct fault *fault)
+{
+	struct pollfd fd = {.fd = create->ctx->host->cancel_fd(create->ctx), .events = POLLIN};
+	if (poll(&fd, 1, 0) > 0)
+		return fault_set(fault, -ECANCELED, NULL, "stopped before the backup was whole");
+	create->ctx->host->progress(create->ctx, create->item.bytes, create->tree.bytes, "bytes");
+	return 0;
+}
+
+/* The file to be added at this place of the walk.  All names of an inode are added at the
+ * last of them, when the directories of all are there. */
+static uint32_t head_due(const struct tree *tree, uint32_t node)
+{
+	const struct tree_node *n = &tree->nodes[node];
+	if (n->link == TREE_NONE)
+		return n->next_link == TREE_NONE ? node : TREE_NONE;
+	return tree->nodes[n->link].next_link == node ? n->link : TREE_NONE;
+}
+
+int create_add_files(struct create *create, struct fault *fault)
+{
+	int r = 0;
+	for (uint32_t node = 0; r == 0 && node < create->tree.count; node++) {
+		uint32_t head = head_due(&create->tree, node);
+		if (head == TREE_NONE || !type_of(create->tree.nodes[head].mode))
+			continue;
+		if (node % 64 == 0)
+			r = check_cancel(create, fault);
+		if (r == 0)
+			r = packer_make_room(&create->packer, 1024, fault);
+		if (r == 0)
+			r = add_node(create, head, fault);
+	}
+	return r;
+}

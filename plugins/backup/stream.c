@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+#include "backup/stream.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+int stream_open(struct upkeep_ctx *ctx)
+{
+	int fd = ctx->host->stream(ctx, UPKEEP_STREAM_IN);
+	return fd < 0 ? -1 : fd;
+}
+
+int stream_read(
+	struct upkeep_ctx *ctx, int fd, char *bytes, size_t size, size_t *ret, struct fault *fault)
+{
+	struct pollfd ready[] = {
+		{.fd = ctx->host->cancel_fd(ctx), .events = POLLIN}, {.fd = fd, .events = POLLIN}};
+	ssize_t n = 1;
+	*ret = 0;
+	while (n != 0 && *ret < size) {
+		if (poll(ready, 2, -1) < 0 && errno != EINTR)
+			return fault_set(fault, -errno, NULL, "cannot wait for the stream: %m");
+		if (ready[0].revents)
+			return fault_set(
+				fault, -ECANCELED, NULL, "stopped before the stream had ended");
+		n = read(fd, bytes + *ret, size - *ret);
+		if (n < 0 && errno != EINTR && errno != EAGAIN)
+			return fault_set(fault, -errno, NULL, "cannot read the stream: %m");
+		if (n > 0)
+			*ret += (size_t)n;
+	}
+	return 0;
+}
+
+int stream_whole(struct upkeep_ctx *ctx, struct fault *fault)
+{
+	int r = ctx->host->upstream_whole(ctx);
+	if (r < 0)
+		return fault_set(
+			fault, r, NULL, "cannot ask whether the stream is whole: %s", strerror(-r));
+	return r ? 0
+		 : fault_set(fault, -EPIPE, NULL,
+			   "what the stream came from has not succeeded: nothing is stored");
+}
