@@ -4,7 +4,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/text.h"
-#include "model/describe_json.h"
+#include "model/describe_bytes.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -38,7 +38,7 @@ int cache_read(const char *dir, const char *name, const struct stat *plugin, str
 	CLEANUP_ERROR struct error ignored = {0};
 	size_t size;
 
-	text_addf(&path, "%s/%s.json", dir, name);
+	text_addf(&path, "%s/%s.desc", dir, name);
 	CLEANUP_FD int fd =
 		open(text_string(&path), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0 || !is_ours(fd, &size))
@@ -48,19 +48,20 @@ int cache_read(const char *dir, const char *name, const struct stat *plugin, str
 	if (file_read(fd, bytes, size) != (ssize_t)size || size < key.size ||
 		memcmp(bytes, key.bytes, key.size) != 0)
 		return -ENOENT;
-	return description_from_json(bytes + key.size, size - key.size, arena, ret, &ignored) < 0
+	return description_read(bytes + key.size, size - key.size, arena, ret, &ignored) < 0
 		? -ENOENT
 		: 0;
 }
 
-void cache_write(const char *dir, const char *name, const struct stat *plugin, const char *json)
+void cache_write(const char *dir, const char *name, const struct stat *plugin,
+	const struct text *description)
 {
 	CLEANUP_TEXT struct text path = {0}, bytes = {0};
 
 	if (file_make_dirs(dir, 0700, NULL) < 0 || !file_is_safe_dir(dir, NULL))
 		return;
-	text_addf(&path, "%s/%s.json", dir, name);
+	text_addf(&path, "%s/%s.desc", dir, name);
 	add_key(&bytes, plugin);
-	text_adds(&bytes, json);
+	text_add(&bytes, description->bytes, description->size);
 	file_store(text_string(&path), bytes.bytes, bytes.size, 0600, false, NULL);
 }

@@ -3,6 +3,7 @@
 #define UPKEEP_CATALOG_CACHE_H
 
 #include "base/arena.h"
+#include "base/text.h"
 #include "model/describe.h"
 
 #include <sys/stat.h>
@@ -11,6 +12,7 @@
 int cache_read(const char *dir, const char *name, const struct stat *plugin, struct arena *arena,
 	struct plugin_description *ret);
 /* Failing to write is no failure: the next one describes anew. */
-void cache_write(const char *dir, const char *name, const struct stat *plugin, const char *json);
+void cache_write(const char *dir, const char *name, const struct stat *plugin,
+	const struct text *description);
 
 #endif

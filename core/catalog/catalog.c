@@ -7,7 +7,7 @@
 #include "base/vec.h"
 #include "catalog/cache.h"
 #include "catalog/probe.h"
-#include "model/describe_json.h"
+#include "model/describe_bytes.h"
 #include "model/nearest.h"
 
 #include <fcntl.h>
@@ -172,20 +172,20 @@ static int check_file(const char *path, const struct stat *st, struct error *err
 
 static int describe(struct catalog *catalog, int fd, struct entry *entry, const struct stat *st)
 {
-	CLEANUP_FREE char *json = NULL;
+	CLEANUP_TEXT struct text answer = {0};
 
 	if (catalog->cache_dir &&
 		cache_read(catalog->cache_dir, entry->name, st, &catalog->arena,
 			&entry->description) == 0)
 		return 0;
 	int r = probe_plugin(catalog->program, fd, entry->name, entry->path, catalog->describe_ms,
-		&json, &entry->err);
+		&answer, &entry->err);
 	if (r < 0)
 		return r;
-	r = description_from_json(
-		json, strlen(json), &catalog->arena, &entry->description, &entry->err);
+	r = description_read(text_string(&answer), answer.size, &catalog->arena,
+		&entry->description, &entry->err);
 	if (r == 0 && catalog->cache_dir)
-		cache_write(catalog->cache_dir, entry->name, st, json);
+		cache_write(catalog->cache_dir, entry->name, st, &answer);
 	return r == -EBADMSG ? -EPROTO : r;
 }
 

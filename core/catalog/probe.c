@@ -91,9 +91,8 @@ static int judge(int r, int status, const char *path, int64_t limit_ms, const st
 }
 
 int probe_plugin(const char *program, int fd, const char *name, const char *path, int64_t limit_ms,
-	char **ret_json, struct error *err)
+	struct text *answer, struct error *err)
 {
-	CLEANUP_TEXT struct text answer = {0};
 	struct process process;
 	int ends[2], status = 0;
 
@@ -104,14 +103,12 @@ int probe_plugin(const char *program, int fd, const char *name, const char *path
 	close(ends[1]);
 	if (r < 0)
 		return r;
-	r = read_answer(in, clock_monotonic_ms() + limit_ms, &answer);
+	r = read_answer(in, clock_monotonic_ms() + limit_ms, answer);
 	kill(-process.pid, SIGKILL);
 	while (waitpid(process.pid, &status, 0) < 0 && errno == EINTR)
 		;
 	cleanup_fd(&process.pidfd);
 	/* It was killed after its answer was whole: how it ended says nothing then. */
-	r = judge(r, answer.size ? 0 : status, path, limit_ms, &answer, err);
-	if (r == 0)
-		*ret_json = text_take(&answer);
+	r = judge(r, answer->size ? 0 : status, path, limit_ms, answer, err);
 	return r;
 }

@@ -3,7 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
-#include "wire/tree.h"
+#include "model/tree.h"
 
 #include <errno.h>
 #include <fcntl.h>

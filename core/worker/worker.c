@@ -2,8 +2,9 @@
 #include "worker/worker.h"
 
 #include "base/cleanup.h"
+#include "base/file.h"
 #include "base/clock.h"
-#include "model/describe_json.h"
+#include "model/describe_bytes.h"
 #include "model/state.h"
 #include "worker/crash.h"
 #include "worker/host.h"
@@ -409,18 +410,13 @@ void worker_main(int socket)
 
 /* ---- describing ---- */
 
-static void print_line(int fd, char *line)
-{
-	dprintf(fd, "%s\n", line);
-	free(line);
-}
-
 static int describe(int fd, const char *name, const char *path)
 {
 	struct arena arena = {0};
 	CLEANUP_ERROR struct error err = {0};
 	const struct upkeep_plugin *plugin;
 	struct admitted admitted;
+	CLEANUP_TEXT struct text answer = {0};
 
 	/* What constructors print must not get between. */
 	int out = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 10);
@@ -428,7 +424,11 @@ static int describe(int fd, const char *name, const char *path)
 	int r = plugin_load(fd, path, &plugin, &err);
 	if (r == 0)
 		r = plugin_admit(plugin, name, path, &arena, &admitted, &err);
-	print_line(out, r < 0 ? refusal_to_json(&err) : description_to_json(&admitted.description));
+	if (r < 0)
+		refusal_write(&err, &answer);
+	else
+		description_write(&admitted.description, &answer);
+	file_write(out, answer.bytes, answer.size);
 	fflush(NULL);
 	_exit(r < 0 ? EXIT_PLUGIN : 0);
 }

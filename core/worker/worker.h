@@ -7,8 +7,8 @@
  *		descriptor 3: the socket.  Standard output and error: the log of what the
  *		plugin prints by itself.
  *	{ "upkeep", "--describe-plugin", NAME, PATH, NULL }
- *		descriptor 3: the plugin's file.  Prints its description (JSON, see
- *		model/describe_json.h) to standard output and ends with 0, or prints the
+ *		descriptor 3: the plugin's file.  Prints its description (see
+ *		model/describe_bytes.h) to standard output and ends with 0, or prints the
  *		refusal in the same way and ends with EXIT_PLUGIN.
  */
 #ifndef UPKEEP_WORKER_WORKER_H

@@ -15,16 +15,16 @@
 #define STEP_BYTES 3000
 
 /* A program that makes two files; its rollback notes when it was begun and ended. */
-#define PROGRAM(name, body, more)                                                              \
+#define SCRIPT(name, body, more)                                                               \
 	name " = { action = \"core.exec\"; argv = [ \"/bin/sh\", \"-ec\", \"" body             \
 	     "; echo 3 >@T/made/" name ".more\" ]; rollback = { "                              \
 	     "action = \"core.exec\"; argv = [ \"/bin/sh\", \"-ec\", \"echo begin $0 " name    \
 	     " 0 >>@W/notes; rm -f @T/made/" name " @T/made/" name ".more; echo end $0 " name  \
 	     " 0 >>@W/notes\", \"${run.id}\" ]; retry = { attempts = 3; delay = \"10ms\"; }; " \
 	     "}; " more " @E };\n"
-#define MAKE(name, more) PROGRAM(name, "echo 1 >@T/made/" name "; echo 2 >>@T/made/" name, more)
+#define MAKE(name, more) SCRIPT(name, "echo 1 >@T/made/" name "; echo 2 >>@T/made/" name, more)
 /* ... of what comes in, which it passes on. */
-#define KEEP(name, more) PROGRAM(name, "tee @T/made/" name, more)
+#define KEEP(name, more) SCRIPT(name, "tee @T/made/" name, more)
 #define PUT(name, more)                                                                    \
 	name " = { action = \"points.put\"; notes = \"@W/notes\"; prefix = \"@T/set/" more \
 	     " @E };\n"
@@ -60,7 +60,7 @@ const struct scenario scenarios[] = {
 			MAKE("five", "after = [ \"two\" ];") PUT("fail",
 				"q\"; count = 2; fail_at = 2; after = [ \"four\", \"five\" ];")},
 	{.name = "streams",
-		.graph = PROGRAM("source", "echo 1 | tee @T/made/source", "")
+		.graph = SCRIPT("source", "echo 1 | tee @T/made/source", "")
 			KEEP("pass", "from = \"source\";") KEEP("last", "from = \"pass\";")
 				PUT("fail", "q\"; count = 2; fail_at = 2; after = [ \"last\" ];")},
 	{.name = "pivot",

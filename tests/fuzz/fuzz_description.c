@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Descriptions of plugins: what passes must be decodable and print as what was read. */
-#include "model/describe_json.h"
+/* Descriptions of plugins: what passes must be decodable and are written as what was read. */
+#include "model/describe_bytes.h"
 #include "worker/decode.h"
 
 #include <stdint.h>
@@ -30,12 +30,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	CLEANUP_ERROR struct error err = {0};
 	struct plugin_description plugin, again;
 
-	if (description_from_json((const char *)data, size, &arena, &plugin, &err) == 0) {
+	if (description_read((const char *)data, size, &arena, &plugin, &err) == 0) {
 		use(&plugin);
-		char *json = description_to_json(&plugin);
-		if (description_from_json(json, strlen(json), &arena, &again, &err) < 0)
+		CLEANUP_TEXT struct text bytes = {0};
+		description_write(&plugin, &bytes);
+		if (description_read(bytes.bytes, bytes.size, &arena, &again, &err) < 0)
 			abort();
-		free(json);
 	}
 	arena_free(&arena);
 	return 0;

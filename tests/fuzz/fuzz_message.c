@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Messages between engine and worker: the first byte chooses the reader's side. */
-#include "wire/tree.h"
+#include "model/tree.h"
 #include "wire/wire.h"
 
 #include <stddef.h>

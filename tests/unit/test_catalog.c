@@ -85,7 +85,7 @@ static void test_describes_and_caches(void **state)
 	assert_true(text_ends(path, "/fixture.so"));
 	assert_string_equal(catalog_names(catalog)[0], "fixture");
 	catalog_free(catalog);
-	snprintf(file, sizeof file, "%s/fixture.json", cache);
+	snprintf(file, sizeof file, "%s/fixture.desc", cache);
 	assert_int_equal(stat(file, &first), 0);
 
 	/* The second time nothing is spawned. */

@@ -3,7 +3,7 @@
 #include "../unit.h"
 
 #include "model/describe_check.h"
-#include "wire/tree.h"
+#include "model/tree.h"
 
 #include <stdlib.h>
 #include <string.h>

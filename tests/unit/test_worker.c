@@ -3,7 +3,7 @@
 #include "tests/unit/talk.h"
 
 #include "base/text.h"
-#include "wire/tree.h"
+#include "model/tree.h"
 #include "worker/decode.h"
 
 static void send_start(struct talk *talk, int64_t serial, const char *action, struct value *args)

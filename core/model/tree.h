@@ -1,7 +1,7 @@
 /* Value trees as bytes: how arguments and settings travel.  Places in the
  * configuration and references do not travel: what is sent is resolved. */
-#ifndef UPKEEP_WIRE_TREE_H
-#define UPKEEP_WIRE_TREE_H
+#ifndef UPKEEP_MODEL_TREE_H
+#define UPKEEP_MODEL_TREE_H
 
 #include "base/arena.h"
 #include "base/text.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "wire/tree.h"
+#include "model/tree.h"
 
 #include <errno.h>
 #include <string.h>
