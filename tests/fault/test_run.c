@@ -327,11 +327,8 @@ static void test_nothing_outlives_its_task(void **state)
 static void wait_for_alive(const char *mark, unsigned count)
 {
 	int seen = 0;
-
-	for (int i = 0; i < 3000 && seen < 5; i++) {
+	for (int i = 0; i < 3000 && seen < 5; i++, pause_ms(10))
 		seen = fixture_alive(mark) >= count ? seen + 1 : 0;
-		pause_ms(10);
-	}
 	assert_int_equal(seen, 5);
 }
 
@@ -346,7 +343,6 @@ static void stay_forever(struct fixture *f)
 {
 	static struct task_options options;
 	CLEANUP_TEXT struct text script = {0};
-
 	options = task_options_plain;
 	options.kill_after_ms = 300;
 	text_addf(&script, "trap '' TERM; %s while :; do sleep 77.02; done", stayers);
@@ -392,7 +388,6 @@ static pid_t engine_of(pid_t keeper)
 {
 	char command[128];
 	int pid = 0;
-
 	snprintf(command, sizeof command, "/usr/bin/pgrep -P %d", (int)keeper);
 	FILE *list = popen(command, "r");
 	if (!list || fscanf(list, "%d", &pid) != 1)
