@@ -109,6 +109,5 @@ int probe_plugin(const char *program, int fd, const char *name, const char *path
 		;
 	cleanup_fd(&process.pidfd);
 	/* It was killed after its answer was whole: how it ended says nothing then. */
-	r = judge(r, answer->size ? 0 : status, path, limit_ms, answer, err);
-	return r;
+	return judge(r, answer->size ? 0 : status, path, limit_ms, answer, err);
 }

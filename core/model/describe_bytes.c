@@ -141,11 +141,14 @@ struct reader {
 	unsigned depth;
 };
 
+/* Whoever shows it takes it for UTF-8. */
 static const char *get_text(const struct value *group, const char *key)
 {
 	const struct value *value = value_get(group, key);
 
-	return value && value->kind == VALUE_STRING ? value->string : NULL;
+	if (!value || value->kind != VALUE_STRING)
+		return NULL;
+	return text_is_utf8(value->string) ? value->string : "(not UTF-8)";
 }
 
 static int64_t get_number(const struct value *group, const char *key)

@@ -2,8 +2,8 @@
 #include "worker/worker.h"
 
 #include "base/cleanup.h"
-#include "base/file.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "model/describe_bytes.h"
 #include "model/state.h"
 #include "worker/crash.h"

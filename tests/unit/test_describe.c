@@ -2,6 +2,7 @@
 /* The rules for a plugin's tables: each fault is found, and said. */
 #include "../unit.h"
 
+#include "model/describe_bytes.h"
 #include "model/describe_check.h"
 #include "model/tree.h"
 
@@ -182,6 +183,26 @@ static void test_faults_of_plugins(void **state)
 	expect(&one, NULL, 6);
 }
 
+/* What shows it takes it for UTF-8. */
+static void test_texts_of_plugins_are_utf8(void **state)
+{
+	const struct plugin_description odd = {.name = "p",
+		.version = "1",
+		.about = "caf\xe9",
+		.actions = fine,
+		.action_count = 1};
+	struct plugin_description got;
+	CLEANUP_ERROR struct error err = {0};
+	CLEANUP_TEXT struct text bytes = {0};
+	struct arena arena = {0};
+
+	(void)state;
+	description_write(&odd, &bytes);
+	assert_int_equal(description_read(bytes.bytes, bytes.size, &arena, &got, &err), 0);
+	assert_string_equal(got.about, "(not UTF-8)");
+	arena_free(&arena);
+}
+
 static void travel(
 	const struct value *whole, struct text *bytes, struct arena *arena, struct value *ret)
 {
@@ -248,6 +269,7 @@ int main(void)
 		cmocka_unit_test(test_faults_of_parameters),
 		cmocka_unit_test(test_faults_of_actions),
 		cmocka_unit_test(test_faults_of_plugins),
+		cmocka_unit_test(test_texts_of_plugins_are_utf8),
 		cmocka_unit_test(test_empty_values_travel),
 		cmocka_unit_test(test_values_travel_whole),
 	};
