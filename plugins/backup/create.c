@@ -13,7 +13,6 @@
 #include "support/cleanup.h"
 
 #define PROBLEMS_SHOWN 20
-#define DAY_S 86400
 
 static bool name_valid(const char *name)
 {

@@ -20,8 +20,11 @@ int stream_read(
 	ssize_t n = 1;
 	*ret = 0;
 	while (n != 0 && *ret < size) {
-		if (poll(ready, 2, -1) < 0 && errno != EINTR)
+		if (poll(ready, 2, -1) < 0) {
+			if (errno == EINTR)
+				continue;
 			return fault_set(fault, -errno, NULL, "cannot wait for the stream: %m");
+		}
 		if (ready[0].revents)
 			return fault_set(
 				fault, -ECANCELED, NULL, "stopped before the stream had ended");

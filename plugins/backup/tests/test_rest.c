@@ -196,6 +196,33 @@ static void test_mount_points_get_their_entries_exchanged(void **state)
 		free(texts[i]);
 }
 
+/* As large as a pack's input, to the byte; the same from a writer that fails is no backup. */
+static void test_a_stream_is_stored_when_it_is_whole(void **state)
+{
+	(void)state;
+	const size_t size = 32u << 20;
+	struct upkeep_test *t = site_open();
+	char *tree = make_tree("streamed"), *bytes = calloc(1, size);
+	assert_non_null(bytes);
+	upkeep_test_set(t, "name", "streamed");
+	upkeep_test_add(t, "paths", tree);
+	upkeep_test_stream_in(t, bytes, size);
+	upkeep_test_whole(t, 0);
+	assert_true(upkeep_test_run(t, "create") < 0);
+	assert_non_null(strstr(upkeep_test_what(t), "nothing is stored"));
+	upkeep_test_whole(t, 1);
+	upkeep_test_stream_in(t, bytes, size);
+	site_expect(t, upkeep_test_run(t, "create"), UPKEEP_CHANGED);
+	assert_string_equal(upkeep_test_output(t, "bytes"), "33554438"); /* and a file of 6 */
+	upkeep_test_clear(t);
+	upkeep_test_set(t, "name", "streamed");
+	site_expect(t, upkeep_test_run(t, "list"), UPKEEP_UNCHANGED);
+	assert_string_equal(upkeep_test_output(t, "count"), "1");
+	site_expect(t, upkeep_test_run(t, "verify"), UPKEEP_UNCHANGED);
+	free(tree), free(bytes);
+	upkeep_test_free(t);
+}
+
 static void test_cancel_leaves_nothing_to_be_seen(void **state)
 {
 	(void)state;
@@ -218,6 +245,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_patterns_and_caches_are_left_out),
+		cmocka_unit_test(test_a_stream_is_stored_when_it_is_whole),
 		cmocka_unit_test(test_hash_and_all),
 		cmocka_unit_test(test_notes_in_the_store_count_for_nothing),
 		cmocka_unit_test(test_public_key_file_on_a_new_machine),
