@@ -22,7 +22,7 @@ struct start {
 	struct value args;
 	const char *token; /* NULL: none */
 	size_t token_size;
-	bool has_record, cancelled;
+	bool has_record, cancelled, unreadable; /* its arguments are no value */
 	struct upkeep_undo record;
 	int in, out, to_stdout, to_stderr, hold; /* -1: none */
 	ino_t in_pipe, out_pipe;                 /* what lies behind in and out */

@@ -84,7 +84,7 @@ static void read_start(struct worker *worker)
 	start->action = arena_string(&start->arena, wire_get_text(in, WIRE_ACTION));
 	start->run_id = arena_string(&start->arena, wire_get_text(in, WIRE_RUN_ID));
 	if (wire_has(in, WIRE_ARGS))
-		wire_get_value(in, WIRE_ARGS, &start->arena, &start->args);
+		start->unreadable = wire_get_value(in, WIRE_ARGS, &start->arena, &start->args) < 0;
 	if (wire_has(in, WIRE_DATA)) {
 		start->token_size = in->fields[WIRE_DATA].size;
 		start->token = arena_copy(&start->arena, (const char *)in->fields[WIRE_DATA].bytes,
@@ -244,6 +244,8 @@ static int decode_arguments(struct call *call, const struct action_description *
 
 	if (without)
 		return 0;
+	if (call->start->unreadable)
+		return fault(call, "its arguments could not be read");
 	int r = arguments_decode(action->decl.params, action->decl.param_count,
 		action->decl.params_size, &call->start->args, &call->start->arena, &call->arguments,
 		&err);

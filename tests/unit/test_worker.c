@@ -52,6 +52,15 @@ static void test_runs_what_is_queued(void **state)
 	send_start(&talk, 4, "nothing", NULL);
 	expect_done(&talk, 4, UPKEEP_FAILED);
 
+	/* What is no value is not taken for no arguments. */
+	struct value deep[40];
+	for (size_t i = 0; i < 40; i++)
+		deep[i] = (struct value){.kind = VALUE_LIST, .list = {deep + i + 1, i < 39}};
+	members[0].value = deep[0];
+	send_start(&talk, 6, "act", &args);
+	expect_done(&talk, 6, UPKEEP_FAILED);
+	assert_string_equal(wire_get_text(&talk.in, WIRE_WHY), "its arguments could not be read");
+
 	/* Arguments longer than a message go by memfd. */
 	for (int i = 0; i < 20000; i++)
 		text_adds(&big, "0123456789");
