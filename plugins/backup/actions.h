@@ -15,6 +15,26 @@ int32_t create_run(struct upkeep_ctx *ctx);
 int32_t create_probe(struct upkeep_ctx *ctx, const struct upkeep_undo *record);
 int32_t create_undo(struct upkeep_ctx *ctx, const struct upkeep_undo *record);
 
+struct archive_args {
+	struct upkeep_strings paths, exclude;
+	const char *compress;
+	int64_t level;
+	int32_t one_file_system, skip_caches;
+};
+int32_t archive_run(struct upkeep_ctx *ctx);
+
+int32_t encrypt_run(struct upkeep_ctx *ctx);
+
+struct decrypt_args {
+	const char *spool;
+};
+int32_t decrypt_run(struct upkeep_ctx *ctx);
+
+struct read_args {
+	const char *store, *backup, *name, *path;
+};
+int32_t read_run(struct upkeep_ctx *ctx);
+
 struct verify_args {
 	const char *store, *backup, *name, *level;
 	int32_t all;

@@ -62,6 +62,52 @@ static const struct upkeep_output create_outputs[] = {
 	UPKEEP_OUT("changed", UPKEEP_INT, "files that changed while they were read"),
 };
 
+static const struct upkeep_param archive_params[] = {
+	UPKEEP_PARAM_PATHS(struct archive_args, paths, "files and directories to archive",
+		.flags = UPKEEP_REQUIRED | UPKEEP_NONEMPTY),
+	UPKEEP_PARAM_STRINGS(struct archive_args, exclude,
+		"patterns of what to leave out: of whole paths where they begin with /, else of "
+		"names",
+		.flags = UPKEEP_GLOBS),
+	UPKEEP_PARAM_CHOICE(struct archive_args, compress, "whether the stream is compressed",
+		.choices = "zstd|none", .preset = "zstd"),
+	UPKEEP_PARAM_INT(struct archive_args, level, "of zstd: 1 is fast, 19 is small", .min = 1,
+		.max = 19, .preset = "3"),
+	UPKEEP_PARAM_BOOL(struct archive_args, one_file_system,
+		"leave out what other file systems hold", .preset = "true"),
+	UPKEEP_PARAM_BOOL(struct archive_args, skip_caches,
+		"leave out directories that a CACHEDIR.TAG marks", .preset = "true"),
+};
+static const struct upkeep_output archive_outputs[] = {
+	UPKEEP_OUT("entries", UPKEEP_INT, "files, directories and the like"),
+	UPKEEP_OUT("bytes", UPKEEP_SIZE, "bytes of files"),
+	UPKEEP_OUT("problems", UPKEEP_INT, "entries that could not be read or kept still"),
+	UPKEEP_OUT("changed", UPKEEP_INT, "files that changed while they were read"),
+};
+
+static const struct upkeep_param decrypt_params[] = {
+	UPKEEP_PARAM_PATH(struct decrypt_args, spool,
+		"directory with room for the sealed stream, which is checked whole before it is "
+		"decrypted; the task's own directory unless given"),
+};
+static const struct upkeep_output decrypt_outputs[] = {
+	UPKEEP_OUT("signer", UPKEEP_STRING, "whole fingerprint of the key that signed it"),
+	UPKEEP_OUT("signed", UPKEEP_TIME, "when it was signed"),
+	UPKEEP_OUT("bytes", UPKEEP_SIZE, "bytes read, still sealed"),
+};
+
+static const struct upkeep_param read_params[] = {
+	STORE(struct read_args),
+	BACKUP(struct read_args),
+	NAME(struct read_args, "for latest: the newest of this name"),
+	UPKEEP_PARAM_PATH(struct read_args, path, "the file to read", .flags = UPKEEP_REQUIRED),
+};
+static const struct upkeep_output read_outputs[] = {
+	UPKEEP_OUT("id", UPKEEP_STRING, "id of the backup"),
+	UPKEEP_OUT("bytes", UPKEEP_SIZE, "bytes of the file"),
+	UPKEEP_OUT("sha256", UPKEEP_STRING, "of its bytes, holes left out"),
+};
+
 static const struct upkeep_param verify_params[] = {
 	STORE(struct verify_args),
 	BACKUP(struct verify_args),
@@ -170,6 +216,32 @@ static const struct upkeep_action actions[] = {
 		.probe = create_probe,
 		.run = create_run,
 		.undo = create_undo},
+	{.name = "archive",
+		.about = "Write files and directories as one tar stream",
+		.changes = UPKEEP_CHANGES_NONE,
+		.flags = UPKEEP_STREAM_OUT,
+		UPKEEP_PARAMS(struct archive_args, archive_params),
+		UPKEEP_OUTPUTS(archive_outputs),
+		.run = archive_run},
+	{.name = "encrypt",
+		.about = "Seal a stream to the recipients and sign it",
+		.changes = UPKEEP_CHANGES_NONE,
+		.flags = UPKEEP_STREAM_IN | UPKEEP_STREAM_IN_NEEDED | UPKEEP_STREAM_OUT,
+		.run = encrypt_run},
+	{.name = "decrypt",
+		.about = "Check a sealed stream whole, then decrypt it",
+		.changes = UPKEEP_CHANGES_NONE,
+		.flags = UPKEEP_STREAM_IN | UPKEEP_STREAM_IN_NEEDED | UPKEEP_STREAM_OUT,
+		UPKEEP_PARAMS(struct decrypt_args, decrypt_params),
+		UPKEEP_OUTPUTS(decrypt_outputs),
+		.run = decrypt_run},
+	{.name = "read",
+		.about = "Write one file of a backup as a stream",
+		.changes = UPKEEP_CHANGES_NONE,
+		.flags = UPKEEP_STREAM_OUT,
+		UPKEEP_PARAMS(struct read_args, read_params),
+		UPKEEP_OUTPUTS(read_outputs),
+		.run = read_run},
 	{.name = "verify",
 		.about = "Read a backup back and note that it is good",
 		.changes = UPKEEP_CHANGES_NONE,

@@ -31,16 +31,6 @@ static char type_of(uint32_t mode)
 	}
 }
 
-static char *read_link(int fd)
-{
-	char *text = fault_alloc(PATH_MAX + 1);
-	if (readlinkat(fd, "", text, PATH_MAX) < 0) {
-		free(text);
-		return NULL;
-	}
-	return text;
-}
-
 static void describe(const struct stat *st, struct manifest_entry *entry)
 {
 	entry->type = type_of(st->st_mode);
@@ -142,9 +132,7 @@ static int add_open_file(struct create *create, uint32_t node, struct source *so
 	if (entry->type == 'f' && source_changed(source)) {
 		entry->changed = true;
 		create->changed++;
-		tree_problem(&create->tree, node, "changed",
-			source->short_read ? "it shrank: zeros stand for its end"
-					   : "it was written to");
+		tree_problem(&create->tree, node, "changed", source_change(source));
 	}
 	if (r == 0)
 		r = manifest_put_entry(create->writer, entry);
@@ -163,12 +151,11 @@ static int add_node(struct create *create, uint32_t node, struct fault *fault)
 	struct manifest_entry entry = {.path = path};
 	int r = source_open(&source, &create->tree, node);
 	if (r == 0 && S_ISLNK(source.st.st_mode)) {
-		entry.link = read_link(source.fd);
+		entry.link = source_link(&source);
 		r = entry.link ? 0 : -errno;
 	}
 	if (r < 0)
-		tree_problem(&create->tree, node,
-			r == -ENOENT || r == -ESTALE ? "vanished" : "unreadable", strerror(-r));
+		tree_unread(&create->tree, node, r);
 	else
 		r = add_open_file(create, node, &source, &entry, fault);
 	free(entry.link);
@@ -186,21 +173,11 @@ static int check_cancel(struct create *create, struct fault *fault)
 	return 0;
 }
 
-/* The file to be added at this place of the walk.  All names of an inode are added at the
- * last of them, when the directories of all are there. */
-static uint32_t head_due(const struct tree *tree, uint32_t node)
-{
-	const struct tree_node *n = &tree->nodes[node];
-	if (n->link == TREE_NONE)
-		return n->next_link == TREE_NONE ? node : TREE_NONE;
-	return tree->nodes[n->link].next_link == node ? n->link : TREE_NONE;
-}
-
 int create_add_files(struct create *create, struct fault *fault)
 {
 	int r = 0;
 	for (uint32_t node = 0; r == 0 && node < create->tree.count; node++) {
-		uint32_t head = head_due(&create->tree, node);
+		uint32_t head = tree_due(&create->tree, node);
 		if (head == TREE_NONE || !type_of(create->tree.nodes[head].mode))
 			continue;
 		if (node % 64 == 0)

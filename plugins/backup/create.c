@@ -12,8 +12,6 @@
 #include "backup/stream.h"
 #include "support/cleanup.h"
 
-#define PROBLEMS_SHOWN 20
-
 static bool name_valid(const char *name)
 {
 	return store_name_valid(name) && !strchr(name, '~') && strlen(name) <= 100;
@@ -172,17 +170,6 @@ static int push_record(struct create *create, uint64_t *ret_id, struct fault *fa
 		     : 0;
 }
 
-static void report_problems(struct create *create)
-{
-	const struct tree *tree = &create->tree;
-	for (size_t i = 0; i < tree->problem_count && i < PROBLEMS_SHOWN; i++)
-		upkeep_warn(create->ctx, "%s: %s: %s", tree->problems[i].kind,
-			tree->problems[i].path, tree->problems[i].why);
-	if (tree->problem_count > PROBLEMS_SHOWN)
-		upkeep_warn(create->ctx, "%zu more entries like these: backup.find shows them",
-			tree->problem_count - PROBLEMS_SHOWN);
-}
-
 static void report(struct create *create)
 {
 	struct vault_item *item = &create->item;
@@ -191,7 +178,7 @@ static void report(struct create *create)
 	snprintf(bytes, sizeof bytes, "%llu", (unsigned long long)item->bytes);
 	snprintf(stored, sizeof stored, "%llu", (unsigned long long)item->stored);
 	snprintf(problems, sizeof problems, "%zu", create->tree.problem_count);
-	report_problems(create);
+	tree_warn(create->ctx, &create->tree, ": backup.find shows them");
 	upkeep_output_text(create->ctx, "id", item->id);
 	upkeep_output_text(create->ctx, "entries", entries);
 	upkeep_output_text(create->ctx, "bytes", bytes);

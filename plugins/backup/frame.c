@@ -15,6 +15,8 @@
 
 struct frame_writer {
 	ZSTD_CCtx *zstd;
+	frame_sink *write; /* NULL: to fd */
+	void *data;
 	int fd;
 	char buffer[BUFFER];
 };
@@ -28,19 +30,29 @@ struct frame_reader {
 	char buffer[BUFFER];
 };
 
-int frame_begin(struct frame_writer **ret, int fd, struct fault *fault)
+int frame_begin_to(
+	struct frame_writer **ret, int level, frame_sink *write, void *data, struct fault *fault)
 {
 	struct frame_writer *frame = fault_alloc(sizeof *frame);
-	frame->fd = fd;
+	frame->write = write;
+	frame->data = data;
 	frame->zstd = ZSTD_createCCtx();
 	if (!frame->zstd ||
-		ZSTD_isError(ZSTD_CCtx_setParameter(frame->zstd, ZSTD_c_compressionLevel, LEVEL))) {
+		ZSTD_isError(ZSTD_CCtx_setParameter(frame->zstd, ZSTD_c_compressionLevel, level))) {
 		ZSTD_freeCCtx(frame->zstd);
 		free(frame);
 		return fault_set(fault, -ENOMEM, NULL, "cannot begin to compress");
 	}
 	*ret = frame;
 	return 0;
+}
+
+int frame_begin(struct frame_writer **ret, int fd, struct fault *fault)
+{
+	int r = frame_begin_to(ret, LEVEL, NULL, NULL, fault);
+	if (r == 0)
+		(*ret)->fd = fd;
+	return r;
 }
 
 static int compress_some(
@@ -50,7 +62,10 @@ static int compress_some(
 	*ret_left = ZSTD_compressStream2(frame->zstd, &out, in, how);
 	if (ZSTD_isError(*ret_left))
 		return -EIO;
-	return out.pos ? write_all(frame->fd, frame->buffer, out.pos) : 0;
+	if (out.pos == 0)
+		return 0;
+	return frame->write ? frame->write(frame->data, frame->buffer, out.pos)
+			    : write_all(frame->fd, frame->buffer, out.pos);
 }
 
 int frame_write(struct frame_writer *frame, const void *bytes, size_t size)

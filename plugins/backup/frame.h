@@ -1,4 +1,4 @@
-/* One zstd frame, written to and read from a descriptor piece by piece. */
+/* One zstd frame, written and read piece by piece. */
 #ifndef BACKUP_FRAME_H
 #define BACKUP_FRAME_H
 
@@ -11,6 +11,10 @@
 struct frame_writer;
 /* Begins a frame at the position of fd, which stays the caller's. */
 int frame_begin(struct frame_writer **ret, int fd, struct fault *fault);
+/* Begins one of that level whose bytes go to `write`, which answers 0 or a negative errno. */
+typedef int frame_sink(void *data, const void *bytes, size_t size);
+int frame_begin_to(
+	struct frame_writer **ret, int level, frame_sink *write, void *data, struct fault *fault);
 int frame_write(struct frame_writer *frame, const void *bytes, size_t size);
 /* Ends the frame and frees the writer (also on failure); NULL is fine. */
 int frame_end(struct frame_writer **frame);

@@ -179,7 +179,7 @@ static int import_from_keyring(
 	return e ? gnupg_fault(fault, e, NULL, "cannot copy the trusted keys") : 0;
 }
 
-static bool is_trusted(const struct keys *keys, const char *fingerprint)
+bool keys_trusted(const struct keys *keys, const char *fingerprint)
 {
 	for (size_t i = 0; fingerprint && i < keys->trusted_count; i++)
 		if (strcasecmp(keys->trusted[i], fingerprint) == 0)
@@ -201,7 +201,7 @@ static int drop_strangers(struct keys *keys, size_t *ret_left, struct fault *fau
 	bool full = count == UPKEEP_COUNT(found);
 	gpgme_error_t failed = 0;
 	for (size_t i = 0; i < count; i++) {
-		if (is_trusted(keys, found[i]->fpr))
+		if (keys_trusted(keys, found[i]->fpr))
 			++*ret_left;
 		else if (!failed)
 			failed = gpgme_op_delete_ext(keys->trust, found[i], GPGME_DELETE_FORCE);
@@ -283,6 +283,16 @@ const char *keys_home(const struct keys *keys)
 	return keys->home;
 }
 
+const char *keys_trust_home(const struct keys *keys)
+{
+	return keys->trust_home;
+}
+
+const char *keys_signer(const struct keys *keys)
+{
+	return keys->sign_key;
+}
+
 const char *const *keys_recipients(const struct keys *keys, size_t *ret_count)
 {
 	*ret_count = keys->recipient_count;
@@ -338,7 +348,7 @@ static bool signer_trusted(struct keys *keys, const char *fingerprint, char **re
 	gpgme_key_t key = NULL;
 	if (!fingerprint || gpgme_get_key(keys->trust, fingerprint, &key, 0))
 		return false;
-	bool trusted = is_trusted(keys, key->fpr) && !key->revoked && !key->disabled;
+	bool trusted = keys_trusted(keys, key->fpr) && !key->revoked && !key->disabled;
 	if (trusted)
 		*ret_signer = upper_copy(key->fpr);
 	gpgme_key_unref(key);

@@ -25,9 +25,12 @@ int keys_open(struct keys **ret, struct upkeep_ctx *ctx, unsigned needs, struct 
 void keys_close(struct keys **keys);
 #define CLEANUP_KEYS __attribute__((cleanup(keys_close)))
 
-/* The GnuPG directory of this task, and to whom is sealed. */
+/* The GnuPG directories of this task (NULL: not asked for), the site's key (NULL: none is named),
+ * and to whom is sealed. */
 struct upkeep_ctx *keys_ctx(const struct keys *keys);
 const char *keys_home(const struct keys *keys);
+const char *keys_trust_home(const struct keys *keys);
+const char *keys_signer(const struct keys *keys);
 const char *const *keys_recipients(const struct keys *keys, size_t *ret_count);
 
 /* Signs the bytes of fd; `summary` is signed with them.  The caller closes *ret_fd. */
@@ -37,6 +40,9 @@ int keys_sign(struct keys *keys, int fd, const char *summary, int *ret_fd, struc
  * with them; *ret_signer the whole fingerprint of the trusted key.  -EBADMSG: not good. */
 int keys_verify(struct keys *keys, int fd, int signature_fd, char **ret_summary, char **ret_signer,
 	struct fault *fault);
+
+/* Whether `fingerprint` is that of a trusted key. */
+bool keys_trusted(const struct keys *keys, const char *fingerprint);
 
 /* The key that backup.init recorded in the keyring, or NULL. */
 char *keys_recorded(const char *keyring);

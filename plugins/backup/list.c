@@ -3,29 +3,21 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "backup/match.h"
+#include "backup/moment.h"
 #include "backup/seal.h"
 #include "backup/vault.h"
 #include "support/cleanup.h"
 
 #define FOUND_MAX 10000
 
-static void format_time(int64_t s, char text[32])
-{
-	time_t time = (time_t)s;
-	struct tm tm;
-	if (s == 0 || !gmtime_r(&time, &tm) || !strftime(text, 32, "%Y-%m-%dT%H:%M:%SZ", &tm))
-		text[0] = 0;
-}
-
 static void show_item(struct upkeep_ctx *ctx, const struct vault_item *item)
 {
 	char created[32], verified[32], entries[24], bytes[24], stored[24], problems[24];
-	format_time(item->created_s, created);
-	format_time(item->mark.when_s, verified);
+	moment_format(item->created_s, created);
+	moment_format(item->mark.when_s, verified);
 	snprintf(entries, sizeof entries, "%llu", (unsigned long long)item->entries);
 	snprintf(bytes, sizeof bytes, "%llu", (unsigned long long)item->bytes);
 	snprintf(stored, sizeof stored, "%llu", (unsigned long long)item->stored);
@@ -71,7 +63,7 @@ static void show_found(struct upkeep_ctx *ctx, const char *id, const struct mani
 	char size[24], changed[32];
 	const char type[] = {entry->type, 0};
 	snprintf(size, sizeof size, "%llu", (unsigned long long)entry->size);
-	format_time(entry->mtime_s, changed);
+	moment_format(entry->mtime_s, changed);
 	struct upkeep_cell cells[] = {{"backup", id, UPKEEP_STRING, 0},
 		{"path", entry->path, UPKEEP_STRING, 0}, {"type", type, UPKEEP_STRING, 0},
 		{"size", size, UPKEEP_SIZE, 0}, {"modified", changed, UPKEEP_TIME, 0},

@@ -13,7 +13,9 @@
 
 struct pack {
 	int fd, error;
-	struct frame_writer *frame;
+	struct frame_writer *frame; /* NULL: to `write` as it is */
+	frame_sink *write;
+	void *data;
 	struct archive *tar;
 	uint64_t input, plain;
 };
@@ -21,7 +23,9 @@ struct pack {
 static la_ssize_t write_tar(struct archive *tar, void *data, const void *bytes, size_t size)
 {
 	struct pack *pack = data;
-	int r = frame_write(pack->frame, bytes, size);
+	int r = pack->error   ? pack->error
+		: pack->frame ? frame_write(pack->frame, bytes, size)
+			      : pack->write(pack->data, bytes, size);
 	if (r < 0) {
 		pack->error = r;
 		archive_set_error(tar, -r, "%s", strerror(-r));
@@ -59,6 +63,19 @@ int pack_begin(struct pack **ret, struct fault *fault)
 	struct pack *pack = fault_alloc(sizeof *pack);
 	pack->fd = seal_memory("pack", fault);
 	int r = pack->fd < 0 ? pack->fd : frame_begin(&pack->frame, pack->fd, fault);
+	if (r == 0)
+		r = open_tar(pack, fault);
+	if (r < 0)
+		pack_abort(&pack);
+	*ret = pack;
+	return r;
+}
+
+int pack_begin_to(struct pack **ret, int level, frame_sink *write, void *data, struct fault *fault)
+{
+	struct pack *pack = fault_alloc(sizeof *pack);
+	*pack = (struct pack){.fd = -1, .write = write, .data = data};
+	int r = level ? frame_begin_to(&pack->frame, level, write, data, fault) : 0;
 	if (r == 0)
 		r = open_tar(pack, fault);
 	if (r < 0)
@@ -112,17 +129,30 @@ uint64_t pack_input(const struct pack *pack)
 	return pack->input;
 }
 
-int pack_end(struct pack **ret, int *ret_fd, uint64_t *ret_plain, struct fault *fault)
+static int end_bytes(struct pack *pack, struct fault *fault)
 {
-	struct pack *pack = *ret;
 	int r = archive_write_close(pack->tar) == ARCHIVE_OK ? 0 : tar_fault(pack, fault);
 	int end = frame_end(&pack->frame);
 	if (r == 0 && end < 0)
 		r = fault_set(fault, end, NULL, "cannot compress: %s", strerror(-end));
+	return r;
+}
+
+int pack_end(struct pack **ret, int *ret_fd, uint64_t *ret_plain, struct fault *fault)
+{
+	struct pack *pack = *ret;
+	int r = end_bytes(pack, fault);
 	if (r == 0) {
 		*ret_fd = TAKE_FD(pack->fd);
 		*ret_plain = pack->plain;
 	}
+	pack_abort(ret);
+	return r;
+}
+
+int pack_close(struct pack **ret, struct fault *fault)
+{
+	int r = end_bytes(*ret, fault);
 	pack_abort(ret);
 	return r;
 }

@@ -61,53 +61,113 @@ static int spawn_gpg(struct seal_job *job, const struct arguments *list, struct 
 	return 0;
 }
 
-static int begin_job(struct seal_job *job, struct keys *keys, int in, struct fault *fault)
+static int begin_job(struct seal_job *job, struct keys *keys, enum seal_work work, int in, int out,
+	struct fault *fault)
 {
-	*job = (struct seal_job){
-		.ctx = keys_ctx(keys), .in = in, .out = -1, .status = -1, .errors = -1};
-	if (lseek(in, 0, SEEK_SET) < 0)
-		return fault_set(fault, -errno, NULL, "cannot rewind a file in memory: %m");
-	job->out = seal_memory("sealed", fault);
-	job->status = job->out < 0 ? -1 : seal_memory("status", fault);
+	*job = (struct seal_job){.ctx = keys_ctx(keys),
+		.work = work,
+		.in = in,
+		.out = out,
+		.status = -1,
+		.errors = -1};
+	job->status = seal_memory("status", fault);
 	job->errors = job->status < 0 ? -1 : seal_memory("errors", fault);
 	return job->errors < 0 ? -ENOMEM : 0;
 }
 
-int seal_start(struct seal_job *job, struct keys *keys, int in, struct fault *fault)
+static int add_recipients(struct arguments *list, struct keys *keys, struct fault *fault)
 {
-	struct arguments list = {.count = 0};
 	size_t count;
 	const char *const *recipients = keys_recipients(keys, &count);
-	int r = begin_job(job, keys, in, fault);
-	if (r == 0 && (count == 0 || count > 50))
-		r = fault_set(fault, -EINVAL, "name one to fifty in `recipients`",
+	if (count == 0 || count > 50)
+		return fault_set(fault, -EINVAL, "name one to fifty in `recipients`",
 			"there are %zu recipients to seal to", count);
-	const char *const how[] = {"--no-autostart", "--compress-algo", "none", "--encrypt", NULL};
-	add_common(&list, keys_home(keys));
-	for (size_t i = 0; r == 0 && i < count; i++) {
+	for (size_t i = 0; i < count; i++) {
 		const char *const recipient[] = {"--recipient", recipients[i], NULL};
-		add_arguments(&list, recipient);
+		add_arguments(list, recipient);
 	}
-	add_arguments(&list, how);
+	return 0;
+}
+
+static int add_signer(struct arguments *list, struct keys *keys, struct fault *fault)
+{
+	const char *const signer[] = {
+		"--local-user", keys_signer(keys), "--sig-notation", SEAL_NOTATION "=1", NULL};
+	if (!keys_signer(keys))
+		return fault_set(fault, -ENOKEY, "set sign_key to the site's own key",
+			"there is no key to sign with");
+	add_arguments(list, signer);
+	return 0;
+}
+
+/* `more` are further arguments. */
+static int start_job(
+	struct seal_job *job, struct keys *keys, const char *const *more, struct fault *fault)
+{
+	static const char *const how[][5] = {
+		[SEAL_ENCRYPT] = {"--no-autostart", "--compress-algo", "none", "--encrypt"},
+		[SEAL_OPEN] = {"--decrypt"},
+		[SEAL_SIGN] = {"--compress-algo", "none", "--sign"},
+		[SEAL_CHECK] = {"--no-autostart", "--decrypt"},
+	};
+	struct arguments list = {.count = 0};
+	int r = 0;
+	add_common(&list, job->work == SEAL_CHECK ? keys_trust_home(keys) : keys_home(keys));
+	if (job->work == SEAL_ENCRYPT)
+		r = add_recipients(&list, keys, fault);
+	if (job->work == SEAL_SIGN)
+		r = add_signer(&list, keys, fault);
+	add_arguments(&list, more);
+	add_arguments(&list, how[job->work]);
+	return r < 0 ? r : spawn_gpg(job, &list, fault);
+}
+
+static int start_in_memory(struct seal_job *job, struct keys *keys, enum seal_work work, int in,
+	const char *const *more, struct fault *fault)
+{
+	int r = begin_job(job, keys, work, in, -1, fault);
+	if (r == 0 && lseek(in, 0, SEEK_SET) < 0)
+		r = fault_set(fault, -errno, NULL, "cannot rewind a file in memory: %m");
 	if (r == 0)
-		r = spawn_gpg(job, &list, fault);
+		r = job->out = seal_memory("sealed", fault);
+	if (r >= 0)
+		r = start_job(job, keys, more, fault);
 	if (r < 0)
 		seal_abort(job);
 	return r;
 }
 
+int seal_start(struct seal_job *job, struct keys *keys, int in, struct fault *fault)
+{
+	const char *const more[] = {NULL};
+	return start_in_memory(job, keys, SEAL_ENCRYPT, in, more, fault);
+}
+
 int seal_open_start(
 	struct seal_job *job, struct keys *keys, int in, uint64_t limit, struct fault *fault)
 {
-	struct arguments list = {.count = 0};
 	CLEANUP_FREE char *most = fault_format("%llu", (unsigned long long)limit);
-	const char *const how[] = {"--max-output", most, "--decrypt", NULL};
-	int r = begin_job(job, keys, in, fault);
-	job->opening = true;
-	add_common(&list, keys_home(keys));
-	add_arguments(&list, how);
+	const char *const more[] = {"--max-output", most, NULL};
+	return start_in_memory(job, keys, SEAL_OPEN, in, more, fault);
+}
+
+static void close_end(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+/* The ends of pipes are gpg's alone from its start on. */
+int seal_pipe(struct seal_job *job, struct keys *keys, enum seal_work work, int in, int out,
+	struct fault *fault)
+{
+	const char *const more[] = {NULL};
+	int r = begin_job(job, keys, work, in, out, fault);
 	if (r == 0)
-		r = spawn_gpg(job, &list, fault);
+		r = start_job(job, keys, more, fault);
+	close_end(&job->in);
+	close_end(&job->out);
 	if (r < 0)
 		seal_abort(job);
 	return r;
@@ -159,37 +219,52 @@ static const char *explain(const char *status)
 		return "a recipient's key is missing, expired or cannot encrypt: import it into "
 		       "the "
 		       "keyring";
+	if (has_status(status, "INV_SGNR"))
+		return "the keyring needs the secret key of `sign_key`, without a passphrase";
 	if (has_status(status, "NO_SECKEY"))
 		return "the keyring needs the secret key of one of the recipients";
 	return NULL;
 }
 
-static int judge_end(struct seal_job *job, int32_t end, struct fault *fault)
+static bool is_good(const struct seal_job *job, const char *status)
 {
-	CLEANUP_FREE char *status = read_memory(job->status);
+	switch (job->work) {
+	case SEAL_ENCRYPT:
+		return has_status(status, "END_ENCRYPTION");
+	case SEAL_OPEN:
+		return has_status(status, "DECRYPTION_OKAY") && has_status(status, "GOODMDC");
+	case SEAL_SIGN:
+		return has_status(status, "SIG_CREATED");
+	default:
+		return has_status(status, "GOODSIG");
+	}
+}
+
+static int judge_end(
+	const struct seal_job *job, int32_t end, const char *status, struct fault *fault)
+{
+	static const char *const verbs[] = {[SEAL_ENCRYPT] = "encrypt",
+		[SEAL_OPEN] = "decrypt",
+		[SEAL_SIGN] = "sign",
+		[SEAL_CHECK] = "check the signature"};
+	bool reads = job->work == SEAL_OPEN || job->work == SEAL_CHECK;
 	CLEANUP_FREE char *errors = read_memory(job->errors);
-	bool good = job->opening
-		? has_status(status, "DECRYPTION_OKAY") && has_status(status, "GOODMDC")
-		: has_status(status, "END_ENCRYPTION");
-	if (end == 0 && good)
+	if (end == 0 && is_good(job, status))
 		return 0;
 	for (char *line = errors; (line = strchr(line, '\n'));)
 		*line = line[1] ? ';' : 0;
 	if (end >= 256)
 		return fault_set(fault, -EIO, NULL, "gpg was killed by signal %d", end - 256);
-	return fault_set(fault, job->opening ? -EBADMSG : -EIO, explain(status),
-		"gpg could not %s: %s", job->opening ? "decrypt" : "encrypt",
-		*errors ? errors : "it did not say why");
+	return fault_set(fault, reads ? -EBADMSG : -EIO, explain(status), "gpg could not %s: %s",
+		verbs[job->work], *errors ? errors : "it did not say why");
 }
 
 static void close_job(struct seal_job *job)
 {
-	int *fds[] = {&job->in, &job->out, &job->status, &job->errors};
-	for (size_t i = 0; i < UPKEEP_COUNT(fds); i++) {
-		if (*fds[i] >= 0)
-			close(*fds[i]);
-		*fds[i] = -1;
-	}
+	close_end(&job->in);
+	close_end(&job->out);
+	close_end(&job->status);
+	close_end(&job->errors);
 	job->handle = 0;
 }
 
@@ -202,6 +277,20 @@ void seal_abort(struct seal_job *job)
 	close_job(job);
 }
 
+int seal_end(struct seal_job *job, char **ret_status, struct fault *fault)
+{
+	CLEANUP_FREE char *status = NULL;
+	int32_t end = job->ctx->host->spawn_wait(job->ctx, job->handle);
+	job->handle = 0;
+	status = read_memory(job->status);
+	int r = end < 0 ? fault_set(fault, end, NULL, "lost sight of gpg: %s", strerror(-end))
+			: judge_end(job, end, status, fault);
+	if (ret_status)
+		*ret_status = TAKE_PTR(status);
+	close_job(job);
+	return r;
+}
+
 int seal_finish(struct seal_job *job, int *ret_fd, uint64_t *ret_size, struct fault *fault)
 {
 	int r = wait_for_end(job);
@@ -209,17 +298,14 @@ int seal_finish(struct seal_job *job, int *ret_fd, uint64_t *ret_size, struct fa
 		seal_abort(job);
 		return fault_set(fault, r, NULL, "stopped while gpg was at work");
 	}
-	int32_t end = job->ctx->host->spawn_wait(job->ctx, job->handle);
-	job->handle = 0;
-	r = end < 0 ? fault_set(fault, end, NULL, "lost sight of gpg: %s", strerror(-end))
-		    : judge_end(job, end, fault);
-	off_t size = r == 0 ? lseek(job->out, 0, SEEK_END) : 0;
-	if (r == 0 && lseek(job->out, 0, SEEK_SET) < 0)
+	CLEANUP_FD int out = TAKE_FD(job->out);
+	r = seal_end(job, NULL, fault);
+	off_t size = r == 0 ? lseek(out, 0, SEEK_END) : 0;
+	if (r == 0 && lseek(out, 0, SEEK_SET) < 0)
 		r = fault_set(fault, -errno, NULL, "cannot rewind a file in memory: %m");
 	if (r == 0) {
-		*ret_fd = TAKE_FD(job->out);
+		*ret_fd = TAKE_FD(out);
 		*ret_size = (uint64_t)size;
 	}
-	close_job(job);
 	return r;
 }

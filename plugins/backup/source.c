@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -81,6 +82,16 @@ void source_close(struct source *source)
 	free(source->buffer);
 	store_hash_end(&source->hash, NULL);
 	*source = (struct source){.fd = -1};
+}
+
+char *source_link(const struct source *source)
+{
+	char *text = fault_alloc(PATH_MAX + 1);
+	if (readlinkat(source->fd, "", text, PATH_MAX) < 0) {
+		free(text);
+		return NULL;
+	}
+	return text;
 }
 
 uint64_t source_data_size(const struct source *source)
@@ -191,4 +202,9 @@ bool source_changed(const struct source *source)
 		now.st_mtim.tv_nsec != source->st.st_mtim.tv_nsec ||
 		now.st_ctim.tv_sec != source->st.st_ctim.tv_sec ||
 		now.st_ctim.tv_nsec != source->st.st_ctim.tv_nsec;
+}
+
+const char *source_change(const struct source *source)
+{
+	return source->short_read ? "it shrank: zeros stand for its end" : "it was written to";
 }

@@ -23,6 +23,8 @@ struct source {
 /* Opens the node: a regular file for reading, anything else as a mere name.  Negative
  * errno: it is gone (-ENOENT), cannot be read, or is something else now (-ESTALE). */
 int source_open(struct source *source, struct tree *tree, uint32_t node);
+/* What a symbolic link says (NULL: see errno); the caller frees it. */
+char *source_link(const struct source *source);
 /* The bytes of data, holes not counted. */
 uint64_t source_data_size(const struct source *source);
 /* Where a part that begins at `from` and has at most `most` bytes of data ends. */
@@ -35,6 +37,8 @@ int source_write(
 	struct source *source, uint64_t from, uint64_t end, struct pack *pack, struct fault *fault);
 /* True where the file is not what it was when it was opened. */
 bool source_changed(const struct source *source);
+/* What has become of a file that has changed. */
+const char *source_change(const struct source *source);
 void source_close(struct source *source);
 
 #endif

@@ -1,4 +1,4 @@
-/* A stream while it is read: what the task gets by `from`. */
+/* Streams: what the task gets by `from`, and what others get from it. */
 #ifndef BACKUP_STREAM_H
 #define BACKUP_STREAM_H
 
@@ -13,6 +13,14 @@ int stream_open(struct upkeep_ctx *ctx);
  * (-ECANCELED). */
 int stream_read(
 	struct upkeep_ctx *ctx, int fd, char *bytes, size_t size, size_t *ret, struct fault *fault);
+/* The descriptor of what others read, for gpg to write to or for stream_write, which makes it one
+ * that does not block; in run only. */
+int stream_open_out(struct upkeep_ctx *ctx, struct fault *fault);
+/* Writes all of it; a cancel ends it (-ECANCELED).  -EPIPE: nobody reads it any more. */
+int stream_write(struct upkeep_ctx *ctx, int fd, const void *bytes, size_t size);
+/* What stream_write, or what wrote by it, answered, as a message. */
+int stream_write_fault(int code, struct fault *fault);
+
 /* After its end, before anything is published: everything upstream has succeeded. */
 int stream_whole(struct upkeep_ctx *ctx, struct fault *fault);
 

@@ -7,12 +7,38 @@
 #include <string.h>
 #include <unistd.h>
 
+#define PROBLEMS_SHOWN 20
+
 void tree_problem(struct tree *tree, uint32_t node, const char *kind, const char *why)
 {
 	tree->problems =
 		fault_resize(tree->problems, tree->problem_count + 1, sizeof *tree->problems);
 	tree->problems[tree->problem_count++] = (struct tree_problem){
 		.path = tree_path(tree, node), .kind = kind, .why = fault_format("%s", why)};
+}
+
+void tree_unread(struct tree *tree, uint32_t node, int code)
+{
+	tree_problem(tree, node, code == -ENOENT || code == -ESTALE ? "vanished" : "unreadable",
+		strerror(-code));
+}
+
+void tree_warn(struct upkeep_ctx *ctx, const struct tree *tree, const char *more)
+{
+	for (size_t i = 0; i < tree->problem_count && i < PROBLEMS_SHOWN; i++)
+		upkeep_warn(ctx, "%s: %s: %s", tree->problems[i].kind, tree->problems[i].path,
+			tree->problems[i].why);
+	if (tree->problem_count > PROBLEMS_SHOWN)
+		upkeep_warn(ctx, "%zu more entries like these%s",
+			tree->problem_count - PROBLEMS_SHOWN, more);
+}
+
+uint32_t tree_due(const struct tree *tree, uint32_t node)
+{
+	const struct tree_node *n = &tree->nodes[node];
+	if (n->link == TREE_NONE)
+		return n->next_link == TREE_NONE ? node : TREE_NONE;
+	return tree->nodes[n->link].next_link == node ? n->link : TREE_NONE;
 }
 
 void tree_free(struct tree *tree)

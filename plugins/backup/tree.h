@@ -68,7 +68,15 @@ char *tree_path(const struct tree *tree, uint32_t node);
  * in it.  The descriptor is the tree's. */
 int tree_parent(struct tree *tree, uint32_t node, const char **ret_name);
 
+/* The file to be added at this place of the walk, or TREE_NONE: all names of an inode are added
+ * at the last of them, when the directories of all are there. */
+uint32_t tree_due(const struct tree *tree, uint32_t node);
+
 void tree_problem(struct tree *tree, uint32_t node, const char *kind, const char *why);
+/* The same for what could not be opened: `code` is what source_open answered. */
+void tree_unread(struct tree *tree, uint32_t node, int code);
+/* Warns of the first of them; `more` ends the line that counts the others. */
+void tree_warn(struct upkeep_ctx *ctx, const struct tree *tree, const char *more);
 void tree_free(struct tree *tree);
 #define CLEANUP_TREE __attribute__((cleanup(tree_free)))
 
