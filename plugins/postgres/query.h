@@ -1,0 +1,52 @@
+/*
+ * Statements: asynchronous, cancellable, with parameters apart from the text.
+ *
+ * Where the action is cancelled, the statement is cancelled on the server as well, over a
+ * second connection that is as secret and as authorised as the first (libpq's PQcancel
+ * before version 17 is neither), and its end is waited for.
+ */
+#ifndef POSTGRES_QUERY_H
+#define POSTGRES_QUERY_H
+
+#include "postgres/connect.h"
+
+static inline void query_clear(PGresult **result)
+{
+	PQclear(*result);
+	*result = NULL;
+}
+#define CLEANUP_RESULT __attribute__((cleanup(query_clear)))
+
+/* Runs one statement with $1 ... $count = values (text; NULL is null).  *ret (may be NULL)
+ * holds its rows, in text; free it with PQclear.  A failure names statement's purpose by
+ * `what` ("reading the slots"), the server's message with its SQLSTATE, which is also in
+ * connection->sqlstate.  -ECANCELED; -EBUSY: a lock was not to be had; -EAGAIN: worth a retry;
+ * -EACCES: not permitted; -ENOENT: no such object; -EEXIST; -ENOSPC; -EIO: anything else. */
+int query_values(struct connection *connection, const char *what, const char *sql,
+	const char *const *values, int count, PGresult **ret, struct fault *fault);
+
+/* The same, with the values as further arguments. */
+#define query_run(connection, what, ret, fault, sql, ...)                                       \
+	({                                                                                      \
+		const char *const query_args_[] = {NULL, ##__VA_ARGS__};                        \
+		query_values((connection), (what), (sql), query_args_ + 1,                      \
+			(int)(sizeof query_args_ / sizeof query_args_[0]) - 1, (ret), (fault)); \
+	})
+
+/* Cells of a result; "" and 0 for null. */
+const char *query_text(const PGresult *result, int row, int column);
+int64_t query_int(const PGresult *result, int row, int column);
+bool query_bool(const PGresult *result, int row, int column);
+
+/* `name` quoted as an identifier, on the heap: the only way by which names get into
+ * statements.  And "schema"."name". */
+int query_name(struct connection *connection, const char *name, char **ret, struct fault *fault);
+int query_path(struct connection *connection, const char *schema, const char *name, char **ret,
+	struct fault *fault);
+
+/* Rows of the result as rows of `table`: columns under their own names, of these types
+ * (UPKEEP_STRING, ...), as many as the result has. */
+void query_rows(
+	struct upkeep_ctx *ctx, const char *table, const PGresult *result, const uint32_t *types);
+
+#endif
