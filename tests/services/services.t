@@ -1,0 +1,54 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# The services of the tests themselves: both S3 servers check signatures, the proxy goes wrong
+# where it is told, and all of them end with their owner.
+dir=$(mktemp -d) || exit 99
+. "${0%/*}/use.sh"
+n=0
+ok() { n=$((n + 1)); if "${@:2}"; then echo "ok $n - $1"; else echo "not ok $n - $1"; fi; }
+s3() { "$services/s3-request" "$@" 2>"$dir/err"; }
+says() { grep -qF -- "$1" "$dir/err" || { sed 's/^/# /' "$dir/err"; return 1; }; }
+refused() { ! s3 "${@:2}" >"$dir/out" <"$dir/file" && says " $1 "; }
+same() { s3 GET "$1" >"$dir/out" && cmp "$dir/out" "$dir/file"; }
+rule() { printf '%s\n' "$@" >"$dir/s3-faults/rules"; }
+set -a
+head -c 1000000 /dev/urandom >"$dir/file"
+for server in swift rgw; do
+	use $server
+	ok "$server: a bucket" s3 PUT /bucket </dev/null
+	ok "... an object" s3 PUT /bucket/dir/a%20b <"$dir/file"
+	ok "... comes back" same /bucket/dir/a%20b
+	S3_SECRET_KEY=wrong
+	ok "... refuses a wrong secret" refused 403 GET /bucket/dir/a%20b
+	eval "$(cat "$dir/$server/answers")"
+	ok "... and what is not the hash of the body" refused 400 PUT /bucket/b "x-amz-content-sha256:$(printf %064d 0)"
+done
+ok "rgw: another user may not" env S3_ACCESS_KEY="$S3_OTHER_ACCESS_KEY" bash -c '! "$1" GET /bucket/dir/a%20b >/dev/null 2>&1' - "$services/s3-request"
+
+use s3-faults
+S3_ENDPOINT=$S3_FAULTY_ENDPOINT
+ok "the proxy passes what is signed" same /bucket/dir/a%20b
+rule '503:SlowDown PUT /bucket/c 2'
+ok "a fault at the second request: the first" s3 PUT /bucket/c <"$dir/file"
+ok "... the second" refused 503 PUT /bucket/c
+ok "... the third" s3 PUT /bucket/c <"$dir/file"
+rule 'reset:90 PUT /bucket/d' 'after:500 PUT /bucket/e' 'no-etag HEAD /bucket/c' 'cut:90 GET /bucket/c' 'corrupt PUT /bucket/f'
+reset() { ! s3 PUT /bucket/d <"$dir/file" && grep -qE 'Reset|Broken' "$dir/err"; }
+ok "reset" reset
+ok "... the server has nothing" refused 404 GET /bucket/d
+ok "done, and said to have failed" refused 500 PUT /bucket/e
+ok "... the server has it" same /bucket/e
+no_etag() { s3 HEAD /bucket/c | grep -qix 'etag: *'; }
+ok "an empty ETag" no_etag
+cut() { ! s3 GET /bucket/c >"$dir/out"; }
+ok "an answer cut short" cut
+corrupt() { refused 400 PUT /bucket/f; }
+ok "a byte that was changed on the way is noticed" corrupt
+ok "it writes down what passed" grep -qx 'PUT /bucket/c 503:SlowDown' "$dir/s3-faults/requests"
+
+bash -c 'eval "$("$1/s3-faults" start "$2" $$)"; echo "$S3_FAULTY_ENDPOINT" >"$3"; kill -KILL $$' - "$services" "$dir/dies" "$dir/where" 2>/dev/null
+ended() { ! grep -qz keep "/proc/$(cat "$dir/dies/pid")/cmdline" 2>/dev/null; }
+for ((i = 0; i < 100; i++)); do ended && break; sleep 0.1; done
+ok "what a killed test leaves ends by itself" ended
+ok "... its daemons too" bash -c '! (exec 3<>"/dev/tcp/127.0.0.1/${1##*:}") 2>/dev/null' - "$(cat "$dir/where")"
+echo "1..$n"
