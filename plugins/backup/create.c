@@ -55,7 +55,7 @@ int32_t create_plan(struct upkeep_ctx *ctx)
 	int r = tree_walk(&tree, &options, &fault);
 	if (r < 0)
 		return fault_report(ctx, r, &fault);
-	const char *undo = "move the new backup to the store's tombstones";
+	const char *undo = "take the new backup out of sight";
 	if (args->paths.count)
 		upkeep_would(ctx, undo, "back up %u entries with %llu bytes as \"%s\"", tree.count,
 			(unsigned long long)tree.bytes, args->name);
@@ -164,7 +164,7 @@ static int push_record(struct create *create, uint64_t *ret_id, struct fault *fa
 		.version = 1,
 		.payload = payload,
 		.payload_size = size,
-		.about = "move the new backup to the store's tombstones"};
+		.about = "take the new backup out of sight"};
 	int r = upkeep_undo_push(create->ctx, &record, ret_id);
 	return r < 0 ? fault_set(fault, r, NULL, "cannot write the undo record: %s", strerror(-r))
 		     : 0;

@@ -15,7 +15,7 @@ struct manifest_writer {
 	struct frame_writer *frame;
 	int fd;
 	uint64_t entries;
-	uint32_t packs;
+	uint32_t packs, borrowed;
 };
 
 static json_t *hex_text(const char *bytes)
@@ -82,13 +82,19 @@ int manifest_begin(struct manifest_writer **ret, const struct manifest *head, st
 	return r;
 }
 
+static json_int_t pack_number(uint32_t pack)
+{
+	return pack < MANIFEST_BORROWED ? (json_int_t)pack
+					: -1 - (json_int_t)(pack - MANIFEST_BORROWED);
+}
+
 static json_t *pieces_array(const struct manifest_entry *entry)
 {
 	json_t *list = json_array();
 	for (size_t i = 0; i < entry->piece_count; i++) {
 		const struct manifest_piece *p = &entry->pieces[i];
 		json_array_append_new(list,
-			json_pack("[I,I,I,I,I]", (json_int_t)p->pack, (json_int_t)p->offset,
+			json_pack("[I,I,I,I,I]", pack_number(p->pack), (json_int_t)p->offset,
 				(json_int_t)p->length, (json_int_t)p->from, (json_int_t)p->size));
 	}
 	return list;
@@ -111,6 +117,11 @@ int manifest_put_entry(struct manifest_writer *writer, const struct manifest_ent
 	}
 	if (entry->link)
 		set_bytes(object, "link", entry->link);
+	if (entry->seen.ino)
+		json_object_set_new(object, "seen",
+			json_pack("[I,I,I,I]", (json_int_t)entry->seen.ctime_s,
+				(json_int_t)entry->seen.ctime_ns, (json_int_t)entry->seen.ino,
+				(json_int_t)entry->seen.dev));
 	if (entry->changed)
 		json_object_set_new(object, "changed", json_true());
 	json_object_set_new(object, "at", pieces_array(entry));
@@ -133,6 +144,14 @@ int manifest_put_pack(struct manifest_writer *writer, const struct manifest_pack
 		json_pack("{sI, ss, sI, sI}", "pack", (json_int_t)writer->packs++, "sha256",
 			pack->sha256, "size", (json_int_t)pack->size, "plain",
 			(json_int_t)pack->plain));
+}
+
+int manifest_put_borrowed(struct manifest_writer *writer, const struct manifest_pack *pack)
+{
+	return put_line(writer,
+		json_pack("{sI, ss, sI, ss, sI, sI}", "borrowed", (json_int_t)writer->borrowed++,
+			"of", pack->of, "number", (json_int_t)pack->number, "sha256", pack->sha256,
+			"size", (json_int_t)pack->size, "plain", (json_int_t)pack->plain));
 }
 
 int manifest_end(struct manifest_writer **ret, int *ret_fd, struct fault *fault)

@@ -36,6 +36,9 @@ void manifest_free(struct manifest *manifest)
 		free_entry(&manifest->entries[i]);
 	free(manifest->entries);
 	free(manifest->packs);
+	for (size_t i = 0; i < manifest->borrowed_count; i++)
+		free(manifest->borrowed[i].of);
+	free(manifest->borrowed);
 	for (size_t i = 0; i < manifest->problem_count; i++) {
 		free(manifest->problems[i].path);
 		free(manifest->problems[i].kind);
@@ -59,6 +62,23 @@ bool manifest_path_valid(const char *path)
 		path += size;
 	}
 	return true;
+}
+
+bool manifest_id_valid(const char *id, const char *name)
+{
+	const size_t stamp = strlen("20261123T000000Z-"), random = strlen("-00000000");
+	size_t size = strlen(name);
+	return store_name_valid(id) && strlen(id) == stamp + size + random && id[8] == 'T' &&
+		id[stamp - 2] == 'Z' && id[stamp - 1] == '-' && id[stamp + size] == '-' &&
+		strncmp(id + stamp, name, size) == 0;
+}
+
+const struct manifest_pack *manifest_pack(const struct manifest *manifest, uint32_t pack)
+{
+	if (pack < MANIFEST_BORROWED)
+		return pack < manifest->pack_count ? &manifest->packs[pack] : NULL;
+	pack -= MANIFEST_BORROWED;
+	return pack < manifest->borrowed_count ? &manifest->borrowed[pack] : NULL;
 }
 
 static int bad(struct fault *fault, const char *what)
@@ -143,10 +163,10 @@ static int add_head(struct manifest *manifest, const json_t *object, struct faul
 		return bad(fault, "it has two heads");
 	if (get_integer(object, "upkeep_backup", UINT32_MAX, &format) < 0)
 		return bad(fault, "it does not begin with its head");
-	if (format != MANIFEST_FORMAT)
+	if (format < MANIFEST_FORMAT_OLDEST || format > MANIFEST_FORMAT)
 		return fault_set(fault, -EBADMSG, "read it with a newer upkeep",
-			"the manifest has format %llu, this upkeep reads %d",
-			(unsigned long long)format, MANIFEST_FORMAT);
+			"the manifest has format %llu, this upkeep reads %d to %d",
+			(unsigned long long)format, MANIFEST_FORMAT_OLDEST, MANIFEST_FORMAT);
 	manifest->id = get_bytes(object, "id");
 	manifest->name = get_bytes(object, "name");
 	manifest->label = get_bytes(object, "label");
@@ -159,22 +179,42 @@ static int add_head(struct manifest *manifest, const json_t *object, struct faul
 	return 0;
 }
 
+/* `count` integers, none but the first of which is negative. */
+static int get_numbers(const json_t *list, int64_t *numbers, size_t count)
+{
+	if (!json_is_array(list) || json_array_size(list) != count)
+		return -EBADMSG;
+	for (size_t i = 0; i < count; i++) {
+		const json_t *value = json_array_get(list, i);
+		if (!json_is_integer(value) || (i > 0 && json_integer_value(value) < 0))
+			return -EBADMSG;
+		numbers[i] = json_integer_value(value);
+	}
+	return 0;
+}
+
 static int get_piece(const json_t *list, struct manifest_piece *piece)
 {
-	uint64_t numbers[5];
-	if (!json_is_array(list) || json_array_size(list) != 5)
+	int64_t n[5];
+	if (get_numbers(list, n, 5) < 0)
 		return -EBADMSG;
-	for (size_t i = 0; i < 5; i++) {
-		const json_t *value = json_array_get(list, i);
-		if (!json_is_integer(value) || json_integer_value(value) < 0)
-			return -EBADMSG;
-		numbers[i] = (uint64_t)json_integer_value(value);
-	}
-	if (numbers[0] >= MANIFEST_PACKS_MAX || numbers[1] > INT64_MAX - numbers[2] ||
-		numbers[3] > INT64_MAX - numbers[4] || numbers[2] == 0)
+	int64_t place = n[0] < 0 ? -1 - n[0] : n[0];
+	if (place >= MANIFEST_PACKS_MAX || n[1] > INT64_MAX - n[2] || n[3] > INT64_MAX - n[4] ||
+		n[2] == 0)
 		return -EBADMSG;
-	*piece = (struct manifest_piece){
-		(uint32_t)numbers[0], numbers[1], numbers[2], numbers[3], numbers[4]};
+	*piece = (struct manifest_piece){(uint32_t)place + (n[0] < 0 ? MANIFEST_BORROWED : 0),
+		(uint64_t)n[1], (uint64_t)n[2], (uint64_t)n[3], (uint64_t)n[4]};
+	return 0;
+}
+
+static int get_seen(const json_t *list, struct manifest_seen *seen)
+{
+	int64_t n[4];
+	if (!list)
+		return 0;
+	if (get_numbers(list, n, 4) < 0 || n[1] > 999999999)
+		return -EBADMSG;
+	*seen = (struct manifest_seen){n[0], (uint32_t)n[1], (uint64_t)n[2], (uint64_t)n[3]};
 	return 0;
 }
 
@@ -215,7 +255,8 @@ static int fill_entry(struct manifest_entry *entry, const json_t *object)
 	if (!type || !type[0] || type[1] || !strchr(MANIFEST_TYPES, type[0]) ||
 		get_integer(object, "mode", 0177777, &mode) < 0 ||
 		get_integer(object, "uid", UINT32_MAX, &uid) < 0 ||
-		get_integer(object, "gid", UINT32_MAX, &gid) < 0 || get_mtime(object, entry) < 0)
+		get_integer(object, "gid", UINT32_MAX, &gid) < 0 || get_mtime(object, entry) < 0 ||
+		get_seen(json_object_get(object, "seen"), &entry->seen) < 0)
 		return -EBADMSG;
 	entry->type = type[0];
 	entry->mode = (uint32_t)mode;
@@ -261,21 +302,54 @@ static int add_problem(struct manifest *manifest, const json_t *object, struct f
 		: bad(fault, "a problem is not whole");
 }
 
+static int get_pack(
+	const json_t *object, const char *key, size_t number, struct manifest_pack *pack)
+{
+	uint64_t own;
+	*pack = (struct manifest_pack){.number = (uint32_t)number};
+	return get_integer(object, key, MANIFEST_PACKS_MAX - 1, &own) < 0 || own != number ||
+			get_hash(object, pack->sha256) < 0 ||
+			get_integer(object, "size", INT64_MAX, &pack->size) < 0 ||
+			get_integer(object, "plain", INT64_MAX, &pack->plain) < 0
+		? -EBADMSG
+		: 0;
+}
+
+static void append_pack(
+	struct manifest_pack **packs, size_t *count, size_t *room, struct manifest_pack pack)
+{
+	if (*count == *room) {
+		*room = *room ? *room * 2 : 64;
+		*packs = fault_resize(*packs, *room, sizeof **packs);
+	}
+	(*packs)[(*count)++] = pack;
+}
+
 static int add_pack(struct manifest *manifest, const json_t *object, struct fault *fault)
 {
-	uint64_t number;
 	struct manifest_pack pack;
-	if (get_integer(object, "pack", MANIFEST_PACKS_MAX, &number) < 0 ||
-		number != manifest->pack_count || get_hash(object, pack.sha256) < 0 ||
-		get_integer(object, "size", INT64_MAX, &pack.size) < 0 ||
-		get_integer(object, "plain", INT64_MAX, &pack.plain) < 0)
+	if (get_pack(object, "pack", manifest->pack_count, &pack) < 0)
 		return bad(fault, "a pack is not whole");
-	if (manifest->pack_count == manifest->pack_room) {
-		manifest->pack_room = manifest->pack_room ? manifest->pack_room * 2 : 64;
-		manifest->packs =
-			fault_resize(manifest->packs, manifest->pack_room, sizeof *manifest->packs);
+	append_pack(&manifest->packs, &manifest->pack_count, &manifest->pack_room, pack);
+	return 0;
+}
+
+/* What is borrowed can only be of another backup of the name. */
+static int add_borrowed(struct manifest *manifest, const json_t *object, struct fault *fault)
+{
+	struct manifest_pack pack;
+	uint64_t number;
+	if (get_pack(object, "borrowed", manifest->borrowed_count, &pack) < 0 ||
+		get_integer(object, "number", MANIFEST_PACKS_MAX - 1, &number) < 0)
+		return bad(fault, "a borrowed pack is not whole");
+	pack.number = (uint32_t)number;
+	pack.of = get_bytes(object, "of");
+	if (!pack.of || !manifest_id_valid(pack.of, manifest->name) ||
+		strcmp(pack.of, manifest->id) == 0) {
+		free(pack.of);
+		return bad(fault, "a pack is borrowed from what is no other backup of the name");
 	}
-	manifest->packs[manifest->pack_count++] = pack;
+	append_pack(&manifest->borrowed, &manifest->borrowed_count, &manifest->borrowed_room, pack);
 	return 0;
 }
 
@@ -304,6 +378,8 @@ int manifest_add_line(struct manifest *manifest, const char *line, size_t size, 
 		return add_end(manifest, object, fault);
 	if (json_object_get(object, "pack"))
 		return add_pack(manifest, object, fault);
+	if (json_object_get(object, "borrowed"))
+		return add_borrowed(manifest, object, fault);
 	if (json_object_get(object, "problem"))
 		return add_problem(manifest, object, fault);
 	return add_entry(manifest, object, fault);
@@ -314,8 +390,8 @@ static int check_entry(
 {
 	for (size_t i = 0; i < entry->piece_count; i++) {
 		const struct manifest_piece *piece = &entry->pieces[i];
-		if (piece->pack >= manifest->pack_count ||
-			piece->offset + piece->length > manifest->packs[piece->pack].plain)
+		const struct manifest_pack *pack = manifest_pack(manifest, piece->pack);
+		if (!pack || piece->offset + piece->length > pack->plain)
 			return fault_set(fault, -EBADMSG, NULL,
 				"the manifest is not valid: \"%s\" lies outside of its pack",
 				entry->path);
@@ -370,7 +446,7 @@ static int read_lines(struct manifest *manifest, struct frame_reader *frame, str
 	return r == 0 && used ? bad(fault, "its last line is cut") : r;
 }
 
-int manifest_read(struct manifest *manifest, int fd, struct fault *fault)
+int manifest_read_lines(struct manifest *manifest, int fd, struct fault *fault)
 {
 	struct frame_reader *frame = NULL;
 	if (lseek(fd, 0, SEEK_SET) < 0)
@@ -379,5 +455,11 @@ int manifest_read(struct manifest *manifest, int fd, struct fault *fault)
 	if (r == 0)
 		r = read_lines(manifest, frame, fault);
 	frame_close(&frame);
+	return r;
+}
+
+int manifest_read(struct manifest *manifest, int fd, struct fault *fault)
+{
+	int r = manifest_read_lines(manifest, fd, fault);
 	return r < 0 ? r : manifest_check(manifest, fault);
 }

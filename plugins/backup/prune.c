@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "backup/clear.h"
 #include "backup/policy.h"
 #include "support/cleanup.h"
 
@@ -79,9 +80,8 @@ int32_t prune_plan(struct upkeep_ctx *ctx)
 	for (size_t i = 0; r == 0 && i < prune.items.count; i++) {
 		if (prune.choices[i].keep)
 			continue;
-		upkeep_would(ctx, now ? NULL : "bring it back from the tombstones",
-			"remove backup \"%s\": %s", prune.items.items[i].id,
-			prune.choices[i].reason);
+		upkeep_would(ctx, now ? NULL : "bring it back", "remove backup \"%s\": %s",
+			prune.items.items[i].id, prune.choices[i].reason);
 		result = UPKEEP_CHANGED;
 	}
 	prune_free(&prune);
@@ -111,67 +111,33 @@ static int remove_backup(struct prune *prune, const struct vault_item *item, str
 {
 	bool now = strcmp(prune->args->space, "now") == 0;
 	int64_t until = now ? 0 : prune->now_s + prune->args->undo_keep_ms / 1000;
-	uint64_t record = 0, size = prune->store->ops->size(prune->store, item->id);
+	uint64_t record = 0;
 	int r = now ? 0 : push_record(prune, item->id, &record, fault);
 	if (r == 0)
 		r = vault_bury(prune->store, item->id, until, fault);
 	if (r < 0)
 		return r;
 	prune->removed++;
-	prune->freed += (int64_t)size;
 	if (!now)
 		prune->ctx->host->undo_applied(prune->ctx, record, NULL);
 	return 0;
 }
 
-/* That notes of what is gone stay does no harm. */
-static void forget(struct prune *prune, const char *id)
+static int clear_store(struct prune *prune, struct fault *fault)
 {
-	const struct settings *settings = prune->ctx->settings;
-	CLEANUP_STORE struct store *ledger = NULL;
-	CLEANUP_NAMES struct store_names notes = {0};
-	CLEANUP_FREE char *group = ledger_group(prune->store);
-	if (vault_notes(prune->ctx, prune->store, &notes, NULL) == 0 && notes.count > 0 &&
-		ledger_open(&ledger, settings->keyring, false, NULL) == 0)
-		ledger_forget(ledger, group, &notes, id);
-}
-
-/* Tombstones whose time has come, and backups that never became whole: nobody makes one
- * now, for the store is held alone. */
-static int clear_graves(struct prune *prune, struct fault *fault)
-{
-	struct store *store = prune->store;
-	CLEANUP_NAMES struct store_names names = {0};
-	int r = store->ops->list(store, VAULT_TOMBSTONES, true, &names, fault);
-	for (size_t i = 0; r == 0 && i < names.count; i++) {
-		char *until = strrchr(names.items[i], '~');
-		if (!until || strtoll(until + 1, NULL, 10) > prune->now_s)
-			continue;
-		CLEANUP_FREE char *grave = fault_format(VAULT_TOMBSTONES "/%s", names.items[i]);
-		r = store->ops->remove(store, grave, fault);
-		*until = 0;
-		if (r == 0)
-			forget(prune, names.items[i]);
-	}
-	return r;
-}
-
-static int clear_halves(struct prune *prune, struct fault *fault)
-{
-	struct store *store = prune->store;
-	CLEANUP_NAMES struct store_names names = {0};
-	int r = store->ops->list(store, "", true, &names, fault);
-	for (size_t i = 0; r == 0 && i < names.count; i++) {
-		const char *name = names.items[i];
-		if (strcmp(name, VAULT_TOMBSTONES) == 0 ||
-			store->ops->has(store, name, VAULT_MANIFEST) != 0)
-			continue;
-		/* only what looks like ours: 20261123T000000Z-... */
-		if (strlen(name) < 17 || name[8] != 'T' || name[15] != 'Z' || name[16] != '-')
-			continue;
-		upkeep_info(prune->ctx, "removing \"%s\", which never became a whole backup", name);
-		r = store->ops->remove(store, name, fault);
-	}
+	struct clear clear = {.ctx = prune->ctx,
+		.store = prune->store,
+		.keys = prune->keys,
+		.name = prune->args->name,
+		.now_s = prune->now_s};
+	for (size_t i = 0; i < prune->items.count; i++)
+		if (prune->choices[i].keep)
+			clear_need(&clear, &prune->items.items[i]);
+	for (size_t i = 0; i < prune->items.count; i++)
+		if (!prune->choices[i].keep)
+			prune->freed += (int64_t)clear_size(&clear, prune->items.items[i].id);
+	int r = clear_run(&clear, fault);
+	clear_free(&clear);
 	return r;
 }
 
@@ -184,9 +150,7 @@ static int prune_all(struct prune *prune, struct fault *fault)
 	for (size_t i = prune->items.count; r == 0 && i > 0; i--)
 		if (!prune->choices[i - 1].keep)
 			r = remove_backup(prune, &prune->items.items[i - 1], fault);
-	if (r == 0)
-		r = clear_graves(prune, fault);
-	return r < 0 ? r : clear_halves(prune, fault);
+	return r < 0 ? r : clear_store(prune, fault);
 }
 
 int32_t prune_run(struct upkeep_ctx *ctx)
@@ -234,7 +198,7 @@ int32_t prune_probe(struct upkeep_ctx *ctx, const struct upkeep_undo *record)
 	int r = open_record(ctx, record, &store, id, &fault);
 	if (r < 0)
 		return fault_report(ctx, r, &fault);
-	return store->ops->has(store, id, VAULT_MANIFEST) == 1 ? UPKEEP_NOT_DONE : UPKEEP_DONE;
+	return vault_has(store, id) ? UPKEEP_NOT_DONE : UPKEEP_DONE;
 }
 
 int32_t prune_undo(struct upkeep_ctx *ctx, const struct upkeep_undo *record)
@@ -245,7 +209,7 @@ int32_t prune_undo(struct upkeep_ctx *ctx, const struct upkeep_undo *record)
 	int r = open_record(ctx, record, &store, id, &fault);
 	if (r == 0)
 		r = vault_hold(ctx, store, false, &fault);
-	bool there = r == 0 && store->ops->has(store, id, VAULT_MANIFEST) == 1;
+	bool there = r == 0 && vault_has(store, id);
 	if (r == 0 && !there)
 		r = vault_unbury(store, id, &fault);
 	if (r < 0)
@@ -264,9 +228,12 @@ int32_t create_probe(struct upkeep_ctx *ctx, const struct upkeep_undo *record)
 	int r = open_record(ctx, record, &store, id, &fault);
 	if (r < 0)
 		return fault_report(ctx, r, &fault);
-	if (store->ops->has(store, id, VAULT_MANIFEST) == 1)
+	if (vault_has(store, id))
 		return UPKEEP_DONE;
-	return store->ops->has(store, id, VAULT_SIGNATURE) == 1 ? UPKEEP_PARTLY : UPKEEP_NOT_DONE;
+	return store->ops->has(store, id, VAULT_SIGNATURE) == 1 &&
+			store->ops->has(store, id, VAULT_MANIFEST) == 0
+		? UPKEEP_PARTLY
+		: UPKEEP_NOT_DONE;
 }
 
 #define UNDONE_KEEP_S (7 * 86400)
@@ -279,9 +246,12 @@ int32_t create_undo(struct upkeep_ctx *ctx, const struct upkeep_undo *record)
 	int r = open_record(ctx, record, &store, id, &fault);
 	if (r == 0)
 		r = vault_hold(ctx, store, true, &fault);
-	int moved = r == 0 ? vault_bury(store, id, time(NULL) + UNDONE_KEEP_S, &fault) : r;
-	if (moved < 0 && moved != -ENOENT)
-		return fault_report(ctx, moved, &fault);
+	int64_t until_s;
+	bool buried = r == 0 && vault_buried(store, id, &until_s);
+	if (r == 0 && !buried)
+		r = vault_bury(store, id, time(NULL) + UNDONE_KEEP_S, &fault);
+	if (r < 0 && r != -ENOENT)
+		return fault_report(ctx, r, &fault);
 	ctx->host->undo_done(ctx, record->id);
-	return moved == 0 ? UPKEEP_CHANGED : UPKEEP_UNCHANGED;
+	return r == 0 && !buried ? UPKEEP_CHANGED : UPKEEP_UNCHANGED;
 }

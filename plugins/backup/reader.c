@@ -43,18 +43,19 @@ static int compare_items(const void *a, const void *b)
 int reader_fetch(struct store *store, const struct manifest *manifest, uint32_t pack, int *ret_fd,
 	struct fault *fault)
 {
-	const struct manifest_pack *p = &manifest->packs[pack];
-	CLEANUP_FREE char *name = fault_format("%05u.pack", pack);
+	const struct manifest_pack *p = manifest_pack(manifest, pack);
+	const char *group = p->of ? p->of : manifest->id;
+	CLEANUP_FREE char *name = fault_format("%05u.pack", p->number);
 	CLEANUP_FD int fd = seal_memory("pack", fault);
 	char hash[STORE_HASH_TEXT];
 	uint64_t size = 0;
 	if (fd < 0)
 		return fd;
-	int r = store->ops->get(store, manifest->id, name, fd, p->size, &size, hash, fault);
+	int r = store->ops->get(store, group, name, fd, p->size, &size, hash, fault);
 	if (r == -EFBIG || (r == 0 && (size != p->size || strcmp(hash, p->sha256) != 0)))
 		return fault_set(fault, -EBADMSG, "restore from another backup or store",
-			"pack %u of backup \"%s\" is damaged: its hash is not the manifest's", pack,
-			manifest->id);
+			"pack %u of backup \"%s\" is damaged: its hash is not the manifest's",
+			p->number, group);
 	if (r == 0)
 		*ret_fd = TAKE_FD(fd);
 	return r;
@@ -191,7 +192,7 @@ static int open_pack(struct reader *reader, uint32_t pack, int *ret_fd, struct f
 {
 	struct seal_job job;
 	int sealed = -1;
-	uint64_t size, limit = reader->manifest->packs[pack].plain + SEALED_SLACK;
+	uint64_t size, limit = manifest_pack(reader->manifest, pack)->plain + SEALED_SLACK;
 	int r = reader_fetch(reader->store, reader->manifest, pack, &sealed, fault);
 	if (r == 0)
 		r = seal_open_start(&job, reader->keys, sealed, limit, fault);
@@ -207,7 +208,8 @@ static int read_pack(
 	CLEANUP_FD int fd = -1;
 	int r = open_pack(reader, pack, &fd, fault);
 	if (r == 0)
-		r = frame_open(&reader->frame, fd, reader->manifest->packs[pack].plain, fault);
+		r = frame_open(
+			&reader->frame, fd, manifest_pack(reader->manifest, pack)->plain, fault);
 	reader->at = 0;
 	for (size_t i = 0; r == 0 && i < count;) {
 		size_t n = stretch_of(items + i, count - i);

@@ -29,7 +29,8 @@ struct reader_sink {
 	int (*end)(void *data, const struct reader_item *item, struct fault *fault);
 };
 
-/* Fetches a pack into memory and checks size and hash; *ret_fd is the caller's. */
+/* Fetches a pack, by its number in a piece, into memory and checks size and hash; *ret_fd is the
+ * caller's. */
 int reader_fetch(struct store *store, const struct manifest *manifest, uint32_t pack, int *ret_fd,
 	struct fault *fault);
 

@@ -69,6 +69,10 @@ char *vault_summary(const struct vault_item *item)
 			"host", item->host, "created_s", (json_int_t)item->created_s, "entries",
 			(json_int_t)item->entries, "bytes", (json_int_t)item->bytes, "stored",
 			(json_int_t)item->stored, "problems", (json_int_t)item->problems);
+	if (object && *item->plain)
+		json_object_set_new(object, "plain", json_string(item->plain));
+	if (object && *item->needs)
+		json_object_set_new(object, "needs", json_string(item->needs));
 	char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
 	json_decref(object);
 	return text;
@@ -80,12 +84,19 @@ static char *copy_member(const json_t *object, const char *key)
 	return fault_format("%s", text ? text : "");
 }
 
+static void copy_hash(const json_t *object, const char *key, char hash[STORE_HASH_TEXT])
+{
+	const char *text = json_string_value(json_object_get(object, key));
+	snprintf(hash, STORE_HASH_TEXT, "%s", text ? text : "");
+}
+
 static int read_summary(
 	const char *text, const char *id, struct vault_item *item, struct fault *fault)
 {
 	json_t *object = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
 	const char *own = json_string_value(json_object_get(object, "id"));
-	if (!own || strcmp(own, id) != 0) {
+	/* what else is signed with a manifest, such as a note about it, has no format */
+	if (!own || strcmp(own, id) != 0 || !json_object_get(object, "format")) {
 		json_decref(object);
 		return fault_set(fault, -EBADMSG, NULL,
 			"the signature of \"%s\" was made for another backup", id);
@@ -98,6 +109,8 @@ static int read_summary(
 	item->bytes = (uint64_t)json_integer_value(json_object_get(object, "bytes"));
 	item->stored = (uint64_t)json_integer_value(json_object_get(object, "stored"));
 	item->problems = (uint64_t)json_integer_value(json_object_get(object, "problems"));
+	copy_hash(object, "plain", item->plain);
+	copy_hash(object, "needs", item->needs);
 	json_decref(object);
 	return 0;
 }
@@ -126,7 +139,7 @@ static int check_signature(struct keys *keys, struct store *store, const char *i
 	return r;
 }
 
-static void free_item(struct vault_item *item)
+void vault_free_item(struct vault_item *item)
 {
 	free(item->id);
 	free(item->name);
@@ -139,7 +152,7 @@ static void free_item(struct vault_item *item)
 void vault_free(struct vault_items *items)
 {
 	for (size_t i = 0; i < items->count; i++)
-		free_item(&items->items[i]);
+		vault_free_item(&items->items[i]);
 	free(items->items);
 	*items = (struct vault_items){0};
 }
@@ -152,19 +165,25 @@ static int compare_items(const void *a, const void *b)
 	return strcmp(y->id, x->id);
 }
 
-static bool is_backup(struct store *store, const char *group)
+bool vault_has(struct store *store, const char *id)
 {
-	return strcmp(group, VAULT_TOMBSTONES) != 0 && strlen(group) <= VAULT_ID_MAX &&
-		store->ops->has(store, group, VAULT_MANIFEST) == 1;
+	return strlen(id) <= VAULT_ID_MAX && store->ops->has(store, id, VAULT_MANIFEST) == 1 &&
+		store->ops->has(store, id, VAULT_REMOVED) == 0;
+}
+
+void vault_look(struct keys *keys, struct store *store, const char *id, struct vault_item *ret)
+{
+	CLEANUP_FAULT struct fault why = {0};
+	*ret = (struct vault_item){.id = fault_format("%s", id)};
+	if (check_signature(keys, store, id, ret, NULL, &why) < 0)
+		ret->why = fault_format("%s", fault_what(&why));
 }
 
 static void add_item(struct keys *keys, struct store *store, const char *id,
 	const struct store_names *notes, struct vault_items *items)
 {
-	CLEANUP_FAULT struct fault why = {0};
-	struct vault_item item = {.id = fault_format("%s", id)};
-	if (check_signature(keys, store, id, &item, NULL, &why) < 0)
-		item.why = fault_format("%s", fault_what(&why));
+	struct vault_item item;
+	vault_look(keys, store, id, &item);
 	item.pinned = store->ops->has(store, id, VAULT_PIN) == 1;
 	item.mark = ledger_find(notes, id, item.manifest);
 	items->items = fault_resize(items->items, items->count + 1, sizeof item);
@@ -193,12 +212,12 @@ int vault_list(struct keys *keys, struct store *store, const char *name, struct 
 	if (r == 0)
 		r = vault_notes(keys_ctx(keys), store, &notes, fault);
 	for (size_t i = 0; r == 0 && i < groups.count; i++) {
-		if (!is_backup(store, groups.items[i]))
+		if (!vault_has(store, groups.items[i]))
 			continue;
 		add_item(keys, store, groups.items[i], &notes, ret);
 		struct vault_item *last = &ret->items[ret->count - 1];
 		if (name && *name && !last->why && last->name && strcmp(last->name, name) != 0) {
-			free_item(last);
+			vault_free_item(last);
 			ret->count--;
 		}
 	}
@@ -227,7 +246,7 @@ int vault_load(struct keys *keys, struct store *store, const char *id, struct ma
 				      : check_signature(keys, store, id, &item, &sealed, fault);
 	if (ret_hash)
 		memcpy(ret_hash, item.manifest, sizeof item.manifest);
-	free_item(&item);
+	vault_free_item(&item);
 	if (r == 0)
 		r = open_manifest(keys, sealed, ret, fault);
 	if (r == 0 && strcmp(ret->id, id) != 0)
@@ -243,7 +262,7 @@ int vault_choose(struct keys *keys, struct store *store, const char *which, cons
 	CLEANUP_ITEMS struct vault_items items = {0};
 	if (strcmp(which, "latest") != 0) {
 		*ret_id = fault_format("%s", which);
-		if (store_name_valid(which) && store->ops->has(store, which, VAULT_MANIFEST) == 1)
+		if (store_name_valid(which) && vault_has(store, which))
 			return 0;
 		return fault_set(fault, -ENOENT, "backup.list shows what there is",
 			"the store \"%s\" has no backup \"%s\"", store->name, which);
@@ -258,39 +277,4 @@ int vault_choose(struct keys *keys, struct store *store, const char *which, cons
 		     : fault_set(fault, -ENOENT, "backup.list shows what there is",
 			       "the store \"%s\" has no backup%s%s with a good signature",
 			       store->name, name && *name ? " of " : "", name ? name : "");
-}
-
-static char *find_tombstone(struct store *store, const char *id)
-{
-	CLEANUP_NAMES struct store_names names = {0};
-	if (store->ops->list(store, VAULT_TOMBSTONES, true, &names, NULL) < 0)
-		return NULL;
-	for (size_t i = 0; i < names.count; i++)
-		if (strncmp(names.items[i], id, strlen(id)) == 0 &&
-			names.items[i][strlen(id)] == '~')
-			return fault_format(VAULT_TOMBSTONES "/%s", names.items[i]);
-	return NULL;
-}
-
-int vault_buried(struct store *store, const char *id)
-{
-	CLEANUP_FREE char *grave = find_tombstone(store, id);
-	return grave != NULL;
-}
-
-int vault_bury(struct store *store, const char *id, int64_t until_s, struct fault *fault)
-{
-	CLEANUP_FREE char *to = fault_format(VAULT_TOMBSTONES "/%s~%lld", id, (long long)until_s);
-	return store->ops->move(store, id, to, fault);
-}
-
-int vault_unbury(struct store *store, const char *id, struct fault *fault)
-{
-	if (store->ops->has(store, id, VAULT_MANIFEST) == 1)
-		return 0;
-	CLEANUP_FREE char *grave = find_tombstone(store, id);
-	if (!grave)
-		return fault_set(fault, -ENOENT, NULL,
-			"backup \"%s\" is gone from the store \"%s\" for good", id, store->name);
-	return store->ops->move(store, grave, id, fault);
 }

@@ -5,13 +5,17 @@
 #include "backup/keys.h"
 #include "backup/ledger.h"
 #include "backup/manifest.h"
+#include "backup/needs.h"
 #include "backup/settings.h"
 #include "support/store.h"
 
 #define VAULT_MANIFEST "manifest"
 #define VAULT_SIGNATURE "manifest.sig"
 #define VAULT_PIN "pinned"
-#define VAULT_TOMBSTONES "tombstones"
+#define VAULT_NEEDS "needs"
+/* What has this is no longer a backup, though all of it may be there: it holds the time until
+ * which it can be brought back (s since the epoch). */
+#define VAULT_REMOVED "removed"
 #define VAULT_ID_MAX 150
 
 /* What is known of a backup without opening it: from the signed summary. */
@@ -20,6 +24,8 @@ struct vault_item {
 	int64_t created_s;
 	uint64_t entries, bytes, stored, problems;
 	char manifest[STORE_HASH_TEXT]; /* the sealed manifest's hash */
+	char plain[STORE_HASH_TEXT];    /* of what was sealed; "" where the summary is an old one */
+	char needs[STORE_HASH_TEXT];    /* of what it needs of others; "": nothing */
 	bool pinned;
 	struct ledger_mark mark;
 	char *why; /* not NULL: the signature is not good, and nothing else is known */
@@ -41,12 +47,22 @@ int vault_hold(struct upkeep_ctx *ctx, struct store *store, bool alone, struct f
 /* All whole backups; of `name` alone unless NULL or "". */
 int vault_list(struct keys *keys, struct store *store, const char *name, struct vault_items *ret,
 	struct fault *fault);
+/* One of them, whether or not it was removed; what is wrong with it is in ret->why. */
+void vault_look(struct keys *keys, struct store *store, const char *id, struct vault_item *ret);
+void vault_free_item(struct vault_item *item);
 void vault_free(struct vault_items *items);
 #define CLEANUP_ITEMS __attribute__((cleanup(vault_free)))
 
 /* What the site's ledger says of the store's backups. */
 int vault_notes(
 	struct upkeep_ctx *ctx, struct store *store, struct store_names *ret, struct fault *fault);
+
+/* Adds what the backup needs of others; the item's signature is good. */
+int vault_needs(struct store *store, const struct vault_item *item, struct needs *needs,
+	struct fault *fault);
+
+/* Whether there is such a backup: whole, and not removed. */
+bool vault_has(struct store *store, const char *id);
 
 /* Checks signature, then decrypts and reads the manifest of `id`.  ret_hash, unless NULL,
  * has STORE_HASH_TEXT bytes for the hash of the sealed manifest. */
@@ -61,11 +77,12 @@ int vault_choose(struct keys *keys, struct store *store, const char *which, cons
 /* The summary's text, to be signed; the caller frees it. */
 char *vault_summary(const struct vault_item *item);
 
-/* Moves the backup to where it can be brought back from until `until_s`. */
+/* Takes the backup, or what became none, out of sight: vault_unbury brings it back until
+ * `until_s`.  0 also where that was done.  -ENOENT: there is nothing of that id. */
 int vault_bury(struct store *store, const char *id, int64_t until_s, struct fault *fault);
 /* Brings it back; 0 also where it is there. -ENOENT: it is gone. */
 int vault_unbury(struct store *store, const char *id, struct fault *fault);
-/* 1 where it is among the tombstones. */
-int vault_buried(struct store *store, const char *id);
+/* Whether it is out of sight, and until when it can be brought back. */
+bool vault_buried(struct store *store, const char *id, int64_t *ret_until_s);
 
 #endif

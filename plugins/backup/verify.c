@@ -93,9 +93,12 @@ static int verify_full(struct check *check, struct keys *keys, struct store *sto
 static int verify_hashes(struct store *store, const struct manifest *manifest, struct fault *fault)
 {
 	int r = 0;
-	for (uint32_t i = 0; r == 0 && i < manifest->pack_count; i++) {
+	for (size_t i = 0; r == 0 && i < manifest->pack_count + manifest->borrowed_count; i++) {
 		int fd = -1;
-		r = reader_fetch(store, manifest, i, &fd, fault);
+		size_t pack = i < manifest->pack_count
+			? i
+			: MANIFEST_BORROWED + (i - manifest->pack_count);
+		r = reader_fetch(store, manifest, (uint32_t)pack, &fd, fault);
 		if (fd >= 0)
 			close(fd);
 	}
@@ -136,7 +139,7 @@ static int verify_one(struct upkeep_ctx *ctx, struct keys *keys, struct store *s
 		return r;
 	char entries[24], packs[24], bytes[24];
 	snprintf(entries, sizeof entries, "%zu", manifest.entry_count);
-	snprintf(packs, sizeof packs, "%zu", manifest.pack_count);
+	snprintf(packs, sizeof packs, "%zu", manifest.pack_count + manifest.borrowed_count);
 	snprintf(bytes, sizeof bytes, "%llu", (unsigned long long)check.bytes);
 	struct upkeep_cell cells[] = {{"backup", id, UPKEEP_STRING, 0},
 		{"level", args->level, UPKEEP_STRING, 0}, {"entries", entries, UPKEEP_INT, 0},

@@ -151,29 +151,53 @@ static int local_sync(struct store *store, const char *group, struct fault *faul
 	return 0;
 }
 
-static bool entry_wanted(int dir, const char *name, bool groups)
+struct listed {
+	char *name;
+	uint64_t size;
+};
+
+static bool entry_wanted(int dir, const char *name, bool groups, struct stat *st)
 {
-	struct stat st;
-	if (!store_name_valid(name) || fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+	if (!store_name_valid(name) || fstatat(dir, name, st, AT_SYMLINK_NOFOLLOW) < 0)
 		return false;
-	return groups ? S_ISDIR(st.st_mode) : S_ISREG(st.st_mode);
+	return groups ? S_ISDIR(st->st_mode) : S_ISREG(st->st_mode);
 }
 
 static int compare_names(const void *a, const void *b)
 {
-	return strcmp(*(char *const *)a, *(char *const *)b);
+	return strcmp(((const struct listed *)a)->name, ((const struct listed *)b)->name);
+}
+
+static void take_names(struct listed *list, size_t count, bool groups, struct store_names *names)
+{
+	qsort(list, count, sizeof *list, compare_names);
+	names->items = fault_alloc(count * sizeof *names->items);
+	names->sizes = groups ? NULL : fault_alloc(count * sizeof *names->sizes);
+	for (; names->count < count; names->count++) {
+		names->items[names->count] = list[names->count].name;
+		if (!groups)
+			names->sizes[names->count] = list[names->count].size;
+	}
 }
 
 static void list_dir(DIR *dir, bool groups, struct store_names *names)
 {
+	struct listed *list = NULL;
+	size_t count = 0, room = 0;
+	struct stat st;
 	for (struct dirent *e; (e = readdir(dir));) {
-		if (!entry_wanted(dirfd(dir), e->d_name, groups))
+		if (!entry_wanted(dirfd(dir), e->d_name, groups, &st))
 			continue;
-		names->items = fault_resize(names->items, names->count + 1, sizeof *names->items);
-		names->items[names->count++] = fault_format("%s", e->d_name);
+		if (count == room) {
+			room = room ? room * 2 : 64;
+			list = fault_resize(list, room, sizeof *list);
+		}
+		list[count++] =
+			(struct listed){fault_format("%s", e->d_name), (uint64_t)st.st_size};
 	}
-	if (names->count)
-		qsort(names->items, names->count, sizeof *names->items, compare_names);
+	if (count)
+		take_names(list, count, groups, names);
+	free(list);
 }
 
 static int local_list(struct store *store, const char *group, bool groups, struct store_names *ret,
@@ -298,14 +322,11 @@ static int local_hold(struct store *store, bool alone, const char *who, struct f
 static uint64_t local_size(struct store *store, const char *group)
 {
 	CLEANUP_NAMES struct store_names names = {0};
-	CLEANUP_FD int dir = dir_open(local_of(store)->root, group);
 	uint64_t size = 0;
-	struct stat st;
-	if (dir < 0 || local_list(store, group, false, &names, NULL) < 0)
+	if (local_list(store, group, false, &names, NULL) < 0)
 		return 0;
 	for (size_t i = 0; i < names.count; i++)
-		if (fstatat(dir, names.items[i], &st, AT_SYMLINK_NOFOLLOW) == 0)
-			size += (uint64_t)st.st_size;
+		size += names.sizes[i];
 	return size;
 }
 

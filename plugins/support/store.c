@@ -38,6 +38,7 @@ void store_names_free(struct store_names *names)
 	for (size_t i = 0; i < names->count; i++)
 		free(names->items[i]);
 	free(names->items);
+	free(names->sizes);
 	*names = (struct store_names){0};
 }
 

@@ -21,9 +21,11 @@
 
 struct store;
 
-/* The names in a listing, sorted. */
+/* The names in a listing, sorted; of objects their sizes in bytes as well, in the same order
+ * (NULL: of groups, or the store does not say). */
 struct store_names {
 	char **items;
+	uint64_t *sizes;
 	size_t count;
 };
 

@@ -168,14 +168,16 @@ static int expect_whole(void)
 	return verified;
 }
 
-/* Directories of the store that look like backups. */
+/* Directories of the store that look like backups and are not marked as removed. */
 static int count_groups(void)
 {
-	char *path = site_below("store");
+	char *path = site_below("store"), room[512];
 	DIR *dir = opendir(path);
 	int found = 0;
-	for (struct dirent *e; (e = readdir(dir));)
-		found += e->d_name[0] == '2';
+	for (struct dirent *e; (e = readdir(dir));) {
+		snprintf(room, sizeof room, "%s/removed", e->d_name);
+		found += e->d_name[0] == '2' && faccessat(dirfd(dir), room, F_OK, 0) < 0;
+	}
 	closedir(dir);
 	free(path);
 	return found;
