@@ -5,7 +5,7 @@
 #include "backup/settings.h"
 
 struct create_args {
-	const char *store, *name, *as, *label;
+	const char *store, *name, *as, *label, *compare;
 	struct upkeep_strings paths, exclude;
 	int32_t pin, one_file_system, skip_caches;
 };

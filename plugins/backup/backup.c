@@ -47,6 +47,11 @@ static const struct upkeep_param create_params[] = {
 		"names",
 		.flags = UPKEEP_GLOBS),
 	UPKEEP_PARAM_STRING(struct create_args, label, "remark for people", .preset = ""),
+	UPKEEP_PARAM_CHOICE(struct create_args, compare,
+		"what shows that a file is as it was in the last backup and need not be stored "
+		"again: ctime: size, times, inode and device; content: its bytes as well; none: "
+		"all is stored",
+		.choices = "ctime|content|none", .preset = "ctime"),
 	UPKEEP_PARAM_BOOL(struct create_args, pin, "never prune this one", .preset = "false"),
 	UPKEEP_PARAM_BOOL(struct create_args, one_file_system,
 		"leave out what other file systems hold", .preset = "true"),
@@ -60,6 +65,7 @@ static const struct upkeep_output create_outputs[] = {
 	UPKEEP_OUT("stored", UPKEEP_SIZE, "bytes in the store"),
 	UPKEEP_OUT("problems", UPKEEP_INT, "entries that could not be read or kept still"),
 	UPKEEP_OUT("changed", UPKEEP_INT, "files that changed while they were read"),
+	UPKEEP_OUT("unchanged", UPKEEP_INT, "entries that lie in packs of earlier backups"),
 };
 
 static const struct upkeep_param archive_params[] = {

@@ -11,7 +11,7 @@
 #include "backup/source.h"
 #include "support/cleanup.h"
 
-static char type_of(uint32_t mode)
+char create_type(uint32_t mode)
 {
 	switch (mode & S_IFMT) {
 	case S_IFREG:
@@ -31,9 +31,24 @@ static char type_of(uint32_t mode)
 	}
 }
 
+/* A change that comes later than `now` will show in the inode's times.  They are made of a clock
+ * that stands still for up to 10 ms, and on file systems that know no fractions for up to 2 s. */
+static bool is_settled(const struct stat *st, const struct timespec *now)
+{
+	int64_t age_s = now->tv_sec - st->st_ctim.tv_sec;
+	int64_t age_ms = age_s * 1000 + (now->tv_nsec - st->st_ctim.tv_nsec) / 1000000;
+	bool coarse = st->st_ctim.tv_nsec == 0 && st->st_mtim.tv_nsec == 0;
+	return age_s > 3600 || age_ms > (coarse ? 2500 : 50);
+}
+
 static void describe(const struct stat *st, struct manifest_entry *entry)
 {
-	entry->type = type_of(st->st_mode);
+	struct timespec now;
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (is_settled(st, &now) && st->st_ino <= INT64_MAX && st->st_dev <= INT64_MAX)
+		entry->seen = (struct manifest_seen){
+			st->st_ctim.tv_sec, (uint32_t)st->st_ctim.tv_nsec, st->st_ino, st->st_dev};
+	entry->type = create_type(st->st_mode);
 	entry->mode = st->st_mode;
 	entry->uid = st->st_uid;
 	entry->gid = st->st_gid;
@@ -131,6 +146,7 @@ static int add_open_file(struct create *create, uint32_t node, struct source *so
 	int r = add_parts(create, source, tar, entry, fault);
 	if (entry->type == 'f' && source_changed(source)) {
 		entry->changed = true;
+		entry->seen = (struct manifest_seen){0};
 		create->changed++;
 		tree_problem(&create->tree, node, "changed", source_change(source));
 	}
@@ -164,6 +180,30 @@ static int add_node(struct create *create, uint32_t node, struct fault *fault)
 	return fault->what ? r : 0;
 }
 
+static int put_unchanged(
+	struct create *create, uint32_t node, const char *path, struct fault *fault)
+{
+	struct manifest_entry entry = reuse_entry(&create->reuse, node, path);
+	int r = manifest_put_entry(create->writer, &entry);
+	create->item.entries++;
+	create->item.bytes += entry.size;
+	create->unchanged++;
+	free(entry.pieces);
+	return r < 0 ? fault_set(fault, r, NULL, "cannot write the manifest: %s", strerror(-r)) : 0;
+}
+
+/* With all names of the inode. */
+static int add_unchanged(struct create *create, uint32_t node, struct fault *fault)
+{
+	int r = put_unchanged(create, node, NULL, fault);
+	for (uint32_t n = create->tree.nodes[node].next_link; r == 0 && n != TREE_NONE;
+		n = create->tree.nodes[n].next_link) {
+		CLEANUP_FREE char *path = tree_path(&create->tree, n);
+		r = put_unchanged(create, node, path, fault);
+	}
+	return r;
+}
+
 static int check_cancel(struct create *create, struct fault *fault)
 {
 	struct pollfd fd = {.fd = create->ctx->host->cancel_fd(create->ctx), .events = POLLIN};
@@ -178,10 +218,14 @@ int create_add_files(struct create *create, struct fault *fault)
 	int r = 0;
 	for (uint32_t node = 0; r == 0 && node < create->tree.count; node++) {
 		uint32_t head = tree_due(&create->tree, node);
-		if (head == TREE_NONE || !type_of(create->tree.nodes[head].mode))
+		if (head == TREE_NONE || !create_type(create->tree.nodes[head].mode))
 			continue;
 		if (node % 64 == 0)
 			r = check_cancel(create, fault);
+		if (r == 0 && create->reuse.choices[head].base) {
+			r = add_unchanged(create, head, fault);
+			continue;
+		}
 		if (r == 0)
 			r = packer_make_room(&create->packer, 1024, fault);
 		if (r == 0)

@@ -2,6 +2,7 @@
 #include "backup/create.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -80,14 +81,37 @@ static int end_manifest(struct create *create, int *ret_fd, struct fault *fault)
 	return manifest_end(&create->writer, ret_fd, fault);
 }
 
-static int put_text(struct create *create, const char *name, const char *text, struct fault *fault)
+static int put_text(struct create *create, const char *name, const char *text,
+	char ret_hash[STORE_HASH_TEXT], struct fault *fault)
 {
-	char hash[STORE_HASH_TEXT];
 	CLEANUP_FD int fd = seal_memory(name, fault);
 	if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
 		return fault_set(fault, -EIO, NULL, "cannot write \"%s\" in memory", name);
 	return create->store->ops->put(
-		create->store, create->item.id, name, fd, strlen(text), hash, fault);
+		create->store, create->item.id, name, fd, strlen(text), ret_hash, fault);
+}
+
+static int hash_memory(int fd, char hash[STORE_HASH_TEXT], struct fault *fault)
+{
+	struct store_hash *h = store_hash_begin();
+	char bytes[65536];
+	off_t at = 0;
+	ssize_t n;
+	while ((n = pread(fd, bytes, sizeof bytes, at)) > 0) {
+		store_hash_add(h, bytes, (size_t)n);
+		at += n;
+	}
+	store_hash_end(&h, hash);
+	return n < 0 ? fault_set(fault, -errno, NULL, "cannot read a file in memory: %m") : 0;
+}
+
+/* What the backup needs of others; the summary has its hash. */
+static int put_needs(struct create *create, struct fault *fault)
+{
+	if (create->reuse.borrowed_count == 0)
+		return 0;
+	CLEANUP_FREE char *text = needs_text(create->reuse.borrowed, create->reuse.borrowed_count);
+	return put_text(create, VAULT_NEEDS, text, create->item.needs, fault);
 }
 
 /* Signature first, manifest last: with it the backup begins to exist. */
@@ -100,7 +124,14 @@ static int publish(struct create *create, int plain, struct fault *fault)
 	char hash[STORE_HASH_TEXT];
 	uint64_t size = 0;
 	create->item.problems = create->tree.problem_count;
-	int r = seal_start(&job, create->keys, plain, fault);
+	int r = hash_memory(plain, create->item.plain, fault);
+	if (r == 0)
+		r = put_needs(create, fault);
+	if (r < 0) {
+		close(plain);
+		return r;
+	}
+	r = seal_start(&job, create->keys, plain, fault);
 	if (r == 0)
 		r = seal_finish(&job, &sealed, &size, fault);
 	if (r < 0)
@@ -113,7 +144,7 @@ static int publish(struct create *create, int plain, struct fault *fault)
 		r = store->ops->put(store, create->item.id, VAULT_SIGNATURE, signature,
 			(uint64_t)signature_size, hash, fault);
 	if (r == 0 && create->args->pin)
-		r = put_text(create, VAULT_PIN, "pinned when it was made\n", fault);
+		r = put_text(create, VAULT_PIN, "pinned when it was made\n", hash, fault);
 	if (r == 0)
 		r = store->ops->sync(store, create->item.id, fault);
 	if (r == 0)
@@ -185,6 +216,7 @@ static void report(struct create *create)
 	upkeep_output_text(create->ctx, "stored", stored);
 	upkeep_output_text(create->ctx, "problems", problems);
 	upkeep_output_int(create->ctx, "changed", (int64_t)create->changed);
+	upkeep_output_int(create->ctx, "unchanged", (int64_t)create->unchanged);
 	struct upkeep_cell cells[] = {{"backup", item->id, UPKEEP_STRING, 0},
 		{"name", item->name, UPKEEP_STRING, 0}, {"entries", entries, UPKEEP_INT, 0},
 		{"bytes", bytes, UPKEEP_SIZE, 0}, {"stored", stored, UPKEEP_SIZE, 0},
@@ -204,36 +236,81 @@ static int add_everything(struct create *create, struct fault *fault)
 	return r;
 }
 
+/* What is unchanged since earlier backups. */
+static int find_unchanged(struct create *create, struct fault *fault)
+{
+	const char *compare = create->args->compare;
+	if (create->tree.count && strcmp(compare, "none") != 0)
+		bases_load(&create->reuse.bases, create->keys, create->trusting, create->store,
+			&create->memory, create->item.name);
+	return reuse_decide(&create->reuse, &create->tree, create->store,
+		strcmp(compare, "content") == 0, create->ctx->host->cancel_fd(create->ctx), fault);
+}
+
+static int begin_manifest(struct create *create, struct fault *fault)
+{
+	int r = manifest_begin(&create->writer, &create->head, fault);
+	create->progress = (struct progress){
+		.memory = &create->memory, .head = &create->head, .writer = create->writer};
+	for (size_t i = 0; r == 0 && i < create->reuse.borrowed_count; i++)
+		if (manifest_put_borrowed(create->writer, &create->reuse.borrowed[i]) < 0)
+			r = fault_set(fault, -EIO, NULL, "cannot write the manifest");
+	return r;
+}
+
+/* That it cannot be remembered costs time the next time, and nothing else. */
+static void remember(struct create *create, int plain)
+{
+	CLEANUP_FAULT struct fault why = {0};
+	int r = create->memory.store
+		? 0
+		: memory_open(&create->memory, create->ctx->settings, create->store, &why);
+	if (r == 0)
+		r = memory_keep(&create->memory, create->item.id, create->item.name, plain, &why);
+	if (r < 0)
+		upkeep_warn(create->ctx, "the next backup of \"%s\" cannot build upon this one: %s",
+			create->item.name, fault_what(&why));
+}
+
 static int create_all(struct create *create, struct fault *fault)
 {
 	struct tree_options options = walk_options(create->ctx, create->store);
 	uint64_t undo = 0;
-	int plain = -1;
+	CLEANUP_FD int plain = -1;
 	name_backup(create);
 	create->packer.keys = create->keys;
 	create->packer.store = create->store;
 	create->packer.id = create->item.id;
+	create->packer.progress = &create->progress;
 	int r = tree_walk(&create->tree, &options, fault);
 	if (r == 0)
-		r = manifest_begin(&create->writer, &create->head, fault);
+		r = find_unchanged(create, fault);
+	if (r == 0)
+		r = begin_manifest(create, fault);
 	if (r == 0)
 		r = push_record(create, &undo, fault);
 	if (r == 0)
 		r = add_everything(create, fault);
 	if (r == 0)
 		r = end_manifest(create, &plain, fault);
+	CLEANUP_FD int kept = plain < 0 ? -1 : fcntl(plain, F_DUPFD_CLOEXEC, 3);
 	if (r == 0 && create->stream_path)
 		r = stream_whole(create->ctx, fault);
 	if (r == 0)
-		r = publish(create, plain, fault);
+		r = publish(create, TAKE_FD(plain), fault);
 	if (r == 0)
 		create->ctx->host->undo_applied(create->ctx, undo, NULL);
+	if (r == 0)
+		remember(create, kept);
 	return r;
 }
 
 static void create_free(struct create *create)
 {
 	packer_free(&create->packer);
+	progress_free(&create->progress);
+	reuse_free(&create->reuse);
+	memory_close(&create->memory);
 	manifest_abort(&create->writer);
 	tree_free(&create->tree);
 	keys_close(&create->keys);
@@ -246,6 +323,24 @@ static void create_free(struct create *create)
 	free(create->item.host);
 }
 
+/* Who cannot check signatures can still store, all of it each time. */
+static int open_keys(struct create *create, struct fault *fault)
+{
+	CLEANUP_FAULT struct fault why = {0};
+	memory_open(&create->memory, create->ctx->settings, create->store, NULL);
+	int r = keys_open(&create->keys, create->ctx, KEYS_SECRET | KEYS_TRUST, fault);
+	create->trusting = r == 0;
+	if (r != -ENOKEY)
+		return r;
+	why = *fault;
+	*fault = (struct fault){0};
+	keys_close(&create->keys);
+	r = keys_open(&create->keys, create->ctx, KEYS_SECRET, fault);
+	if (r == 0)
+		upkeep_info(create->ctx, "no earlier backup is built upon: %s", fault_what(&why));
+	return r;
+}
+
 int32_t create_run(struct upkeep_ctx *ctx)
 {
 	CLEANUP_FAULT struct fault fault = {0};
@@ -254,7 +349,7 @@ int32_t create_run(struct upkeep_ctx *ctx)
 	if (r == 0)
 		r = vault_hold(ctx, create.store, false, &fault);
 	if (r == 0)
-		r = keys_open(&create.keys, ctx, KEYS_SECRET, &fault);
+		r = open_keys(&create, &fault);
 	if (r == 0)
 		r = create_find_stream(&create, &fault);
 	if (r == 0)

@@ -6,6 +6,7 @@
 
 #include "backup/actions.h"
 #include "backup/packer.h"
+#include "backup/reuse.h"
 #include "backup/tree.h"
 #include "backup/vault.h"
 
@@ -14,7 +15,11 @@ struct create {
 	const struct create_args *args;
 	struct keys *keys;
 	struct store *store;
+	bool trusting; /* the keys can check signatures */
 	struct tree tree;
+	struct memory memory; /* no store: nothing can be remembered */
+	struct reuse reuse;
+	struct progress progress;
 	struct packer packer;
 	int stream;        /* -1: none */
 	char *stream_path; /* of the file that it becomes; NULL: none */
@@ -22,8 +27,7 @@ struct create {
 	struct manifest head;
 	struct manifest_writer *writer;
 	struct vault_item item;
-	uint64_t bytes_done;
-	size_t changed;
+	size_t changed, unchanged;
 };
 
 /* What `tree` has, into packs and manifest (create-files.c). */
@@ -32,6 +36,8 @@ int create_add_files(struct create *create, struct fault *fault);
  * named.  Without a stream `stream_path` stays NULL. */
 int create_find_stream(struct create *create, struct fault *fault);
 int create_add_stream(struct create *create, struct fault *fault);
+/* The manifest's letter for the type of a file; 0: none, it is left out. */
+char create_type(uint32_t mode);
 /* In the archive paths have no slash before them. */
 void create_set_name(struct archive_entry *tar, const char *path);
 

@@ -27,6 +27,7 @@ struct extract {
 	struct archive_entry *entry;
 	struct later *dirs;
 	size_t dir_count, dir_room;
+	bool dirs_made; /* by extract_make_dir */
 	char *example;
 };
 
@@ -102,7 +103,10 @@ static void set_metadata(
 static int make_dir(struct extract *extract, int dir, const char *name, const char *path,
 	struct archive_entry *entry)
 {
-	if (mkdirat(dir, name, 0700) < 0)
+	struct stat st;
+	if (mkdirat(dir, name, 0700) < 0 &&
+		(errno != EEXIST || !extract->dirs_made ||
+			fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(st.st_mode)))
 		return -errno;
 	if (extract->dir_count == extract->dir_room) {
 		extract->dir_room = extract->dir_room ? extract->dir_room * 2 : 64;
@@ -184,6 +188,23 @@ static void close_file(struct extract *extract)
 	extract->entry = NULL;
 }
 
+static int make_fault(const char *path, int code, struct fault *fault)
+{
+	return fault_set(fault, code, NULL, "cannot make \"%s\": %s", path,
+		code == -ELOOP || code == -EXDEV || code == -EPERM ? "it would lead out"
+								   : strerror(-code));
+}
+
+int extract_make_dir(struct extract *extract, const char *path, struct fault *fault)
+{
+	const char *name;
+	CLEANUP_FD int dir = extract_parent(extract->root, path, &name);
+	extract->dirs_made = true;
+	if (dir < 0)
+		return make_fault(path, dir, fault);
+	return mkdirat(dir, name, 0700) < 0 ? make_fault(path, -errno, fault) : 0;
+}
+
 int extract_begin(struct extract *extract, const char *path, const char *hardlink,
 	struct archive_entry *entry, struct fault *fault)
 {
@@ -193,11 +214,7 @@ int extract_begin(struct extract *extract, const char *path, const char *hardlin
 			fault, -EFBIG, NULL, "more entries than there may be, at \"%s\"", path);
 	extract->entries_left--;
 	int r = make_entry(extract, path, hardlink, entry);
-	if (r < 0)
-		return fault_set(fault, r, NULL, "cannot make \"%s\": %s", path,
-			r == -ELOOP || r == -EXDEV || r == -EPERM ? "it would lead out"
-								  : strerror(-r));
-	return 0;
+	return r < 0 ? make_fault(path, r, fault) : 0;
 }
 
 int extract_bytes(struct extract *extract, const void *bytes, size_t size, uint64_t offset,

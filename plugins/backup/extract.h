@@ -15,6 +15,8 @@ struct extract;
 
 /* Below `root` (which stays the caller's): at most so many entries and bytes. */
 void extract_open(struct extract **ret, int root, uint64_t entries_max, uint64_t bytes_max);
+/* Makes a directory before its entry comes, so that what lies in it may come first. */
+int extract_make_dir(struct extract *extract, const char *path, struct fault *fault);
 /* Makes `path` (relative) as the entry says; `hardlink`, unless NULL, is the path below
  * root of the file that it is a name of.  A regular file is left open for bytes. */
 int extract_begin(struct extract *extract, const char *path, const char *hardlink,

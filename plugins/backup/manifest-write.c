@@ -8,7 +8,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "backup/frame.h"
 #include "support/cleanup.h"
 
 struct manifest_writer {
@@ -16,6 +15,7 @@ struct manifest_writer {
 	int fd;
 	uint64_t entries;
 	uint32_t packs, borrowed;
+	struct manifest_part *part; /* that is being filled, or NULL */
 };
 
 static json_t *hex_text(const char *bytes)
@@ -42,14 +42,16 @@ static void set_bytes(json_t *object, const char *key, const char *bytes)
 	json_object_set_new(object, other, hex_text(bytes));
 }
 
-static int put_line(struct manifest_writer *writer, json_t *object)
+static int put_line(struct frame_writer *frame, struct frame_writer *also, json_t *object)
 {
 	CLEANUP_FREE char *line = object ? json_dumps(object, JSON_COMPACT) : NULL;
 	json_decref(object);
 	if (!line)
 		return -ENOMEM;
-	int r = frame_write(writer->frame, line, strlen(line));
-	return r < 0 ? r : frame_write(writer->frame, "\n", 1);
+	size_t size = strlen(line);
+	line[size++] = '\n'; /* in the place of the NUL */
+	int r = frame_write(frame, line, size);
+	return r < 0 || !also ? r : frame_write(also, line, size);
 }
 
 static json_t *head_object(const struct manifest *head)
@@ -77,7 +79,7 @@ int manifest_begin(struct manifest_writer **ret, const struct manifest *head, st
 	if (writer->fd < 0)
 		return fault_set(fault, -errno, NULL, "cannot make a file in memory: %m");
 	int r = frame_begin(&writer->frame, writer->fd, fault);
-	if (r == 0 && put_line(writer, head_object(head)) < 0)
+	if (r == 0 && put_line(writer->frame, NULL, head_object(head)) < 0)
 		r = fault_set(fault, -EIO, NULL, "cannot write the manifest's head");
 	return r;
 }
@@ -126,7 +128,9 @@ int manifest_put_entry(struct manifest_writer *writer, const struct manifest_ent
 		json_object_set_new(object, "changed", json_true());
 	json_object_set_new(object, "at", pieces_array(entry));
 	writer->entries++;
-	return put_line(writer, object);
+	bool also = writer->part && entry->seen.ino &&
+		entry->pieces[entry->piece_count - 1].pack < MANIFEST_BORROWED;
+	return put_line(writer->frame, also ? writer->part->frame : NULL, object);
 }
 
 int manifest_put_problem(
@@ -135,29 +139,66 @@ int manifest_put_problem(
 	json_t *object = json_pack("{ss, ss}", "problem", kind, "why", why);
 	if (object)
 		set_bytes(object, "path", path);
-	return put_line(writer, object);
+	return put_line(writer->frame, NULL, object);
+}
+
+static json_t *pack_object(const struct manifest_pack *pack)
+{
+	return json_pack("{sI, ss, sI, sI}", "pack", (json_int_t)pack->number, "sha256",
+		pack->sha256, "size", (json_int_t)pack->size, "plain", (json_int_t)pack->plain);
 }
 
 int manifest_put_pack(struct manifest_writer *writer, const struct manifest_pack *pack)
 {
-	return put_line(writer,
-		json_pack("{sI, ss, sI, sI}", "pack", (json_int_t)writer->packs++, "sha256",
-			pack->sha256, "size", (json_int_t)pack->size, "plain",
-			(json_int_t)pack->plain));
+	writer->packs++;
+	return put_line(writer->frame, NULL, pack_object(pack));
 }
 
 int manifest_put_borrowed(struct manifest_writer *writer, const struct manifest_pack *pack)
 {
-	return put_line(writer,
+	return put_line(writer->frame, NULL,
 		json_pack("{sI, ss, sI, ss, sI, sI}", "borrowed", (json_int_t)writer->borrowed++,
 			"of", pack->of, "number", (json_int_t)pack->number, "sha256", pack->sha256,
 			"size", (json_int_t)pack->size, "plain", (json_int_t)pack->plain));
 }
 
+int manifest_part_begin(struct manifest_part *part, struct manifest_writer *writer,
+	const struct manifest *head, uint32_t pack, struct fault *fault)
+{
+	*part = (struct manifest_part){.fd = memfd_create("part", MFD_CLOEXEC)};
+	if (part->fd < 0)
+		return fault_set(fault, -errno, NULL, "cannot make a file in memory: %m");
+	int r = frame_begin(&part->frame, part->fd, fault);
+	if (r == 0 && pack == 0)
+		r = put_line(part->frame, NULL, head_object(head));
+	writer->part = r == 0 ? part : NULL;
+	if (r < 0)
+		manifest_part_abort(part);
+	return r;
+}
+
+int manifest_part_end(struct manifest_part *part, const struct manifest_pack *pack, int *ret_fd)
+{
+	int r = put_line(part->frame, NULL, pack_object(pack));
+	int end = frame_end(&part->frame);
+	if (r == 0 && end == 0)
+		*ret_fd = TAKE_FD(part->fd);
+	manifest_part_abort(part);
+	return r < 0 ? r : end;
+}
+
+void manifest_part_abort(struct manifest_part *part)
+{
+	frame_end(&part->frame);
+	if (part->fd >= 0)
+		close(part->fd);
+	part->fd = -1;
+}
+
 int manifest_end(struct manifest_writer **ret, int *ret_fd, struct fault *fault)
 {
 	struct manifest_writer *writer = *ret;
-	int r = put_line(writer,
+	int r = put_line(writer->frame, NULL,
 		json_pack("{sb, sI, sI}", "end", 1, "entries", (json_int_t)writer->entries, "packs",
 			(json_int_t)writer->packs));
 	int end = frame_end(&writer->frame);

@@ -25,6 +25,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "backup/frame.h"
 #include "support/fault.h"
 #include "support/store.h"
 
@@ -121,6 +122,17 @@ int manifest_put_problem(
 int manifest_put_pack(struct manifest_writer *writer, const struct manifest_pack *pack);
 /* Before the first entry that refers to it. */
 int manifest_put_borrowed(struct manifest_writer *writer, const struct manifest_pack *pack);
+/* The lines of one pack, in a frame of their own: from its beginning on, the writer puts the lines
+ * of entries that a later backup could build upon there too.  The head comes with pack 0. */
+struct manifest_part {
+	struct frame_writer *frame;
+	int fd;
+};
+int manifest_part_begin(struct manifest_part *part, struct manifest_writer *writer,
+	const struct manifest *head, uint32_t pack, struct fault *fault);
+/* Ends it with the pack; *ret_fd is the caller's. */
+int manifest_part_end(struct manifest_part *part, const struct manifest_pack *pack, int *ret_fd);
+void manifest_part_abort(struct manifest_part *part);
 /* Ends it; *ret_fd, in memory, is the caller's.  Frees the writer. */
 int manifest_end(struct manifest_writer **writer, int *ret_fd, struct fault *fault);
 void manifest_abort(struct manifest_writer **writer);

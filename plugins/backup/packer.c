@@ -15,8 +15,11 @@ static int store_pack(struct packer *packer, size_t slot, struct fault *fault)
 	if (r < 0)
 		return r;
 	packer->stored += pack->size;
-	return packer->store->ops->put(
+	r = packer->store->ops->put(
 		packer->store, packer->id, name, fd, pack->size, pack->sha256, fault);
+	if (r == 0)
+		progress_stored(packer->progress, pack);
+	return r;
 }
 
 static int seal_pack(struct packer *packer, struct fault *fault)
@@ -25,7 +28,7 @@ static int seal_pack(struct packer *packer, struct fault *fault)
 	size_t slot = number % PACKER_SEALING;
 	int fd = -1;
 	packer->packs = fault_resize(packer->packs, packer->count, sizeof *packer->packs);
-	packer->packs[number] = (struct manifest_pack){0};
+	packer->packs[number] = (struct manifest_pack){.number = number};
 	int r = pack_end(&packer->pack, &fd, &packer->packs[number].plain, fault);
 	if (r == 0 && seal_busy(&packer->jobs[slot]))
 		r = store_pack(packer, slot, fault);
@@ -47,7 +50,7 @@ int packer_make_room(struct packer *packer, uint64_t size, struct fault *fault)
 	}
 	if (packer->pack)
 		return 0;
-	packer->count++;
+	progress_begin(packer->progress, packer->count++);
 	return pack_begin(&packer->pack, fault);
 }
 

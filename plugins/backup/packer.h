@@ -5,15 +5,17 @@
 
 #include "backup/manifest.h"
 #include "backup/pack.h"
+#include "backup/progress.h"
 #include "backup/seal.h"
 #include "support/store.h"
 
-#define PACKER_SEALING 2
+#define PACKER_SEALING (PROGRESS_PARTS - 1)
 
 struct packer {
 	struct keys *keys;
 	struct store *store;
 	const char *id; /* of the backup */
+	struct progress *progress;
 	struct pack *pack;
 	uint32_t count;              /* begun */
 	struct manifest_pack *packs; /* those that are sealed */

@@ -213,6 +213,27 @@ static bool has_status(const char *status, const char *word)
 	return false;
 }
 
+/* What follows the word in its line; the caller frees it. */
+static char *status_word(const char *status, const char *word)
+{
+	CLEANUP_FREE char *start = fault_format("[GNUPG:] %s ", word);
+	const char *at = strstr(status, start);
+	at = at ? at + strlen(start) : "";
+	return fault_format("%.*s", (int)strcspn(at, " \r\n"), at);
+}
+
+/* The secret keys are elsewhere, which says nothing against what was to be opened. */
+static int no_secret_key(const char *status, struct fault *fault)
+{
+	CLEANUP_FREE char *key = status_word(status, "NO_SECKEY");
+	return fault_set(fault, -ENOKEY,
+		"do this where the secret key is, or import it into the keyring",
+		"cannot decrypt: the keyring has no secret key of a recipient (it was sealed to "
+		"the key "
+		"%s)",
+		key);
+}
+
 static const char *explain(const char *status)
 {
 	if (has_status(status, "INV_RECP"))
@@ -221,8 +242,6 @@ static const char *explain(const char *status)
 		       "keyring";
 	if (has_status(status, "INV_SGNR"))
 		return "the keyring needs the secret key of `sign_key`, without a passphrase";
-	if (has_status(status, "NO_SECKEY"))
-		return "the keyring needs the secret key of one of the recipients";
 	return NULL;
 }
 
@@ -255,6 +274,8 @@ static int judge_end(
 		*line = line[1] ? ';' : 0;
 	if (end >= 256)
 		return fault_set(fault, -EIO, NULL, "gpg was killed by signal %d", end - 256);
+	if (job->work == SEAL_OPEN && has_status(status, "NO_SECKEY"))
+		return no_secret_key(status, fault);
 	return fault_set(fault, reads ? -EBADMSG : -EIO, explain(status), "gpg could not %s: %s",
 		verbs[job->work], *errors ? errors : "it did not say why");
 }

@@ -165,7 +165,7 @@ static int write_extent(
 		size_t size = e.size < CHUNK ? (size_t)e.size : CHUNK;
 		read_chunk(source, e.offset, size);
 		store_hash_add(source->hash, source->buffer, size);
-		int r = pack_data(pack, source->buffer, size, fault);
+		int r = pack ? pack_data(pack, source->buffer, size, fault) : 0;
 		if (r < 0)
 			return r;
 		e.offset += size;
@@ -190,6 +190,15 @@ int source_write(
 		at = e.offset + e.size;
 	}
 	return pack_hole(pack, end - at, fault);
+}
+
+void source_hash(struct source *source, char text[STORE_HASH_TEXT])
+{
+	for (size_t i = 0; i < source->count; i++)
+		write_extent(source, source->extents[i], NULL, NULL);
+	store_hash_end(&source->hash, text);
+	if (source->short_read)
+		text[0] = 0;
 }
 
 bool source_changed(const struct source *source)

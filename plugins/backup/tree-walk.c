@@ -87,6 +87,8 @@ static uint32_t add_node(
 		.mode = st->st_mode,
 		.dev = st->st_dev,
 		.ino = st->st_ino,
+		.mtime = st->st_mtim,
+		.ctime = st->st_ctim,
 		.size = S_ISREG(st->st_mode) ? (uint64_t)st->st_size : 0};
 	if (!S_ISDIR(st->st_mode) && st->st_nlink > 1)
 		join_links(walk, node);

@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <sys/stat.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include "support/fault.h"
 
@@ -25,6 +26,7 @@ struct tree_node {
 	uint32_t next_link; /* the next name of the same inode */
 	uint32_t mode;
 	uint64_t dev, ino, size;
+	struct timespec mtime, ctime; /* when it was found */
 };
 
 /* Something that was named or found and is not in the backup as it should be. */

@@ -254,6 +254,20 @@ static int bring_end(void *data, const struct reader_item *item, struct fault *f
 	return extract_end(b->extract, item->entry->size, fault);
 }
 
+/* What was stored again may lie in a later pack than what is in it. */
+static int make_wanted_dirs(struct bringing *b, struct fault *fault)
+{
+	int r = 0;
+	for (size_t i = 0; r == 0 && i < b->count; i++) {
+		const struct manifest_entry *entry = b->items[i].entry;
+		CLEANUP_FREE char *path =
+			entry->type == 'd' ? stage_path(b->unit, entry->path) : NULL;
+		if (path)
+			r = extract_make_dir(b->extract, path, fault);
+	}
+	return r;
+}
+
 int unit_extract(struct unit *unit, struct keys *keys, struct store *store,
 	const struct manifest *manifest, struct fault *fault)
 {
@@ -264,8 +278,10 @@ int unit_extract(struct unit *unit, struct keys *keys, struct store *store,
 	int r = choose(&b, fault);
 	if (r == 0) {
 		extract_open(&b.extract, unit->stage_fd, unit->entries, unit->bytes);
-		r = reader_run(keys, store, manifest, b.items, b.count, &sink, fault);
+		r = make_wanted_dirs(&b, fault);
 	}
+	if (r == 0)
+		r = reader_run(keys, store, manifest, b.items, b.count, &sink, fault);
 	if (r == 0)
 		r = extract_finish(b.extract, fault);
 	if (r == 0)

@@ -105,6 +105,27 @@ static int verify_hashes(struct store *store, const struct manifest *manifest, s
 	return r;
 }
 
+/* What it borrows must be what it says that it needs, or prune might take it away. */
+static int verify_needs(struct keys *keys, struct store *store, const struct manifest *manifest,
+	struct fault *fault)
+{
+	CLEANUP_NEEDS struct needs needs = {0};
+	struct vault_item item;
+	if (manifest->borrowed_count == 0)
+		return 0;
+	vault_look(keys, store, manifest->id, &item);
+	int r = item.why ? fault_set(fault, -EBADMSG, NULL, "%s", item.why)
+			 : vault_needs(store, &item, &needs, fault);
+	vault_free_item(&item);
+	for (size_t i = 0; r == 0 && i < manifest->borrowed_count; i++)
+		if (!needs_pack(&needs, manifest->borrowed[i].of, manifest->borrowed[i].number))
+			r = fault_set(fault, -EBADMSG, NULL,
+				"backup \"%s\" does not say that it needs pack %u of \"%s\"",
+				manifest->id, manifest->borrowed[i].number,
+				manifest->borrowed[i].of);
+	return r;
+}
+
 static int note(struct upkeep_ctx *ctx, struct store *store, const char *id, const char *result,
 	const char *manifest, struct fault *fault)
 {
@@ -126,6 +147,8 @@ static int verify_one(struct upkeep_ctx *ctx, struct keys *keys, struct store *s
 	bool full = strcmp(args->level, "full") == 0;
 	char hash[STORE_HASH_TEXT] = "";
 	int r = vault_load(keys, store, id, &manifest, hash, fault);
+	if (r == 0)
+		r = verify_needs(keys, store, &manifest, fault);
 	if (r == 0)
 		r = full ? verify_full(&check, keys, store, &manifest, fault)
 			 : verify_hashes(store, &manifest, fault);

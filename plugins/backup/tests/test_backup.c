@@ -213,7 +213,7 @@ static void test_prune_keeps_what_is_verified(void **state)
 	assert_int_equal(list_count(t), 3);
 	prune(t, "now", UPKEEP_CHANGED);
 	assert_int_equal(list_count(t), 2);
-	char *gone = fault_format("%s/store/%s", site_dir, ids[0]);
+	char *gone = fault_format("%s/store/%s/manifest", site_dir, ids[0]);
 	assert_int_equal(access(gone, F_OK), -1);
 	free(gone);
 	for (int i = 0; i < 3; i++)
