@@ -219,36 +219,6 @@ static int local_list(struct store *store, const char *group, bool groups, struc
 	return 0;
 }
 
-static int move_group(struct local *local, const char *from, const char *to)
-{
-	CLEANUP_FREE char *parent = fault_format("%s", to);
-	char *slash = strchr(parent, '/');
-	if (slash) {
-		*slash = 0;
-		if (mkdirat(local->root, parent, 0700) < 0 && errno != EEXIST)
-			return -errno;
-	}
-	if (renameat2(local->root, from, local->root, to, RENAME_NOREPLACE) < 0)
-		return -errno;
-	int r = slash ? sync_dir(local->root, parent) : 0;
-	slash = strchr(from, '/');
-	if (r == 0 && slash) {
-		CLEANUP_FREE char *old = fault_format("%.*s", (int)(slash - from), from);
-		r = sync_dir(local->root, old);
-	}
-	return r < 0 ? r : fsync(local->root) < 0 ? -errno : 0;
-}
-
-static int local_move(struct store *store, const char *from, const char *to, struct fault *fault)
-{
-	int r = move_group(local_of(store), from, to);
-	if (r < 0)
-		return fault_set(fault, r, NULL,
-			"cannot rename \"%s\" to \"%s\" in the store \"%s\": %s", from, to,
-			store->place, strerror(-r));
-	return 0;
-}
-
 /* A group holds plain files only; whatever else lies there stops the removal. */
 static int remove_files(int fd)
 {
@@ -355,7 +325,6 @@ static const struct store_ops local_ops = {
 	.get = local_get,
 	.sync = local_sync,
 	.list = local_list,
-	.move = local_move,
 	.remove = local_remove,
 	.remove_object = local_remove_object,
 	.has = local_has,

@@ -2,8 +2,7 @@
  * A store: a flat place for whole objects under names of two parts, "group/name".
  *
  * An object is there whole or not at all: it is written beside its name, synced, and
- * renamed.  A group appears with its first object and disappears at once, by moving it
- * away.  Each kind of store fills one table of functions; users see only this header.
+ * renamed.  A group appears with its first object and disappears with its last one.  Each kind of store fills one table of functions; users see only this header.
  */
 #ifndef SUPPORT_STORE_H
 #define SUPPORT_STORE_H
@@ -43,8 +42,6 @@ struct store_ops {
 	/* Groups below "" or "tombstones"; or objects of a group. */
 	int (*list)(struct store *store, const char *group, bool groups, struct store_names *ret,
 		struct fault *fault);
-	/* Gives a whole group another name, durably.  -ENOENT, -EEXIST. */
-	int (*move)(struct store *store, const char *from, const char *to, struct fault *fault);
 	/* Removes a whole group; 0 also where there is none. */
 	int (*remove)(struct store *store, const char *group, struct fault *fault);
 	/* Removes one object; 0 also where there is none. */
