@@ -64,7 +64,10 @@ static void __attribute__((noreturn)) watch(struct upkeep_test *test,
 	}
 	int first = -pid; /* told apart from an errno by its sign */
 	bool told = write(start_fd, &first, sizeof first) == sizeof first;
-	close(start_fd);
+	/* as in upkeep nobody but the program has what it was given: its pipes end with it */
+	if (exit_fd > 3)
+		close_range(3, (unsigned)exit_fd - 1, 0);
+	close_range((unsigned)exit_fd + 1, ~0u, 0);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	int32_t result = WIFSIGNALED(status) ? 256 + WTERMSIG(status) : WEXITSTATUS(status);

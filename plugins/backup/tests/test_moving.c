@@ -16,6 +16,7 @@
 #include "look.h"
 #include "site.h"
 #include "support/fault.h"
+#include "unpack.h"
 
 #define FILE_BYTES 300000 /* more than one read */
 
@@ -177,6 +178,38 @@ static void test_files_that_move_are_archived_and_flagged(void **state)
 	free(dir);
 }
 
+static void test_a_stream_of_files_that_move(void **state)
+{
+	(void)state;
+	static const char *const names[] = {"grows", "shrinks", "is-written", "vanishes",
+		"becomes-fifo", "becomes-link", "becomes-dir", "still"};
+	struct upkeep_test *t = site_open();
+	char *dir = site_below("streamed"), *target = site_below("unpacked");
+	char *there = fault_format("%s%s", target, dir);
+	size_t size;
+	mkdir(dir, 0755);
+	for (size_t i = 0; i < UPKEEP_COUNT(names); i++)
+		make_file(dir, names[i]);
+	upkeep_test_add(t, "paths", dir);
+	upkeep_test_stream_out(t);
+	tree = dir;
+	site_expect(t, upkeep_test_run(t, "archive"), UPKEEP_UNCHANGED);
+	tree = NULL;
+	assert_string_equal(upkeep_test_output(t, "changed"), "3");
+	assert_string_equal(upkeep_test_output(t, "problems"), "7");
+	assert_int_equal(upkeep_test_warnings(t), 7);
+	const void *bytes = upkeep_test_written(t, &size);
+	unpack_archive(bytes, size, target);
+	expect_bytes(there, "still", FILE_BYTES, FILE_BYTES);
+	expect_bytes(there, "grows", FILE_BYTES, FILE_BYTES);
+	expect_bytes(there, "is-written", FILE_BYTES, FILE_BYTES);
+	expect_bytes(there, "shrinks", FILE_BYTES, 1000);
+	upkeep_test_free(t);
+	free(there);
+	free(target);
+	free(dir);
+}
+
 static void backup_unreadable(void)
 {
 	struct upkeep_test *t = site_open(), *found;
@@ -232,6 +265,7 @@ int main(void)
 	/* the last one forks: what fails there ends its process with a failure */
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_files_that_move_are_archived_and_flagged),
+		cmocka_unit_test(test_a_stream_of_files_that_move),
 		cmocka_unit_test(test_unreadable_files_are_flagged),
 	};
 	return !!cmocka_run_group_tests(tests, site_setup, site_teardown);
