@@ -35,6 +35,15 @@ struct read_args {
 };
 int32_t read_run(struct upkeep_ctx *ctx);
 
+struct spot_args {
+	const char *store, *backup, *name;
+	struct upkeep_strings paths, exclude;
+	double sample, count_tolerance, data_tolerance;
+	int64_t files, seed;
+	int32_t one_file_system, skip_caches;
+};
+int32_t spot_run(struct upkeep_ctx *ctx);
+
 struct verify_args {
 	const char *store, *backup, *name, *level;
 	int32_t all;

@@ -114,6 +114,41 @@ static const struct upkeep_output read_outputs[] = {
 	UPKEEP_OUT("sha256", UPKEEP_STRING, "of its bytes, holes left out"),
 };
 
+static const struct upkeep_param spot_params[] = {
+	STORE(struct spot_args),
+	BACKUP(struct spot_args),
+	NAME(struct spot_args, "for latest: the newest of this name"),
+	UPKEEP_PARAM_PATHS(struct spot_args, paths,
+		"files and directories to compare; all of the backup where empty"),
+	UPKEEP_PARAM_STRINGS(struct spot_args, exclude,
+		"patterns of what not to compare: those that the backup was made with",
+		.flags = UPKEEP_GLOBS),
+	UPKEEP_PARAM_PERCENT(
+		struct spot_args, sample, "share of the files that are compared", .preset = "1%"),
+	UPKEEP_PARAM_INT(struct spot_args, files, "how many files are compared; by share where 0",
+		.preset = "0", .max = 1000000000),
+	UPKEEP_PARAM_PERCENT(struct spot_args, count_tolerance,
+		"how far the number of files may be from that in the backup", .preset = "10%"),
+	UPKEEP_PARAM_PERCENT(struct spot_args, data_tolerance,
+		"share of the compared files that may not be as in the backup", .preset = "0.5%"),
+	UPKEEP_PARAM_INT(struct spot_args, seed,
+		"which files are chosen: a number that an earlier run has told; at random where 0",
+		.preset = "0", .max = 281474976710655),
+	UPKEEP_PARAM_BOOL(struct spot_args, one_file_system,
+		"leave out what other file systems hold", .preset = "true"),
+	UPKEEP_PARAM_BOOL(struct spot_args, skip_caches,
+		"leave out directories that a CACHEDIR.TAG marks", .preset = "true"),
+};
+static const struct upkeep_output spot_outputs[] = {
+	UPKEEP_OUT("id", UPKEEP_STRING, "id of the backup"),
+	UPKEEP_OUT("live", UPKEEP_INT, "files that are there"),
+	UPKEEP_OUT("stored", UPKEEP_INT, "files of the backup"),
+	UPKEEP_OUT("sampled", UPKEEP_INT, "files that were compared"),
+	UPKEEP_OUT("differ", UPKEEP_INT, "of these, files that are not as in the backup"),
+	UPKEEP_OUT("silent", UPKEEP_INT, "of these, files with the same size and time"),
+	UPKEEP_OUT("seed", UPKEEP_INT, "what chose them"),
+};
+
 static const struct upkeep_param verify_params[] = {
 	STORE(struct verify_args),
 	BACKUP(struct verify_args),
@@ -248,6 +283,12 @@ static const struct upkeep_action actions[] = {
 		UPKEEP_PARAMS(struct read_args, read_params),
 		UPKEEP_OUTPUTS(read_outputs),
 		.run = read_run},
+	{.name = "spot",
+		.about = "Compare files, chosen at random, with a backup",
+		.changes = UPKEEP_CHANGES_NONE,
+		UPKEEP_PARAMS(struct spot_args, spot_params),
+		UPKEEP_OUTPUTS(spot_outputs),
+		.run = spot_run},
 	{.name = "verify",
 		.about = "Read a backup back and note that it is good",
 		.changes = UPKEEP_CHANGES_NONE,

@@ -72,7 +72,7 @@ static bool has_bytes(const struct reuse *reuse, uint32_t node, const struct man
 	if (entry->type != 'f' || !reuse->by_content)
 		return true;
 	if (source_open(&source, reuse->tree, node) == 0)
-		source_hash(&source, hash);
+		source_hash(&source, reuse->cancel_fd, hash); /* cancelled: choose_all sees it */
 	source_close(&source);
 	return strcmp(hash, entry->sha256) == 0;
 }
@@ -118,11 +118,11 @@ static void choose(struct reuse *reuse, uint32_t node)
 	}
 }
 
-static int choose_all(struct reuse *reuse, int cancel_fd, struct fault *fault)
+static int choose_all(struct reuse *reuse, struct fault *fault)
 {
-	struct pollfd cancel = {.fd = cancel_fd, .events = POLLIN};
+	struct pollfd cancel = {.fd = reuse->cancel_fd, .events = POLLIN};
 	for (uint32_t node = 0; node < reuse->tree->count; node++) {
-		if (node % 64 == 0 && poll(&cancel, 1, 0) > 0)
+		if ((node % 64 == 0 || reuse->by_content) && poll(&cancel, 1, 0) > 0)
 			return fault_set(
 				fault, -ECANCELED, NULL, "stopped before the backup was whole");
 		if (reuse->tree->nodes[node].link == TREE_NONE &&
@@ -251,12 +251,13 @@ int reuse_decide(struct reuse *reuse, struct tree *tree, struct store *store, bo
 {
 	reuse->tree = tree;
 	reuse->by_content = by_content;
+	reuse->cancel_fd = cancel_fd;
 	reuse->choices = fault_alloc((tree->count + 1) * sizeof *reuse->choices);
 	reuse->packs = fault_alloc((reuse->bases.count + 1) * sizeof *reuse->packs);
 	for (size_t i = 0; i < reuse->bases.count; i++)
 		reuse->packs[i] = fault_alloc(
 			(pack_count(&reuse->bases.items[i]) + 1) * sizeof *reuse->packs[i]);
-	int r = reuse->bases.count ? choose_all(reuse, cancel_fd, fault) : 0;
+	int r = reuse->bases.count ? choose_all(reuse, fault) : 0;
 	if (r < 0)
 		return r;
 	refuse_missing(reuse, store);

@@ -29,6 +29,7 @@ struct reuse {
 	size_t borrowed_count;
 	struct reuse_pack **packs; /* of each base */
 	bool by_content;
+	int cancel_fd;
 };
 
 /* Decides for all nodes; `bases` is filled.  `by_content`: a file's bytes are read and compared

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -165,7 +166,7 @@ static int write_extent(
 		size_t size = e.size < CHUNK ? (size_t)e.size : CHUNK;
 		read_chunk(source, e.offset, size);
 		store_hash_add(source->hash, source->buffer, size);
-		int r = pack ? pack_data(pack, source->buffer, size, fault) : 0;
+		int r = pack_data(pack, source->buffer, size, fault);
 		if (r < 0)
 			return r;
 		e.offset += size;
@@ -192,13 +193,23 @@ int source_write(
 	return pack_hole(pack, end - at, fault);
 }
 
-void source_hash(struct source *source, char text[STORE_HASH_TEXT])
+int source_hash(struct source *source, int cancel_fd, char ret[STORE_HASH_TEXT])
 {
+	struct pollfd cancel = {.fd = cancel_fd, .events = POLLIN};
 	for (size_t i = 0; i < source->count; i++)
-		write_extent(source, source->extents[i], NULL, NULL);
-	store_hash_end(&source->hash, text);
+		for (struct source_extent e = source->extents[i]; e.size > 0;) {
+			size_t size = e.size < CHUNK ? (size_t)e.size : CHUNK;
+			if (poll(&cancel, 1, 0) > 0)
+				return -ECANCELED;
+			read_chunk(source, e.offset, size);
+			store_hash_add(source->hash, source->buffer, size);
+			e.offset += size;
+			e.size -= size;
+		}
+	store_hash_end(&source->hash, ret);
 	if (source->short_read)
-		text[0] = 0;
+		ret[0] = 0;
+	return 0;
 }
 
 bool source_changed(const struct source *source)

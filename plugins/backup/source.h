@@ -35,8 +35,9 @@ void source_map(
 /* Writes the part, as many bytes as were promised, whatever the file is now. */
 int source_write(
 	struct source *source, uint64_t from, uint64_t end, struct pack *pack, struct fault *fault);
-/* Reads it as it is written, for its hash alone; "" where it could not be read whole. */
-void source_hash(struct source *source, char text[STORE_HASH_TEXT]);
+/* The hash of the bytes of data, as it is in a manifest; "" where it could not be read whole.
+ * -ECANCELED. */
+int source_hash(struct source *source, int cancel_fd, char ret[STORE_HASH_TEXT]);
 /* True where the file is not what it was when it was opened. */
 bool source_changed(const struct source *source);
 /* What has become of a file that has changed. */

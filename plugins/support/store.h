@@ -2,7 +2,8 @@
  * A store: a flat place for whole objects under names of two parts, "group/name".
  *
  * An object is there whole or not at all: it is written beside its name, synced, and
- * renamed.  A group appears with its first object and disappears with its last one.  Each kind of store fills one table of functions; users see only this header.
+ * renamed.  A group appears with its first object and disappears with its last one.  Each
+ * kind of store fills one table of functions; users see only this header.
  */
 #ifndef SUPPORT_STORE_H
 #define SUPPORT_STORE_H
@@ -39,7 +40,7 @@ struct store_ops {
 		uint64_t *ret_size, char ret_hash[STORE_HASH_TEXT], struct fault *fault);
 	/* What was put into the group, and the group's own name, survives power loss. */
 	int (*sync)(struct store *store, const char *group, struct fault *fault);
-	/* Groups below "" or "tombstones"; or objects of a group. */
+	/* All groups (`group` is "" then); or the objects of a group. */
 	int (*list)(struct store *store, const char *group, bool groups, struct store_names *ret,
 		struct fault *fault);
 	/* Removes a whole group; 0 also where there is none. */
