@@ -73,7 +73,7 @@ ok "... whatever is allowed" is "silent again" rows
 ok "... which byte" has out "from byte 300000 on"
 ok "... and who may have done it" has out "put its time back"
 ok "... what to do" has out "look at both"
-pack=$(ls "$dir"/store/*/00000.pack | tail -n 1); printf x | dd of="$pack" bs=1 seek=100 conv=notrunc 2>"$dir/err"
+for pack in "$dir"/store/*/*.pack; do printf x | dd of="$pack" bs=1 seek=100 conv=notrunc 2>"$dir/err"; done
 ok "a backup that cannot say" code 10 "$upkeep" run loose
 ok "... is damaged itself" has out "its hash is not the manifest's"
 echo "1..$n"
