@@ -20,6 +20,9 @@ static const struct upkeep_param settings_table[] = {
 		"whole fingerprints of the keys to seal to; sign_key where empty"),
 	UPKEEP_PARAM_STRINGS(struct settings, trusted,
 		"whole fingerprints of the keys whose signature is believed; sign_key where empty"),
+	UPKEEP_PARAM_STRINGS(struct settings, verifiers,
+		"whole fingerprints of the keys whose notes in the store that a backup is good are "
+		"believed; sign_key where empty"),
 	UPKEEP_PARAM_PATHS(struct settings, public_keys,
 		"files with public keys, for a machine whose keyring has none"),
 };

@@ -21,8 +21,10 @@ struct keys {
 	struct upkeep_ctx *ctx;
 	char *home, *trust_home;
 	char *sign_key;
-	char **recipients, **trusted;
-	size_t recipient_count, trusted_count;
+	struct key_list {
+		char **items;
+		size_t count;
+	} recipients, trusted, verifiers;
 	bool agent;
 	gpgme_ctx_t gpg, trust;
 };
@@ -58,13 +60,18 @@ static char *upper_copy(const char *text)
 }
 
 /* The named fingerprints; where none is named, the site's own key. */
-static char **copy_fingerprints(const struct upkeep_strings *named, const char *own, size_t *count)
+static int copy_fingerprints(struct key_list *list, const struct upkeep_strings *named,
+	const char *own, const char *what, struct fault *fault)
 {
-	*count = named->count ? named->count : own ? 1 : 0;
-	char **copies = fault_alloc((*count + 1) * sizeof *copies);
-	for (size_t i = 0; i < *count; i++)
-		copies[i] = upper_copy(named->count ? named->items[i] : own);
-	return copies;
+	list->count = named->count ? named->count : own ? 1 : 0;
+	list->items = fault_alloc((list->count + 1) * sizeof *list->items);
+	for (size_t i = 0; i < list->count; i++)
+		list->items[i] = upper_copy(named->count ? named->items[i] : own);
+	for (size_t i = 0; i < list->count; i++)
+		if (!keys_fingerprint_valid(list->items[i]))
+			return fault_set(fault, -EINVAL, "gpg --list-keys --with-colons shows them",
+				"%s \"%s\" is not a whole fingerprint", what, list->items[i]);
+	return 0;
 }
 
 static int resolve_keys(struct keys *keys, const struct settings *settings, struct fault *fault)
@@ -73,22 +80,20 @@ static int resolve_keys(struct keys *keys, const struct settings *settings, stru
 	const char *own = settings->sign_key && *settings->sign_key ? settings->sign_key : recorded;
 	if (own)
 		keys->sign_key = upper_copy(own);
-	keys->recipients = copy_fingerprints(&settings->recipients, own, &keys->recipient_count);
-	keys->trusted = copy_fingerprints(&settings->trusted, own, &keys->trusted_count);
-	for (size_t i = 0; i < keys->recipient_count; i++)
-		if (!keys_fingerprint_valid(keys->recipients[i]))
-			return fault_set(fault, -EINVAL, "gpg --list-keys --with-colons shows them",
-				"recipient \"%s\" is not a whole fingerprint", keys->recipients[i]);
-	for (size_t i = 0; i < keys->trusted_count; i++)
-		if (!keys_fingerprint_valid(keys->trusted[i]))
-			return fault_set(fault, -EINVAL, "gpg --list-keys --with-colons shows them",
-				"trusted key \"%s\" is not a whole fingerprint", keys->trusted[i]);
-	if (!keys->trusted_count)
+	int r = copy_fingerprints(
+		&keys->recipients, &settings->recipients, own, "recipient", fault);
+	if (r == 0)
+		r = copy_fingerprints(
+			&keys->trusted, &settings->trusted, own, "trusted key", fault);
+	if (r == 0)
+		r = copy_fingerprints(
+			&keys->verifiers, &settings->verifiers, own, "verifier", fault);
+	if (r == 0 && !keys->trusted.count)
 		return fault_set(fault, -ENOKEY,
 			"set sign_key or trusted, or run backup.init with create_key = true",
 			"no key of the site is named, and the keyring \"%s\" has none recorded",
 			settings->keyring);
-	return 0;
+	return r;
 }
 
 static int copy_file(const char *from, const char *to)
@@ -158,12 +163,12 @@ static int import_file(struct keys *keys, const char *path, struct fault *fault)
 	return 0;
 }
 
-static int import_from_keyring(
-	struct keys *keys, const struct settings *settings, struct fault *fault)
+static int import_from_keyring(struct keys *keys, const struct settings *settings,
+	const struct key_list *list, struct fault *fault)
 {
 	CLEANUP_GNUPG gpgme_ctx_t source = NULL;
 	struct stat st;
-	if (stat(settings->keyring, &st) < 0)
+	if (list->count == 0 || stat(settings->keyring, &st) < 0)
 		return 0;
 	int r = gnupg_open(&source, keys->home ? keys->home : settings->keyring, fault);
 	if (r < 0)
@@ -171,7 +176,7 @@ static int import_from_keyring(
 	CLEANUP_DATA gpgme_data_t data = NULL;
 	gpgme_error_t e = gpgme_data_new(&data);
 	if (!e)
-		e = gpgme_op_export_ext(source, (const char **)keys->trusted, 0, data);
+		e = gpgme_op_export_ext(source, (const char **)list->items, 0, data);
 	if (!e && gpgme_data_seek(data, 0, SEEK_END) > 0) {
 		gpgme_data_seek(data, 0, SEEK_SET);
 		e = gpgme_op_import(keys->trust, data);
@@ -179,12 +184,27 @@ static int import_from_keyring(
 	return e ? gnupg_fault(fault, e, NULL, "cannot copy the trusted keys") : 0;
 }
 
-bool keys_trusted(const struct keys *keys, const char *fingerprint)
+static bool is_in(const struct key_list *list, const char *fingerprint)
 {
-	for (size_t i = 0; fingerprint && i < keys->trusted_count; i++)
-		if (strcasecmp(keys->trusted[i], fingerprint) == 0)
+	for (size_t i = 0; fingerprint && i < list->count; i++)
+		if (strcasecmp(list->items[i], fingerprint) == 0)
 			return true;
 	return false;
+}
+
+bool keys_trusted(const struct keys *keys, const char *fingerprint)
+{
+	return is_in(&keys->trusted, fingerprint);
+}
+
+/* The verifiers are mostly among the trusted keys. */
+static int import_verifiers(
+	struct keys *keys, const struct settings *settings, struct fault *fault)
+{
+	for (size_t i = 0; i < keys->verifiers.count; i++)
+		if (!is_in(&keys->trusted, keys->verifiers.items[i]))
+			return import_from_keyring(keys, settings, &keys->verifiers, fault);
+	return 0;
 }
 
 /* A key file may hold more than was named: only the named ones stay. */
@@ -201,9 +221,9 @@ static int drop_strangers(struct keys *keys, size_t *ret_left, struct fault *fau
 	bool full = count == UPKEEP_COUNT(found);
 	gpgme_error_t failed = 0;
 	for (size_t i = 0; i < count; i++) {
-		if (keys_trusted(keys, found[i]->fpr))
+		if (is_in(&keys->trusted, found[i]->fpr))
 			++*ret_left;
-		else if (!failed)
+		else if (!failed && !is_in(&keys->verifiers, found[i]->fpr))
 			failed = gpgme_op_delete_ext(keys->trust, found[i], GPGME_DELETE_FORCE);
 		gpgme_key_unref(found[i]);
 	}
@@ -222,7 +242,9 @@ static int open_trust(struct keys *keys, const struct settings *settings, struct
 	for (size_t i = 0; r == 0 && i < settings->public_keys.count; i++)
 		r = import_file(keys, settings->public_keys.items[i], fault);
 	if (r == 0)
-		r = import_from_keyring(keys, settings, fault);
+		r = import_from_keyring(keys, settings, &keys->trusted, fault);
+	if (r == 0)
+		r = import_verifiers(keys, settings, fault);
 	if (r == 0)
 		r = drop_strangers(keys, &left, fault);
 	if (r == 0 && left == 0)
@@ -248,11 +270,11 @@ int keys_open(struct keys **ret, struct upkeep_ctx *ctx, unsigned needs, struct 
 	return r;
 }
 
-static void free_list(char **list, size_t count)
+static void free_list(struct key_list *list)
 {
-	for (size_t i = 0; i < count; i++)
-		free(list[i]);
-	free(list);
+	for (size_t i = 0; i < list->count; i++)
+		free(list->items[i]);
+	free(list->items);
 }
 
 void keys_close(struct keys **ret)
@@ -264,8 +286,9 @@ void keys_close(struct keys **ret)
 	gnupg_close(&keys->trust);
 	if (keys->agent && keys->home)
 		gnupg_end_agent(keys->ctx, keys->home);
-	free_list(keys->recipients, keys->recipient_count);
-	free_list(keys->trusted, keys->trusted_count);
+	free_list(&keys->recipients);
+	free_list(&keys->trusted);
+	free_list(&keys->verifiers);
 	free(keys->sign_key);
 	free(keys->home);
 	free(keys->trust_home);
@@ -295,8 +318,8 @@ const char *keys_signer(const struct keys *keys)
 
 const char *const *keys_recipients(const struct keys *keys, size_t *ret_count)
 {
-	*ret_count = keys->recipient_count;
-	return (const char *const *)keys->recipients;
+	*ret_count = keys->recipients.count;
+	return (const char *const *)keys->recipients.items;
 }
 
 static gpgme_error_t start_signing(struct keys *keys, const char *summary)
@@ -343,12 +366,13 @@ int keys_sign(struct keys *keys, int fd, const char *summary, int *ret_fd, struc
 }
 
 /* The primary key's fingerprint of the key, or subkey, that signed. */
-static bool signer_trusted(struct keys *keys, const char *fingerprint, char **ret_signer)
+static bool signer_trusted(
+	struct keys *keys, const struct key_list *list, const char *fingerprint, char **ret_signer)
 {
 	gpgme_key_t key = NULL;
 	if (!fingerprint || gpgme_get_key(keys->trust, fingerprint, &key, 0))
 		return false;
-	bool trusted = keys_trusted(keys, key->fpr) && !key->revoked && !key->disabled;
+	bool trusted = is_in(list, key->fpr) && !key->revoked && !key->disabled;
 	if (trusted)
 		*ret_signer = upper_copy(key->fpr);
 	gpgme_key_unref(key);
@@ -363,8 +387,8 @@ static const char *find_summary(gpgme_signature_t signature)
 	return NULL;
 }
 
-static int judge_signature(
-	struct keys *keys, char **ret_summary, char **ret_signer, struct fault *fault)
+static int judge_signature(struct keys *keys, const struct key_list *list, char **ret_summary,
+	char **ret_signer, struct fault *fault)
 {
 	gpgme_verify_result_t result = gpgme_op_verify_result(keys->trust);
 	gpgme_signature_t signature = result ? result->signatures : NULL;
@@ -379,7 +403,7 @@ static int judge_signature(
 			"the manifest's signature by %s is not good: %s",
 			signature->fpr ? signature->fpr : "an unknown key",
 			gpgme_strerror(signature->status));
-	if (!signer_trusted(keys, signature->fpr, ret_signer))
+	if (!signer_trusted(keys, list, signature->fpr, ret_signer))
 		return fault_set(fault, -EBADMSG, "if that key is yours, name it in `trusted`",
 			"the manifest was signed by %s, which is not trusted", signature->fpr);
 	const char *summary = find_summary(signature);
@@ -389,8 +413,8 @@ static int judge_signature(
 	return 0;
 }
 
-int keys_verify(struct keys *keys, int fd, int signature_fd, char **ret_summary, char **ret_signer,
-	struct fault *fault)
+int keys_verify(struct keys *keys, unsigned whose, int fd, int signature_fd, char **ret_summary,
+	char **ret_signer, struct fault *fault)
 {
 	if (lseek(fd, 0, SEEK_SET) < 0 || lseek(signature_fd, 0, SEEK_SET) < 0)
 		return fault_set(fault, -errno, NULL, "cannot read the manifest: %m");
@@ -405,7 +429,7 @@ int keys_verify(struct keys *keys, int fd, int signature_fd, char **ret_summary,
 		gnupg_fault(fault, e, NULL, "the manifest's signature cannot be checked");
 		return -EBADMSG;
 	}
-	return judge_signature(keys, ret_summary, ret_signer, fault);
+	return judge_signature(keys, whose == KEYS_TRUST ? &keys->trusted : &keys->verifiers, ret_summary, ret_signer, fault);
 }
 
 static int record_key(const char *keyring, const char *fingerprint, struct fault *fault)

@@ -21,6 +21,8 @@ struct keys;
  * checking signatures. */
 #define KEYS_SECRET 1u
 #define KEYS_TRUST 2u
+/* Whose notes that a backup is good are believed (with KEYS_TRUST). */
+#define KEYS_VERIFIERS 4u
 int keys_open(struct keys **ret, struct upkeep_ctx *ctx, unsigned needs, struct fault *fault);
 void keys_close(struct keys **keys);
 #define CLEANUP_KEYS __attribute__((cleanup(keys_close)))
@@ -36,10 +38,11 @@ const char *const *keys_recipients(const struct keys *keys, size_t *ret_count);
 /* Signs the bytes of fd; `summary` is signed with them.  The caller closes *ret_fd. */
 int keys_sign(struct keys *keys, int fd, const char *summary, int *ret_fd, struct fault *fault);
 
-/* Checks the detached signature over the bytes of fd.  *ret_summary is what was signed
- * with them; *ret_signer the whole fingerprint of the trusted key.  -EBADMSG: not good. */
-int keys_verify(struct keys *keys, int fd, int signature_fd, char **ret_summary, char **ret_signer,
-	struct fault *fault);
+/* Checks the detached signature over the bytes of fd by one of the trusted keys (`whose` is
+ * KEYS_TRUST) or of the verifiers' (KEYS_VERIFIERS).  *ret_summary is what was signed with them;
+ * *ret_signer the whole fingerprint of the key.  -EBADMSG: not good. */
+int keys_verify(struct keys *keys, unsigned whose, int fd, int signature_fd, char **ret_summary,
+	char **ret_signer, struct fault *fault);
 
 /* Whether `fingerprint` is that of a trusted key. */
 bool keys_trusted(const struct keys *keys, const char *fingerprint);

@@ -68,10 +68,19 @@ static bool is_about(const char *note, const char *id)
 	return strncmp(note, id, size) == 0 && note[size] == '~';
 }
 
+static const char *const results[] = {"failed", "full", "hash"};
+
+bool ledger_result_valid(const char *result)
+{
+	for (size_t i = 0; i < UPKEEP_COUNT(results); i++)
+		if (strcmp(result, results[i]) == 0)
+			return true;
+	return false;
+}
+
 /* "RESULT~HASH": a good one must be of this manifest; what failed, failed. */
 static const char *result_of(const char *text, const char *manifest)
 {
-	static const char *const results[] = {"failed", "full", "hash"};
 	for (size_t i = 0; i < UPKEEP_COUNT(results); i++) {
 		size_t size = strlen(results[i]);
 		if (strncmp(text, results[i], size) != 0 || text[size] != '~')

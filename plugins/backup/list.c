@@ -30,7 +30,8 @@ static void show_item(struct upkeep_ctx *ctx, const struct vault_item *item)
 		{"problems", problems, UPKEEP_INT, 0},
 		{"pinned", item->pinned ? "true" : "false", UPKEEP_BOOL, 0},
 		{"verified", verified, UPKEEP_TIME, 0},
-		{"level", item->why ? "not trusted" : item->mark.result, UPKEEP_STRING, 0}};
+		{"level", item->why ? "not trusted" : item->mark.result, UPKEEP_STRING, 0},
+		{"verified_by", item->mark.host, UPKEEP_STRING, 0}};
 	upkeep_row(ctx, "backups", cells);
 	if (item->why)
 		upkeep_warn(ctx, "backup \"%s\": %s", item->id, item->why);

@@ -11,7 +11,7 @@ struct store_setting {
 
 struct settings {
 	struct upkeep_groups stores; /* of struct store_setting */
-	struct upkeep_strings recipients, trusted, public_keys;
+	struct upkeep_strings recipients, trusted, verifiers, public_keys;
 	const char *sign_key, *keyring;
 };
 

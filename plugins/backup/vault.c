@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "backup/note.h"
 #include "backup/seal.h"
 #include "support/cleanup.h"
 
@@ -131,7 +132,8 @@ static int check_signature(struct keys *keys, struct store *store, const char *i
 		r = store->ops->get(
 			store, id, VAULT_SIGNATURE, signature, SIGNATURE_MAX, NULL, hash, fault);
 	if (r == 0)
-		r = keys_verify(keys, sealed, signature, &summary, &item->signer, fault);
+		r = keys_verify(
+			keys, KEYS_TRUST, sealed, signature, &summary, &item->signer, fault);
 	if (r == 0)
 		r = read_summary(summary, id, item, fault);
 	if (r == 0 && ret_fd)
@@ -171,21 +173,29 @@ bool vault_has(struct store *store, const char *id)
 		store->ops->has(store, id, VAULT_REMOVED) == 0;
 }
 
-void vault_look(struct keys *keys, struct store *store, const char *id, struct vault_item *ret)
+static struct vault_item look(struct keys *keys, struct store *store, const char *id, int *ret_fd)
 {
 	CLEANUP_FAULT struct fault why = {0};
-	*ret = (struct vault_item){.id = fault_format("%s", id)};
-	if (check_signature(keys, store, id, ret, NULL, &why) < 0)
-		ret->why = fault_format("%s", fault_what(&why));
+	struct vault_item item = {.id = fault_format("%s", id)};
+	if (check_signature(keys, store, id, &item, ret_fd, &why) < 0)
+		item.why = fault_format("%s", fault_what(&why));
+	return item;
+}
+
+void vault_look(struct keys *keys, struct store *store, const char *id, struct vault_item *ret)
+{
+	*ret = look(keys, store, id, NULL);
 }
 
 static void add_item(struct keys *keys, struct store *store, const char *id,
 	const struct store_names *notes, struct vault_items *items)
 {
-	struct vault_item item;
-	vault_look(keys, store, id, &item);
+	CLEANUP_FD int sealed = -1;
+	struct vault_item item = look(keys, store, id, &sealed);
 	item.pinned = store->ops->has(store, id, VAULT_PIN) == 1;
 	item.mark = ledger_find(notes, id, item.manifest);
+	if (!item.why)
+		item.mark = note_newest(keys, store, id, sealed, item.mark);
 	items->items = fault_resize(items->items, items->count + 1, sizeof item);
 	items->items[items->count++] = item;
 }
@@ -256,25 +266,38 @@ int vault_load(struct keys *keys, struct store *store, const char *id, struct ma
 	return r;
 }
 
-int vault_choose(struct keys *keys, struct store *store, const char *which, const char *name,
-	char **ret_id, struct fault *fault)
+/* Ids begin with the time that is signed with them: the newest is the last that sorts. */
+static int choose_latest(struct keys *keys, struct store *store, const char *name, char **ret_id,
+	struct fault *fault)
 {
-	CLEANUP_ITEMS struct vault_items items = {0};
-	if (strcmp(which, "latest") != 0) {
-		*ret_id = fault_format("%s", which);
-		if (store_name_valid(which) && vault_has(store, which))
+	CLEANUP_NAMES struct store_names groups = {0};
+	int r = store->ops->list(store, "", true, &groups, fault);
+	for (size_t i = groups.count; r == 0 && i > 0; i--) {
+		const char *id = groups.items[i - 1];
+		if ((*name && !manifest_id_valid(id, name)) || !vault_has(store, id))
+			continue;
+		struct vault_item item;
+		vault_look(keys, store, id, &item);
+		if (!item.why)
+			*ret_id = fault_format("%s", id);
+		vault_free_item(&item);
+		if (*ret_id)
 			return 0;
-		return fault_set(fault, -ENOENT, "backup.list shows what there is",
-			"the store \"%s\" has no backup \"%s\"", store->name, which);
 	}
-	int r = vault_list(keys, store, name, &items, fault);
-	for (size_t i = 0; r == 0 && i < items.count; i++)
-		if (!items.items[i].why) {
-			*ret_id = fault_format("%s", items.items[i].id);
-			return 0;
-		}
 	return r < 0 ? r
 		     : fault_set(fault, -ENOENT, "backup.list shows what there is",
 			       "the store \"%s\" has no backup%s%s with a good signature",
-			       store->name, name && *name ? " of " : "", name ? name : "");
+			       store->name, *name ? " of " : "", name);
+}
+
+int vault_choose(struct keys *keys, struct store *store, const char *which, const char *name,
+	char **ret_id, struct fault *fault)
+{
+	if (strcmp(which, "latest") == 0)
+		return choose_latest(keys, store, name ? name : "", ret_id, fault);
+	*ret_id = fault_format("%s", which);
+	if (store_name_valid(which) && vault_has(store, which))
+		return 0;
+	return fault_set(fault, -ENOENT, "backup.list shows what there is",
+		"the store \"%s\" has no backup \"%s\"", store->name, which);
 }

@@ -53,7 +53,7 @@ void vault_free_item(struct vault_item *item);
 void vault_free(struct vault_items *items);
 #define CLEANUP_ITEMS __attribute__((cleanup(vault_free)))
 
-/* What the site's ledger says of the store's backups. */
+/* What the site's own ledger says of the store's backups. */
 int vault_notes(
 	struct upkeep_ctx *ctx, struct store *store, struct store_names *ret, struct fault *fault);
 

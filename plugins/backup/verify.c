@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "backup/note.h"
 #include "backup/reader.h"
 #include "backup/vault.h"
 #include "support/cleanup.h"
@@ -126,16 +127,24 @@ static int verify_needs(struct keys *keys, struct store *store, const struct man
 	return r;
 }
 
-static int note(struct upkeep_ctx *ctx, struct store *store, const char *id, const char *result,
-	const char *manifest, struct fault *fault)
+/* In the site's own ledger, and for others, signed, in the store. */
+static int note(struct upkeep_ctx *ctx, struct keys *keys, struct store *store, const char *id,
+	const char *result, const char *manifest, struct fault *fault)
 {
 	const struct settings *settings = ctx->settings;
+	CLEANUP_FAULT struct fault why = {0};
 	CLEANUP_STORE struct store *ledger = NULL;
 	CLEANUP_FREE char *group = ledger_group(store);
+	int64_t now_s = time(NULL);
 	int r = ledger_open(&ledger, settings->keyring, true, fault);
-	return r < 0
-		? r
-		: ledger_note(ledger, group, id, result, manifest, time(NULL), ctx->run_id, fault);
+	if (r == 0)
+		r = ledger_note(
+			ledger, group, id, result, manifest, now_s, ctx->run_id, fault);
+	int told = note_put(keys, store, id, result, now_s, ctx->run_id, &why);
+	if (told < 0 && told != -ENOKEY)
+		upkeep_warn(ctx, "other sites cannot see that backup \"%s\" was verified: %s", id,
+			fault_what(&why));
+	return r;
 }
 
 static int verify_one(struct upkeep_ctx *ctx, struct keys *keys, struct store *store,
@@ -154,7 +163,7 @@ static int verify_one(struct upkeep_ctx *ctx, struct keys *keys, struct store *s
 			 : verify_hashes(store, &manifest, fault);
 	/* a cancelled or starved check says nothing about the backup */
 	if (r == 0 || r == -EBADMSG || r == -ENOENT) {
-		int noted = note(ctx, store, id, r == 0 ? args->level : "failed",
+		int noted = note(ctx, keys, store, id, r == 0 ? args->level : "failed",
 			r == 0 ? hash : "", r == 0 ? fault : NULL);
 		r = r == 0 ? noted : r;
 	}
