@@ -8,7 +8,7 @@
 #include "support/s3-send.h"
 #include "support/s3-xml.h"
 
-/* Asks for one of the bucket's documents and goes through it. */
+/* Asks for one of the bucket's documents and goes through it.  -ENODATA: it has none. */
 static int ask(struct s3 *s3, const char *what, const char *root, s3_xml_end end, void *arg,
 	struct fault *fault)
 {
@@ -16,7 +16,7 @@ static int ask(struct s3 *s3, const char *what, const char *root, s3_xml_end end
 	const struct s3_call call = {.method = "GET", .query = {{what, ""}}, .query_count = 1};
 	int r = s3_send(s3, &call, &answer, fault);
 	if (r < 0)
-		return r;
+		return s3_is_missing(r, &answer) ? -ENODATA : r;
 	CLEANUP_FREE char *found = s3_xml_find(answer.text, answer.size, root);
 	if (!found || s3_xml_read(answer.text, answer.size, end, arg) < 0)
 		return s3_odd_answer(s3, &call, fault);
@@ -121,8 +121,7 @@ int s3_bucket_lifecycle(struct s3 *s3, struct s3_lifecycle *ret, struct fault *f
 	*ret = (struct s3_lifecycle){0};
 	struct rules rules = {.lifecycle = ret};
 	int r = ask(s3, "lifecycle", "LifecycleConfiguration", read_rule, &rules, fault);
-	/* 404 NoSuchLifecycleConfiguration: a bucket without any */
-	return r == -ENOENT && !strstr(fault_what(fault), "NoSuchBucket") ? 0 : r;
+	return r == -ENODATA ? 0 : r;
 }
 
 static void read_lock(void *arg, const char *path, const char *text)
@@ -146,7 +145,7 @@ int s3_bucket_lock(struct s3 *s3, struct s3_lock *ret, struct fault *fault)
 {
 	*ret = (struct s3_lock){0};
 	int r = ask(s3, "object-lock", "ObjectLockConfiguration", read_lock, ret, fault);
-	return r == -ENOENT && !strstr(fault_what(fault), "NoSuchBucket") ? 0 : r;
+	return r == -ENODATA ? 0 : r;
 }
 
 int s3_bucket_make(struct s3 *s3, bool locked, struct fault *fault)

@@ -124,12 +124,35 @@ static int delete_some(struct s3 *s3, struct s3_doomed *doomed, size_t count, st
 	return r < 0 || !verdicts.answered ? s3_odd_answer(s3, &call, fault) : 0;
 }
 
+/* XML has no way to write most control characters. */
+static bool is_listable(const char *key)
+{
+	for (; *key; key++)
+		if ((unsigned char)*key < ' ' && !strchr("\t\n\r", *key))
+			return false;
+	return true;
+}
+
+static int delete_alone(struct s3 *s3, struct s3_doomed *doomed, struct fault *fault)
+{
+	CLEANUP_FAULT struct fault own = {0};
+	int r = s3_delete(s3, doomed->key, doomed->version, &own);
+	doomed->result = r;
+	doomed->why = r < 0 ? fault_format("%s", fault_what(&own)) : NULL;
+	return r == -ECANCELED ? fault_set(fault, r, NULL, "stopped") : 0;
+}
+
 int s3_delete_many(struct s3 *s3, struct s3_doomed *doomed, size_t count, struct fault *fault)
 {
 	int r = 0;
-	for (size_t at = 0; r == 0 && at < count; at += S3_DELETE_MAX) {
-		size_t some = count - at < S3_DELETE_MAX ? count - at : S3_DELETE_MAX;
-		r = delete_some(s3, doomed + at, some, fault);
+	for (size_t at = 0, next; r == 0 && at < count; at = next) {
+		for (next = at; next < count && next - at < S3_DELETE_MAX; next++)
+			if (!is_listable(doomed[next].key))
+				break;
+		if (next > at)
+			r = delete_some(s3, doomed + at, next - at, fault);
+		else
+			r = delete_alone(s3, &doomed[next++], fault);
 	}
 	return r;
 }

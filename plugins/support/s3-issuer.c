@@ -31,24 +31,24 @@ static int ask(const struct s3_issuer *issuer, const struct http_request *reques
 		.stall_timeout_ms = 10000,
 		.direct = near};
 	int r = http_open(&http, &settings, fault);
-	for (unsigned attempt = 1; r == 0; attempt++) {
+	if (r != 0)
+		return r;
+	for (unsigned attempt = 1;; attempt++) {
 		http_answer_free(answer);
 		r = http_send(http, request, answer, fault);
-		bool again = r == -ECONNRESET || r == -ETIMEDOUT ||
-			(r == 0 && (answer->status >= 500 || answer->status == 429));
 		if (r == 0 && answer->status == 200)
 			return 0;
+		bool again = r == -ECONNRESET || r == -ETIMEDOUT ||
+			(r == 0 && (answer->status >= 500 || answer->status == 429));
 		if (r == 0)
 			r = fault_set(fault, -EACCES, NULL, "%s: status %d", request->url,
 				answer->status);
 		if (!again || attempt == ATTEMPTS)
-			break;
+			return r;
 		struct pollfd cancel = {.fd = issuer->cancel_fd, .events = POLLIN};
 		if (poll(&cancel, 1, (int)(attempt * 200)) > 0)
 			return fault_set(fault, -ECANCELED, NULL, "stopped");
-		r = 0;
 	}
-	return r;
 }
 
 /* A small file without the newline at its end; on the heap. */
@@ -234,12 +234,12 @@ int s3_issuer_instance(const struct s3_issuer *issuer, struct s3_key *ret, struc
 		fault_format("%.*s/latest/meta-data/iam/security-credentials/", length, base);
 	int r = ask_instance(issuer, "PUT", token_url,
 		"x-aws-ec2-metadata-token-ttl-seconds: 21600", &token, fault);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	token.text[strcspn(token.text, "\r\n")] = 0;
 	CLEANUP_FREE char *header = fault_format("x-aws-ec2-metadata-token: %s", token.text);
 	r = ask_instance(issuer, "GET", role_url, header, &role, fault);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	role.text[strcspn(role.text, "\r\n")] = 0;
 	CLEANUP_FREE char *name = sigv4_encode(role.text, false);

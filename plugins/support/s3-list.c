@@ -20,6 +20,8 @@ struct page {
 	void *arg;
 	int stopped;
 	bool more, encoded;
+	/* The next page: a token, or the key and the version or upload of the last entry (what
+	 * servers say of it, some encode and some do not). */
 	char *next_key, *next_id;
 };
 
@@ -58,6 +60,11 @@ static void entry_end(struct page *page)
 	if (page->stopped == 0 && page->object.key)
 		page->stopped = page->each_upload ? page->each_upload(page->arg, &upload)
 						  : page->each(page->arg, &page->object);
+	if (page->object.version || page->upload) {
+		put_text(&page->next_id,
+			page->upload ? TAKE_PTR(page->upload) : TAKE_PTR(page->object.version));
+		put_text(&page->next_key, TAKE_PTR(page->object.key));
+	}
 	s3_object_free(&page->object);
 	put_text(&page->upload, NULL);
 }
@@ -87,11 +94,6 @@ static void page_field(struct page *page, const char *field, const char *text)
 		page->more = strcmp(text, "true") == 0;
 	else if (strcmp(field, "NextContinuationToken") == 0)
 		put_text(&page->next_key, fault_format("%s", text));
-	else if (strcmp(field, "NextKeyMarker") == 0)
-		put_text(&page->next_key, decoded(page, text));
-	else if (strcmp(field, "NextVersionIdMarker") == 0 ||
-		strcmp(field, "NextUploadIdMarker") == 0)
-		put_text(&page->next_id, fault_format("%s", text));
 }
 
 static const char *const entries[] = {
@@ -187,8 +189,8 @@ int s3_uploads(
 {
 	struct page page = {.root = "ListMultipartUploadsResult", .each_upload = each, .arg = arg};
 	struct s3_call call = {.method = "GET", .text_limit = PAGE_LIMIT};
+	/* Without encoding-type: Ceph RGW would encode the keys and not say so. */
 	ask(&call, "uploads", "");
-	ask(&call, "encoding-type", "url");
 	ask(&call, "prefix", prefix);
 	return list_pages(s3, &call, &page, "key-marker", "upload-id-marker", fault);
 }

@@ -233,20 +233,10 @@ static char *skew_text(const struct s3 *s3, const char *code)
 		s3->host);
 }
 
-/* Blanks may come before the document: they keep a long CompleteMultipartUpload alive. */
-static const char *document(const struct http_answer *answer, size_t *ret_size)
-{
-	const char *begin = answer->text + strspn(answer->text, " \r\n\t");
-	*ret_size = answer->size - (size_t)(begin - answer->text);
-	return begin;
-}
-
 static char *error_text(const struct http_answer *answer, const char *name)
 {
 	CLEANUP_FREE char *path = fault_format("Error/%s", name);
-	size_t size;
-	const char *begin = document(answer, &size);
-	return s3_xml_find(begin, size, path);
+	return s3_xml_find(answer->text, answer->size, path);
 }
 
 static char *call_text(const struct s3 *s3, const struct s3_call *call)
@@ -275,6 +265,12 @@ int s3_odd_answer(const struct s3 *s3, const struct s3_call *call, struct fault 
 	return fault_set(fault, -EPROTO, NULL, "%s: the answer makes no sense", what);
 }
 
+bool s3_is_missing(int r, const struct http_answer *answer)
+{
+	return r == -ENOENT && answer->status == 404 && answer->text &&
+		!strstr(answer->text, "NoSuchBucket");
+}
+
 static void note_clock(struct s3 *s3, const struct http_answer *answer)
 {
 	const char *date = http_header(answer, "date");
@@ -286,8 +282,8 @@ static void note_clock(struct s3 *s3, const struct http_answer *answer)
 /* The code of an answer that is an error, whatever its status; "" of one without; NULL: none. */
 static char *error_code(const struct http_answer *answer)
 {
-	size_t size;
-	const char *begin = document(answer, &size);
+	const char *begin = answer->text + strspn(answer->text, " \r\n\t");
+	size_t size = answer->size - (size_t)(begin - answer->text);
 	bool looks = memmem(begin, size < ROOT_WITHIN ? size : ROOT_WITHIN, "<Error", 6) != NULL;
 	char *code = looks ? error_text(answer, "Code") : NULL;
 	if (code || answer->status / 100 == 2)

@@ -52,6 +52,9 @@ int s3_send(
 /* The fault of an answer that is XML but not what it should be, or no XML. */
 int s3_odd_answer(const struct s3 *s3, const struct s3_call *call, struct fault *fault);
 
+/* True where `r` is a 404 of what was asked for, not of the whole bucket. */
+bool s3_is_missing(int r, const struct http_answer *answer);
+
 /* SHA-256 of a body. */
 int s3_body_hash(const struct http_body *body, char ret[SIGV4_HASH_TEXT], struct fault *fault);
 

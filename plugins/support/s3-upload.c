@@ -76,69 +76,82 @@ static char *complete_text(const struct s3_part *parts, size_t count, size_t *re
 	return fclose(f) == 0 ? text : NULL;
 }
 
+/* What is to become of the parts. */
+struct making {
+	const char *key;
+	char *etag; /* NULL: not to be foretold */
+	uint64_t size;
+};
+
 /* What the server has now under this key, where it is what the parts make. */
-static int ask_what_is_there(struct s3 *s3, const char *key, const char *etag, uint64_t size,
-	struct s3_object *ret, struct fault *fault)
+static int look_at_made(
+	struct s3 *s3, const struct making *making, struct s3_object *ret, struct fault *fault)
 {
-	int r = s3_head(s3, key, NULL, ret, fault);
+	int r = s3_head(s3, making->key, NULL, ret, fault);
 	if (r < 0)
 		return r;
-	if (ret->size == size && (!etag || strcmp(ret->etag, etag) == 0))
+	if (ret->size == making->size && (!making->etag || strcmp(ret->etag, making->etag) == 0))
 		return 0;
 	return fault_set(fault, -EBADMSG, NULL,
 		"%s: \"%s\" has %llu bytes and ETag %s after its upload; %llu and %s were sent",
-		s3->place, key, (unsigned long long)ret->size, ret->etag, (unsigned long long)size,
-		etag ? etag : "another");
+		s3->place, making->key, (unsigned long long)ret->size, ret->etag,
+		(unsigned long long)making->size, making->etag ? making->etag : "another");
+}
+
+/* Ceph RGW's answer has an empty ETag. */
+static int read_completed(struct s3 *s3, const struct making *making, struct http_answer *answer,
+	struct s3_object *ret, struct fault *fault)
+{
+	CLEANUP_FREE char *etag =
+		s3_xml_find(answer->text, answer->size, "CompleteMultipartUploadResult/ETag");
+	CLEANUP_OBJECT struct s3_object named = {0};
+	if (!etag || !etag[0])
+		return look_at_made(s3, making, ret, fault);
+	s3_object_take(&named, answer);
+	*ret = (struct s3_object){
+		.etag = s3_etag(etag), .version = TAKE_PTR(named.version), .size = making->size};
+	return 0;
+}
+
+static int send_complete(struct s3 *s3, const struct making *making, const char *upload,
+	const struct http_body *body, bool if_none_match, struct s3_object *ret,
+	struct fault *fault)
+{
+	CLEANUP_ANSWER struct http_answer answer = {0};
+	const struct s3_call call = {.method = "POST",
+		.key = making->key,
+		.query = {{"uploadId", upload}},
+		.query_count = 1,
+		.headers = (const char *const[]){"if-none-match: *"},
+		.header_count = if_none_match,
+		.body = body,
+		.precondition = -EEXIST};
+	unsigned before = s3->retries;
+	int r = s3_send(s3, &call, &answer, fault);
+	if (r == 0)
+		return read_completed(s3, making, &answer, ret, fault);
+	/* An answer that was lost: the upload is gone since it was completed. */
+	if (s3_is_missing(r, &answer) && s3->retries > before)
+		return look_at_made(s3, making, ret, fault);
+	return r;
 }
 
 int s3_upload_complete(struct s3 *s3, const char *key, const char *upload,
 	const struct s3_part *parts, size_t count, const struct s3_put *put, struct s3_object *ret,
 	struct fault *fault)
 {
-	CLEANUP_ANSWER struct http_answer answer = {0};
 	CLEANUP_OBJECT struct s3_object object = {0};
 	size_t length = 0;
-	uint64_t size = 0;
 	CLEANUP_FREE char *text = complete_text(parts, count, &length);
-	CLEANUP_FREE char *wanted = s3_parts_etag(parts, count);
+	CLEANUP_FREE char *etag = s3_parts_etag(parts, count);
+	struct making making = {.key = key, .etag = etag};
 	if (!text)
 		return fault_set(fault, -ENOMEM, NULL, "out of memory");
 	for (size_t i = 0; i < count; i++)
-		size += parts[i].size;
+		making.size += parts[i].size;
 	const struct http_body body = {.bytes = text, .size = length};
-	const struct s3_call call = {.method = "POST",
-		.key = key,
-		.query = {{"uploadId", upload}},
-		.query_count = 1,
-		.headers = (const char *const[]){"if-none-match: *"},
-		.header_count = put && put->if_none_match,
-		.body = &body,
-		.precondition = -EEXIST};
-	unsigned before = s3->retries;
-	int r = s3_send(s3, &call, &answer, fault);
-	/* An answer that was lost: the upload is gone since it was completed. */
-	if (r == -ENOENT && s3->retries > before)
-		r = ask_what_is_there(s3, key, wanted, size, &object, fault);
-	else if (r == 0)
-		s3_object_take(&object, &answer);
-	if (r < 0)
-		return r;
-	CLEANUP_FREE char *found = object.answer.size
-		? s3_xml_find(object.answer.text, object.answer.size,
-			  "CompleteMultipartUploadResult/ETag")
-		: NULL;
-	if (found && found[0]) {
-		free(object.etag);
-		object.etag = s3_etag(found);
-	} else if (!object.etag[0]) { /* Ceph RGW sends an empty one */
-		CLEANUP_OBJECT struct s3_object there = {0};
-		r = ask_what_is_there(s3, key, wanted, size, &there, fault);
-		free(object.etag);
-		object.etag = TAKE_PTR(there.etag);
-		if (!object.version)
-			object.version = TAKE_PTR(there.version);
-	}
-	object.size = size;
+	int r = send_complete(
+		s3, &making, upload, &body, put && put->if_none_match, &object, fault);
 	if (r == 0 && ret) {
 		*ret = object;
 		object = (struct s3_object){0};
@@ -152,7 +165,7 @@ int s3_upload_abort(struct s3 *s3, const char *key, const char *upload, struct f
 	const struct s3_call call = {
 		.method = "DELETE", .key = key, .query = {{"uploadId", upload}}, .query_count = 1};
 	int r = s3_send(s3, &call, &answer, fault);
-	return r == -ENOENT && !strstr(answer.text, "NoSuchBucket") ? 0 : r;
+	return s3_is_missing(r, &answer) ? 0 : r;
 }
 
 /* ---- parts -------------------------------------------------------------------------- */

@@ -81,6 +81,8 @@ static void XMLCALL doctype(void *arg, const XML_Char *name, const XML_Char *sys
 int s3_xml_read(const char *text, size_t size, s3_xml_end at_end, void *arg)
 {
 	struct reading reading = {.parser = XML_ParserCreate(NULL), .end = at_end, .arg = arg};
+	for (; size && strchr(" \r\n\t", *text); text++)
+		size--;
 	if (!reading.parser)
 		return -ENOMEM;
 	XML_SetUserData(reading.parser, &reading);

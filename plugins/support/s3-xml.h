@@ -8,7 +8,8 @@
  * "ListBucketResult/Contents/Key", and its own text ("" where it has elements). */
 typedef void (*s3_xml_end)(void *arg, const char *path, const char *text);
 
-/* Goes through the document.  -EBADMSG: no XML, more than 16 deep, or with a document type
+/* Goes through the document; blanks may come before it (they keep the connection of a long
+ * CompleteMultipartUpload alive).  -EBADMSG: no XML, more than 16 deep, or with a document type
  * (S3 sends none, and entities could grow without limit). */
 int s3_xml_read(const char *text, size_t size, s3_xml_end end, void *arg);
 

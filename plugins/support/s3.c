@@ -239,7 +239,7 @@ int s3_delete(struct s3 *s3, const char *key, const char *version, struct fault 
 	int r = check_key(key, fault);
 	if (r == 0)
 		r = s3_send(s3, &call, &answer, fault);
-	return r == -ENOENT && !strstr(answer.text, "NoSuchBucket") ? 0 : r;
+	return s3_is_missing(r, &answer) ? 0 : r;
 }
 
 int s3_copy(struct s3 *s3, const char *from, const char *version, const char *to,

@@ -146,7 +146,7 @@ typedef int (*s3_each)(void *arg, const struct s3_object *object);
 
 /* Objects whose keys begin with `prefix`, page by page (so that memory stays flat).  With a
  * delimiter ("/"; NULL: none) what has one after the prefix is named once, as a
- * key that ends with it, without ETag. */
+ * key that ends with it, without ETag; those come before or after a page's objects. */
 int s3_list(struct s3 *s3, const char *prefix, const char *delimiter, s3_each each, void *arg,
 	struct fault *fault);
 /* Every version and delete marker of the keys that begin with `prefix`, newest first. */
