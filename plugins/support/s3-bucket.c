@@ -18,6 +18,9 @@ static int ask(struct s3 *s3, const char *what, const char *root, s3_xml_end end
 	if (r < 0)
 		return s3_is_missing(r, &answer) ? -ENODATA : r;
 	CLEANUP_FREE char *found = s3_xml_find(answer.text, answer.size, root);
+	CLEANUP_FREE char *listing = s3_xml_find(answer.text, answer.size, "ListBucketResult");
+	if (listing) /* Swift lists the bucket where it does not know what is asked for */
+		return -ENODATA;
 	if (!found || s3_xml_read(answer.text, answer.size, end, arg) < 0)
 		return s3_odd_answer(s3, &call, fault);
 	return 0;

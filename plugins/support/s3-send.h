@@ -55,6 +55,9 @@ int s3_odd_answer(const struct s3 *s3, const struct s3_call *call, struct fault 
 /* True where `r` is a 404 of what was asked for, not of the whole bucket. */
 bool s3_is_missing(int r, const struct http_answer *answer);
 
+/* 0 where there is no object of this key, -EEXIST where there is one. */
+int s3_none_there(struct s3 *s3, const char *key, struct fault *fault);
+
 /* SHA-256 of a body. */
 int s3_body_hash(const struct http_body *body, char ret[SIGV4_HASH_TEXT], struct fault *fault);
 

@@ -150,8 +150,13 @@ int s3_upload_complete(struct s3 *s3, const char *key, const char *upload,
 	for (size_t i = 0; i < count; i++)
 		making.size += parts[i].size;
 	const struct http_body body = {.bytes = text, .size = length};
-	int r = send_complete(
-		s3, &making, upload, &body, put && put->if_none_match, &object, fault);
+	bool condition = put && put->if_none_match;
+	int r = send_complete(s3, &making, upload, &body, condition, &object, fault);
+	if (r == -EOPNOTSUPP && condition) {
+		r = s3_none_there(s3, key, fault);
+		if (r == 0)
+			r = send_complete(s3, &making, upload, &body, false, &object, fault);
+	}
 	if (r == 0 && ret) {
 		*ret = object;
 		object = (struct s3_object){0};

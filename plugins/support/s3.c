@@ -189,25 +189,48 @@ static int check_key(const char *key, struct fault *fault)
 			  S3_KEY_MAX);
 }
 
+static int send_put(struct s3 *s3, const char *key, const struct http_body *body, const char *hash,
+	const struct s3_put *put, bool if_none_match, struct http_answer *answer,
+	struct fault *fault)
+{
+	size_t count = put ? put->header_count : 0;
+	CLEANUP_FREE const char **headers = fault_alloc((count + 1) * sizeof *headers);
+	const struct s3_call call = {.method = "PUT",
+		.key = key,
+		.headers = headers,
+		.header_count = count + if_none_match,
+		.body = body,
+		.hash = hash,
+		.precondition = -EEXIST};
+	for (size_t i = 0; i < count; i++)
+		headers[i] = put->headers[i];
+	if (if_none_match)
+		headers[count] = "if-none-match: *";
+	return s3_send(s3, &call, answer, fault);
+}
+
+int s3_none_there(struct s3 *s3, const char *key, struct fault *fault)
+{
+	int r = s3_head(s3, key, NULL, NULL, fault);
+	if (r == 0)
+		return fault_set(
+			fault, -EEXIST, NULL, "%s: there is an object \"%s\"", s3->place, key);
+	return r == -ENOENT ? 0 : r;
+}
+
 int s3_put(struct s3 *s3, const char *key, const struct http_body *body, const char *hash,
 	const struct s3_put *put, struct s3_object *ret, struct fault *fault)
 {
 	CLEANUP_ANSWER struct http_answer answer = {0};
-	CLEANUP_FREE const char **headers =
-		fault_alloc(((put ? put->header_count : 0) + 1) * sizeof *headers);
-	struct s3_call call = {.method = "PUT",
-		.key = key,
-		.headers = headers,
-		.body = body,
-		.hash = hash,
-		.precondition = -EEXIST};
-	for (size_t i = 0; put && i < put->header_count; i++)
-		headers[call.header_count++] = put->headers[i];
-	if (put && put->if_none_match)
-		headers[call.header_count++] = "if-none-match: *";
+	bool condition = put && put->if_none_match;
 	int r = check_key(key, fault);
 	if (r == 0)
-		r = s3_send(s3, &call, &answer, fault);
+		r = send_put(s3, key, body, hash, put, condition, &answer, fault);
+	if (r == -EOPNOTSUPP && condition) { /* Swift */
+		r = s3_none_there(s3, key, fault);
+		if (r == 0)
+			r = send_put(s3, key, body, hash, put, false, &answer, fault);
+	}
 	if (r == 0 && ret) {
 		s3_object_take(ret, &answer);
 		ret->size = body->size;

@@ -87,7 +87,9 @@ void s3_object_free(struct s3_object *object);
 const char *s3_object_header(const struct s3_object *object, const char *name);
 
 struct s3_put {
-	bool if_none_match;         /* -EEXIST where there is an object (servers that know it) */
+	/* -EEXIST where there is an object.  A server that says that it does not know
+	 * conditions (Swift) is asked by HEAD just before. */
+	bool if_none_match;
 	const char *const *headers; /* further "Name: value", signed too: x-amz-meta-... */
 	size_t header_count;
 };

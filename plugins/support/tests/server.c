@@ -8,17 +8,24 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#ifdef SERVER_SWIFT
+const bool server_is_swift = true;
+#else
+const bool server_is_swift;
+#endif
+
 static char dir[] = "/tmp/upkeep-s3.XXXXXX";
 static int started;
 
-/* Runs tests/services/rgw with the arguments; its output as variables. */
+/* Runs the service with the arguments; its output as variables. */
 static int call(const char *verb, const char *owner)
 {
 	char path[4096], place[64], line[4096];
 	int pipes[2];
 	const char *root = getenv("top_srcdir");
-	snprintf(path, sizeof path, "%s/tests/services/rgw", root ? root : ".");
-	snprintf(place, sizeof place, "%s/rgw", dir);
+	snprintf(path, sizeof path, "%s/tests/services/%s", root ? root : ".",
+		server_is_swift ? "swift" : "rgw");
+	snprintf(place, sizeof place, "%s/server", dir);
 	if (pipe(pipes) < 0)
 		return -1;
 	pid_t pid = fork();

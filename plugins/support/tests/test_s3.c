@@ -88,7 +88,7 @@ static void expect_text(struct s3 *s3, const char *key, const char *version, con
 	assert_string_equal(got, text);
 }
 
-/* ---- keys -------------------------------------------------------------------------- */
+/* ---- keys ---- */
 
 static const char *const odd_keys[] = {"plain", "a b", "a+b", "a%20b", "a/b//c/", "/begins",
 	"../up/./x", "\xc3\xa9\xe1\x88\xb4", "<&>\"'", "a?b=c&d#e", "~!*'();:@$,[]", "tab\tline\n",
@@ -162,7 +162,7 @@ static void test_delete_many(void **state)
 	assert_int_equal(count(s3, ""), 0);
 }
 
-/* ---- objects ------------------------------------------------------------------------- */
+/* ---- objects ---- */
 
 static void test_put_conditions(void **state)
 {
@@ -196,7 +196,8 @@ static void test_wrong_hash(void **state)
 				 "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
 				 NULL, NULL, &fault),
 		-EAGAIN);
-	assert_non_null(strstr(fault_what(&fault), "XAmzContentSHA256Mismatch"));
+	assert_non_null(strstr(
+		fault_what(&fault), server_is_swift ? "BadDigest" : "XAmzContentSHA256Mismatch"));
 	assert_int_equal(s3_head(s3, "hash", NULL, NULL, &fault), -ENOENT);
 }
 
@@ -265,7 +266,7 @@ static void test_copy(void **state)
 	assert_int_equal(s3_head(client, "to", NULL, NULL, &fault), -ENOENT);
 }
 
-/* ---- listings -------------------------------------------------------------------------- */
+/* ---- listings ---- */
 
 static int join_keys(void *arg, const struct s3_object *object)
 {
@@ -323,6 +324,8 @@ static void test_list_pages(void **state)
 	int numbers[WRITERS];
 	void *failed;
 	(void)state;
+	if (server_is_swift && !getenv("UPKEEP_LONG"))
+		skip(); /* 50 ms for each object */
 	for (int i = 0; i < MANY; i++) {
 		snprintf(many_names[i], sizeof many_names[i], "p %d", i);
 		doomed[i].key = many_names[i];
@@ -356,6 +359,8 @@ static void test_versions(void **state)
 	CLEANUP_FAULT struct fault fault = {0};
 	CLEANUP_OBJECT struct s3_object first = {0}, second = {0};
 	(void)state;
+	if (server_is_swift)
+		skip(); /* it has none by this interface */
 	good(s3_bucket_versioning(s3, &versioning, &fault), &fault);
 	assert_int_equal(versioning, S3_VERSIONS_NONE);
 	good(s3_bucket_keep_versions(s3, &fault), &fault);
@@ -376,7 +381,7 @@ static void test_versions(void **state)
 	expect_text(s3, "k", first.version, "one");
 }
 
-/* ---- multipart ----------------------------------------------------------------------------- */
+/* ---- multipart ---- */
 
 static int note_upload(void *arg, const struct s3_upload *upload)
 {
@@ -445,18 +450,32 @@ static void test_abort(void **state)
 	good(s3_uploads(client, "gone", no_upload, NULL, &fault), &fault);
 	assert_int_equal(
 		s3_upload_parts(client, "gone", upload, &found, &found_count, &fault), -ENOENT);
-	assert_int_equal(
-		s3_upload_complete(client, "gone", upload, NULL, 0, NULL, NULL, &fault), -EPROTO);
+	assert_int_equal(s3_upload_complete(client, "gone", upload, NULL, 0, NULL, NULL, &fault),
+		server_is_swift ? -ENOENT : -EPROTO);
 }
 
-/* ---- the bucket ---------------------------------------------------------------------------------
- */
+/* ---- the bucket ---- */
+
+static void test_locked_bucket(void **state)
+{
+	CLEANUP_FAULT struct fault fault = {0};
+	CLEANUP_S3 struct s3 *locked = NULL;
+	struct s3_lock lock;
+	(void)state;
+	if (server_is_swift)
+		skip();
+	const struct s3_settings other = settings_of("locked");
+	good(s3_open(&locked, &other, keys, &fault), &fault);
+	good(s3_bucket_make(locked, true, &fault), &fault);
+	good(s3_bucket_lock(locked, &lock, &fault), &fault);
+	assert_true(lock.enabled);
+}
 
 static void test_bucket(void **state)
 {
 	CLEANUP_FAULT struct fault fault = {0};
 	CLEANUP_FREE char *region = NULL;
-	CLEANUP_S3 struct s3 *none = NULL, *locked = NULL;
+	CLEANUP_S3 struct s3 *none = NULL;
 	struct s3_lifecycle lifecycle;
 	struct s3_lock lock;
 	(void)state;
@@ -467,11 +486,6 @@ static void test_bucket(void **state)
 	assert_int_equal(lifecycle.rules, 0);
 	good(s3_bucket_lock(client, &lock, &fault), &fault);
 	assert_false(lock.enabled);
-	const struct s3_settings other = settings_of("locked");
-	good(s3_open(&locked, &other, keys, &fault), &fault);
-	good(s3_bucket_make(locked, true, &fault), &fault);
-	good(s3_bucket_lock(locked, &lock, &fault), &fault);
-	assert_true(lock.enabled);
 	const struct s3_settings missing = settings_of("not-there");
 	good(s3_open(&none, &missing, keys, &fault), &fault);
 	assert_int_equal(s3_bucket_head(none, NULL, &fault), -ENOENT);
@@ -503,16 +517,17 @@ static void test_wrong_keys(void **state)
 	bad = open_keys(getenv("S3_ACCESS_KEY"), "not the secret of it at all");
 	refused_by(bad, "SignatureDoesNotMatch", "which come from the settings");
 	unknown = open_keys("NOSUCHACCESSKEY", "not the secret of it at all");
-	refused_by(unknown, "InvalidAccessKeyId", "which come from the settings");
+	refused_by(unknown, server_is_swift ? "SignatureDoesNotMatch" : "InvalidAccessKeyId",
+		"which come from the settings");
 }
 
 static void test_skewed_clock(void **state)
 {
 	(void)state;
-	clock_moved_s = 3600;
-	refused_by(keys, "the clock of this machine is 3600 s ahead of", "timedatectl");
-	clock_moved_s = -3600;
-	refused_by(keys, "the clock of this machine is 3600 s behind that", "timedatectl");
+	clock_moved_s = 3650;
+	refused_by(keys, "the clock of this machine is 36", "timedatectl");
+	clock_moved_s = -3550;
+	refused_by(keys, "the clock of this machine is 35", "timedatectl");
 	clock_moved_s = 0;
 }
 
@@ -570,6 +585,7 @@ int main(void)
 		cmocka_unit_test(test_upload),
 		cmocka_unit_test(test_abort),
 		cmocka_unit_test(test_bucket),
+		cmocka_unit_test(test_locked_bucket),
 		cmocka_unit_test(test_wrong_keys),
 		cmocka_unit_test(test_skewed_clock),
 		cmocka_unit_test(test_certificate),
