@@ -5,8 +5,21 @@
 static const struct upkeep_param store_fields[] = {
 	UPKEEP_PARAM_STRING(struct store_setting, name, "how actions call it",
 		.flags = UPKEEP_REQUIRED | UPKEEP_NONEMPTY),
-	UPKEEP_PARAM_PATH(struct store_setting, path, "directory that holds the backups",
-		.flags = UPKEEP_REQUIRED),
+	UPKEEP_PARAM_PATH(struct store_setting, path, "directory that holds the backups; or url"),
+	UPKEEP_PARAM_URL(
+		struct store_setting, url, "s3://BUCKET/PREFIX that holds the backups; or path"),
+	UPKEEP_PARAM_URL(struct store_setting, endpoint,
+		"https://HOST of the bucket's server; that of AWS where empty"),
+	UPKEEP_PARAM_STRING(struct store_setting, region,
+		"of the bucket; where empty that of the environment or profile, else us-east-1"),
+	UPKEEP_PARAM_STRING(struct store_setting, profile,
+		"whose keys in ~/.aws to use, where none are given here"),
+	UPKEEP_PARAM_PATH(
+		struct store_setting, ca_file, "certificates to believe instead of the system's"),
+	UPKEEP_PARAM_SECRET(struct store_setting, access_key,
+		"access key; where not given, keys are looked for where AWS's tools do"),
+	UPKEEP_PARAM_SECRET(struct store_setting, secret_key, "secret key that belongs to it"),
+	UPKEEP_PARAM_SECRET(struct store_setting, session_token, "of temporary keys"),
 };
 
 static const struct upkeep_param settings_table[] = {

@@ -130,7 +130,7 @@ static void load_newest(
 		CLEANUP_FAULT struct fault why = {0};
 		CLEANUP_MANIFEST struct manifest manifest = {0};
 		const char *id = ids.items[i - 1];
-		if (!manifest_id_valid(id, name) || !vault_has(store, id))
+		if (!manifest_id_valid(id, name) || vault_has(store, id, NULL) != 1)
 			continue;
 		if (vault_load(keys, store, id, &manifest, NULL, &why) == 0) {
 			add_base(bases, &manifest);

@@ -46,23 +46,27 @@ int vault_needs(struct store *store, const struct vault_item *item, struct needs
 	return r < 0 ? r : needs_add(needs, text, item->id, item->name, fault);
 }
 
-static bool is_there(struct store *store, const char *id)
+static int check_there(struct store *store, const char *id, struct fault *fault)
 {
 	CLEANUP_NAMES struct store_names names = {0};
-	return store->ops->list(store, id, false, &names, NULL) == 0 && names.count > 0;
+	int r = store->ops->list(store, id, false, &names, fault);
+	return r < 0 || names.count > 0
+		? r
+		: fault_set(fault, -ENOENT, NULL, "the store \"%s\" has nothing of \"%s\"",
+			  store->name, id);
 }
 
 int vault_bury(struct store *store, const char *id, int64_t until_s, struct fault *fault)
 {
 	CLEANUP_FREE char *text = fault_format("%lld\n", (long long)until_s);
 	char hash[STORE_HASH_TEXT];
-	if (!is_there(store, id))
-		return fault_set(fault, -ENOENT, NULL, "the store \"%s\" has nothing of \"%s\"",
-			store->name, id);
+	int r = check_there(store, id, fault);
+	if (r < 0)
+		return r;
 	CLEANUP_FD int fd = seal_memory(VAULT_REMOVED, fault);
 	if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
 		return fault_set(fault, -EIO, NULL, "cannot write a mark in memory");
-	int r = store->ops->put(store, id, VAULT_REMOVED, fd, strlen(text), hash, fault);
+	r = store->ops->put(store, id, VAULT_REMOVED, fd, strlen(text), hash, fault);
 	if (r == -EEXIST) {
 		fault_clear(fault);
 		return 0;
@@ -72,25 +76,31 @@ int vault_bury(struct store *store, const char *id, int64_t until_s, struct faul
 
 int vault_unbury(struct store *store, const char *id, struct fault *fault)
 {
-	if (store->ops->has(store, id, VAULT_MANIFEST) != 1)
+	int r = store->ops->has(store, id, VAULT_MANIFEST, fault);
+	if (r == 0)
 		return fault_set(fault, -ENOENT, NULL,
 			"backup \"%s\" is gone from the store \"%s\" for good", id, store->name);
-	int r = store->ops->remove_object(store, id, VAULT_REMOVED, fault);
+	if (r > 0)
+		r = store->ops->remove_object(store, id, VAULT_REMOVED, fault);
 	return r < 0 ? r : store->ops->sync(store, id, fault);
 }
 
 /* A time that cannot be read never comes. */
-bool vault_buried(struct store *store, const char *id, int64_t *ret_until_s)
+int vault_buried(struct store *store, const char *id, int64_t *ret_until_s, struct fault *fault)
 {
 	CLEANUP_FREE char *text = NULL;
 	char hash[STORE_HASH_TEXT], *end = NULL;
 	*ret_until_s = INT64_MAX;
-	if (store->ops->has(store, id, VAULT_REMOVED) != 1)
-		return false;
-	if (read_text(store, id, VAULT_REMOVED, TIME_MAX, &text, hash, NULL) < 0)
-		return true;
+	int r = store->ops->has(store, id, VAULT_REMOVED, fault);
+	if (r != 1)
+		return r;
+	r = read_text(store, id, VAULT_REMOVED, TIME_MAX, &text, hash, fault);
+	if (r == -EFBIG && fault)
+		fault_clear(fault);
+	if (!text)
+		return r == -EFBIG ? 1 : r;
 	long long until = strtoll(text, &end, 10);
 	if (end != text && strcmp(end, "\n") == 0)
 		*ret_until_s = until;
-	return true;
+	return 1;
 }

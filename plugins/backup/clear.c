@@ -120,37 +120,47 @@ static int clear_group(struct clear *clear, const char *id, bool whole, struct f
 }
 
 /* What may come back needs what it needed. */
-static void need_removed(struct clear *clear, const struct store_names *groups)
+static int need_removed(struct clear *clear, const char *id, struct fault *fault)
 {
-	int64_t until_s;
-	for (size_t i = 0; i < groups->count; i++) {
-		const char *id = groups->items[i];
-		if (!is_ours(clear, id) ||
-			clear->store->ops->has(clear->store, id, VAULT_MANIFEST) != 1 ||
-			!vault_buried(clear->store, id, &until_s) || until_s <= clear->now_s)
-			continue;
-		struct vault_item item;
-		vault_look(clear->keys, clear->store, id, &item);
+	int64_t until_s = INT64_MAX;
+	if (!is_ours(clear, id))
+		return 0;
+	int r = clear->store->ops->has(clear->store, id, VAULT_MANIFEST, fault);
+	if (r == 1)
+		r = vault_buried(clear->store, id, &until_s, fault);
+	if (r < 1 || until_s <= clear->now_s)
+		return r;
+	struct vault_item item;
+	r = vault_look(clear->keys, clear->store, id, &item);
+	if (r < 0)
+		fault_set(fault, r, NULL, "backup \"%s\": %s", id, item.why);
+	else
 		clear_need(clear, &item);
-		vault_free_item(&item);
-	}
+	vault_free_item(&item);
+	return r;
+}
+
+/* Of what the store cannot be asked about nothing is removed. */
+static int clear_id(struct clear *clear, const char *id, struct fault *fault)
+{
+	int64_t until_s = INT64_MAX;
+	if (!is_ours(clear, id) || is_unknown(clear, id))
+		return 0;
+	int whole = clear->store->ops->has(clear->store, id, VAULT_MANIFEST, fault);
+	int buried = whole < 0 ? whole : vault_buried(clear->store, id, &until_s, fault);
+	if (buried < 0)
+		return buried;
+	return (buried ? until_s <= clear->now_s : !whole) ? clear_group(clear, id, whole, fault)
+							   : 0;
 }
 
 int clear_run(struct clear *clear, struct fault *fault)
 {
 	CLEANUP_NAMES struct store_names groups = {0};
 	int r = clear->store->ops->list(clear->store, "", true, &groups, fault);
-	if (r == 0)
-		need_removed(clear, &groups);
-	for (size_t i = 0; r == 0 && i < groups.count; i++) {
-		const char *id = groups.items[i];
-		int64_t until_s;
-		if (!is_ours(clear, id) || is_unknown(clear, id))
-			continue;
-		bool whole = clear->store->ops->has(clear->store, id, VAULT_MANIFEST) == 1;
-		bool buried = vault_buried(clear->store, id, &until_s);
-		if (buried ? until_s <= clear->now_s : !whole)
-			r = clear_group(clear, id, whole, fault);
-	}
-	return r;
+	for (size_t i = 0; r >= 0 && i < groups.count; i++)
+		r = need_removed(clear, groups.items[i], fault);
+	for (size_t i = 0; r >= 0 && i < groups.count; i++)
+		r = clear_id(clear, groups.items[i], fault);
+	return r < 0 ? r : 0;
 }

@@ -198,8 +198,7 @@ bool keys_trusted(const struct keys *keys, const char *fingerprint)
 }
 
 /* The verifiers are mostly among the trusted keys. */
-static int import_verifiers(
-	struct keys *keys, const struct settings *settings, struct fault *fault)
+static int import_verifiers(struct keys *keys, const struct settings *settings, struct fault *fault)
 {
 	for (size_t i = 0; i < keys->verifiers.count; i++)
 		if (!is_in(&keys->trusted, keys->verifiers.items[i]))
@@ -429,7 +428,8 @@ int keys_verify(struct keys *keys, unsigned whose, int fd, int signature_fd, cha
 		gnupg_fault(fault, e, NULL, "the manifest's signature cannot be checked");
 		return -EBADMSG;
 	}
-	return judge_signature(keys, whose == KEYS_TRUST ? &keys->trusted : &keys->verifiers, ret_summary, ret_signer, fault);
+	return judge_signature(keys, whose == KEYS_TRUST ? &keys->trusted : &keys->verifiers,
+		ret_summary, ret_signer, fault);
 }
 
 static int record_key(const char *keyring, const char *fingerprint, struct fault *fault)

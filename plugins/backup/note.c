@@ -49,8 +49,8 @@ static void remove_older(
 	}
 }
 
-static int put_signature(struct store *store, const char *id, const char *object, int fd,
-	struct fault *fault)
+static int put_signature(
+	struct store *store, const char *id, const char *object, int fd, struct fault *fault)
 {
 	CLEANUP_NAMES struct store_names names = {0};
 	char hash[STORE_HASH_TEXT];
@@ -126,8 +126,8 @@ static bool read_note(struct keys *keys, struct store *store, const char *id, co
 	return false;
 }
 
-struct ledger_mark note_newest(struct keys *keys, struct store *store, const char *id, int sealed,
-	struct ledger_mark mark)
+struct ledger_mark note_newest(
+	struct keys *keys, struct store *store, const char *id, int sealed, struct ledger_mark mark)
 {
 	CLEANUP_NAMES struct store_names names = {0};
 	int looked_at = 0;

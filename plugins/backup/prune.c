@@ -196,9 +196,11 @@ int32_t prune_probe(struct upkeep_ctx *ctx, const struct upkeep_undo *record)
 	if (!record)
 		return UPKEEP_NOT_DONE;
 	int r = open_record(ctx, record, &store, id, &fault);
+	if (r == 0)
+		r = vault_has(store, id, &fault);
 	if (r < 0)
 		return fault_report(ctx, r, &fault);
-	return vault_has(store, id) ? UPKEEP_NOT_DONE : UPKEEP_DONE;
+	return r ? UPKEEP_NOT_DONE : UPKEEP_DONE;
 }
 
 int32_t prune_undo(struct upkeep_ctx *ctx, const struct upkeep_undo *record)
@@ -209,9 +211,8 @@ int32_t prune_undo(struct upkeep_ctx *ctx, const struct upkeep_undo *record)
 	int r = open_record(ctx, record, &store, id, &fault);
 	if (r == 0)
 		r = vault_hold(ctx, store, false, &fault);
-	bool there = r == 0 && vault_has(store, id);
-	if (r == 0 && !there)
-		r = vault_unbury(store, id, &fault);
+	int there = r == 0 ? vault_has(store, id, &fault) : r;
+	r = there == 0 ? vault_unbury(store, id, &fault) : there;
 	if (r < 0)
 		return fault_report(ctx, r, &fault);
 	ctx->host->undo_done(ctx, record->id);
@@ -226,14 +227,15 @@ int32_t create_probe(struct upkeep_ctx *ctx, const struct upkeep_undo *record)
 	if (!record)
 		return UPKEEP_NOT_DONE;
 	int r = open_record(ctx, record, &store, id, &fault);
-	if (r < 0)
-		return fault_report(ctx, r, &fault);
-	if (vault_has(store, id))
+	if (r == 0)
+		r = vault_has(store, id, &fault);
+	if (r == 1)
 		return UPKEEP_DONE;
-	return store->ops->has(store, id, VAULT_SIGNATURE) == 1 &&
-			store->ops->has(store, id, VAULT_MANIFEST) == 0
-		? UPKEEP_PARTLY
-		: UPKEEP_NOT_DONE;
+	int begun = r == 0 ? store->ops->has(store, id, VAULT_SIGNATURE, &fault) : r;
+	int whole = begun == 1 ? store->ops->has(store, id, VAULT_MANIFEST, &fault) : begun;
+	if (whole < 0)
+		return fault_report(ctx, whole, &fault);
+	return begun && !whole ? UPKEEP_PARTLY : UPKEEP_NOT_DONE;
 }
 
 #define UNDONE_KEEP_S (7 * 86400)
@@ -247,11 +249,10 @@ int32_t create_undo(struct upkeep_ctx *ctx, const struct upkeep_undo *record)
 	if (r == 0)
 		r = vault_hold(ctx, store, true, &fault);
 	int64_t until_s;
-	bool buried = r == 0 && vault_buried(store, id, &until_s);
-	if (r == 0 && !buried)
-		r = vault_bury(store, id, time(NULL) + UNDONE_KEEP_S, &fault);
+	int buried = r == 0 ? vault_buried(store, id, &until_s, &fault) : r;
+	r = buried == 0 ? vault_bury(store, id, time(NULL) + UNDONE_KEEP_S, &fault) : buried;
 	if (r < 0 && r != -ENOENT)
 		return fault_report(ctx, r, &fault);
 	ctx->host->undo_done(ctx, record->id);
-	return r == 0 && !buried ? UPKEEP_CHANGED : UPKEEP_UNCHANGED;
+	return r == 0 ? UPKEEP_CHANGED : UPKEEP_UNCHANGED;
 }

@@ -4,9 +4,12 @@
 
 #include <upkeep/plugin.h>
 
+/* In a directory (`path`) or in a bucket (`url` and what follows); what is not given is NULL. */
 struct store_setting {
 	const char *name;
 	const char *path;
+	const char *url, *endpoint, *region, *profile, *ca_file;
+	const char *access_key, *secret_key, *session_token; /* names of secrets */
 };
 
 struct settings {

@@ -42,7 +42,9 @@ static int32_t change_pin(struct upkeep_ctx *ctx, bool pinned)
 		r = keys_open(&keys, ctx, KEYS_TRUST, &fault);
 	if (r == 0)
 		r = vault_choose(keys, store, args->backup, args->name, &id, &fault);
-	bool same = r == 0 && (store->ops->has(store, id, VAULT_PIN) == 1) == pinned;
+	int has = r == 0 ? store->ops->has(store, id, VAULT_PIN, &fault) : r;
+	bool same = has == pinned;
+	r = has < 0 ? has : 0;
 	if (r == 0 && !same)
 		r = set_pin(store, id, pinned, ctx->run_id, &fault);
 	if (r < 0)

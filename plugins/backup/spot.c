@@ -140,9 +140,9 @@ static int judge(const struct spot *spot, struct fault *fault)
 	if (counts > args->count_tolerance)
 		return fault_set(fault, -ERANGE,
 			"make a new backup, or give `paths` and `exclude` as backup.create has "
-		        "them",
+			"them",
 			"there are %llu files, and %llu in backup \"%s\": %.1f %% are more than "
-		        "the "
+			"the "
 			"%.1f %% of count_tolerance",
 			(unsigned long long)spot->live, (unsigned long long)spot->stored,
 			spot->manifest.id, counts, args->count_tolerance);

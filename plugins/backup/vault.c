@@ -12,34 +12,18 @@
 #include "backup/seal.h"
 #include "support/cleanup.h"
 
-#define HOLD_POLL_MS 100
 #define HOLD_SPARE_MS 500 /* to say why it was given up */
 #define SIGNATURE_MAX (64u << 10)
-
-int vault_open_store(struct upkeep_ctx *ctx, const char *name, bool make, struct store **ret,
-	struct fault *fault)
-{
-	const struct settings *settings = ctx->settings;
-	for (size_t i = 0; i < settings->stores.count; i++) {
-		const struct store_setting *s =
-			(const void *)((const char *)settings->stores.items +
-				i * settings->stores.stride);
-		if (!name || !*name || strcmp(s->name, name) == 0)
-			return store_open_local(ret, s->name, s->path, make, fault);
-	}
-	return fault_set(fault, -ENOENT, "name it in `stores` of the plugin's settings",
-		"there is no store \"%s\"", name ? name : "");
-}
 
 /* Sleeps a little; false when the wait must end. */
 static bool wait_longer(struct upkeep_ctx *ctx, struct store *store, int *code, struct fault *fault)
 {
 	struct pollfd fd = {.fd = ctx->host->cancel_fd(ctx), .events = POLLIN};
-	if (poll(&fd, 1, HOLD_POLL_MS) > 0)
+	if (poll(&fd, 1, store->again_ms) > 0)
 		*code = fault_set(fault, -ECANCELED, NULL,
 			"stopped while waiting for the store \"%s\"", store->name);
 	else
-		return ctx->host->deadline(ctx) > HOLD_SPARE_MS;
+		return ctx->host->deadline(ctx) > HOLD_SPARE_MS + store->again_ms;
 	return false;
 }
 
@@ -167,37 +151,51 @@ static int compare_items(const void *a, const void *b)
 	return strcmp(y->id, x->id);
 }
 
-bool vault_has(struct store *store, const char *id)
+int vault_has(struct store *store, const char *id, struct fault *fault)
 {
-	return strlen(id) <= VAULT_ID_MAX && store->ops->has(store, id, VAULT_MANIFEST) == 1 &&
-		store->ops->has(store, id, VAULT_REMOVED) == 0;
+	int r = strlen(id) <= VAULT_ID_MAX ? store->ops->has(store, id, VAULT_MANIFEST, fault) : 0;
+	int removed = r == 1 ? store->ops->has(store, id, VAULT_REMOVED, fault) : 0;
+	return removed < 0 ? removed : removed ? 0 : r;
 }
 
-static struct vault_item look(struct keys *keys, struct store *store, const char *id, int *ret_fd)
+/* Says nothing of the backup: another time it may be read. */
+static bool is_of_store(int r)
+{
+	return r == -EAGAIN || r == -EACCES || r == -ECANCELED || r == -ESTALE;
+}
+
+static int look(
+	struct keys *keys, struct store *store, const char *id, struct vault_item *ret, int *ret_fd)
 {
 	CLEANUP_FAULT struct fault why = {0};
-	struct vault_item item = {.id = fault_format("%s", id)};
-	if (check_signature(keys, store, id, &item, ret_fd, &why) < 0)
-		item.why = fault_format("%s", fault_what(&why));
-	return item;
+	*ret = (struct vault_item){.id = fault_format("%s", id)};
+	int r = check_signature(keys, store, id, ret, ret_fd, &why);
+	if (r < 0)
+		ret->why = fault_format("%s", fault_what(&why));
+	return is_of_store(r) ? r : 0;
 }
 
-void vault_look(struct keys *keys, struct store *store, const char *id, struct vault_item *ret)
+int vault_look(struct keys *keys, struct store *store, const char *id, struct vault_item *ret)
 {
-	*ret = look(keys, store, id, NULL);
+	return look(keys, store, id, ret, NULL);
 }
 
-static void add_item(struct keys *keys, struct store *store, const char *id,
-	const struct store_names *notes, struct vault_items *items)
+static int add_item(struct keys *keys, struct store *store, const char *id,
+	const struct store_names *notes, struct vault_items *items, struct fault *fault)
 {
+	int pinned = store->ops->has(store, id, VAULT_PIN, fault);
+	if (pinned < 0)
+		return pinned;
 	CLEANUP_FD int sealed = -1;
-	struct vault_item item = look(keys, store, id, &sealed);
-	item.pinned = store->ops->has(store, id, VAULT_PIN) == 1;
+	struct vault_item item;
+	int r = look(keys, store, id, &item, &sealed);
+	item.pinned = pinned;
 	item.mark = ledger_find(notes, id, item.manifest);
 	if (!item.why)
 		item.mark = note_newest(keys, store, id, sealed, item.mark);
 	items->items = fault_resize(items->items, items->count + 1, sizeof item);
 	items->items[items->count++] = item;
+	return r < 0 ? fault_set(fault, r, NULL, "backup \"%s\": %s", id, item.why) : 0;
 }
 
 int vault_notes(
@@ -222,9 +220,10 @@ int vault_list(struct keys *keys, struct store *store, const char *name, struct 
 	if (r == 0)
 		r = vault_notes(keys_ctx(keys), store, &notes, fault);
 	for (size_t i = 0; r == 0 && i < groups.count; i++) {
-		if (!vault_has(store, groups.items[i]))
+		int has = vault_has(store, groups.items[i], fault);
+		r = has == 1 ? add_item(keys, store, groups.items[i], &notes, ret, fault) : has;
+		if (has != 1 || r < 0)
 			continue;
-		add_item(keys, store, groups.items[i], &notes, ret);
 		struct vault_item *last = &ret->items[ret->count - 1];
 		if (name && *name && !last->why && last->name && strcmp(last->name, name) != 0) {
 			vault_free_item(last);
@@ -266,6 +265,23 @@ int vault_load(struct keys *keys, struct store *store, const char *id, struct ma
 	return r;
 }
 
+/* *ret_id stays NULL where there is no backup of that id with a good signature. */
+static int choose_if_good(
+	struct keys *keys, struct store *store, const char *id, char **ret_id, struct fault *fault)
+{
+	struct vault_item item;
+	int r = vault_has(store, id, fault);
+	if (r <= 0)
+		return r;
+	r = vault_look(keys, store, id, &item);
+	if (r < 0)
+		fault_set(fault, r, NULL, "backup \"%s\": %s", id, item.why);
+	else if (!item.why)
+		*ret_id = fault_format("%s", id);
+	vault_free_item(&item);
+	return r;
+}
+
 /* Ids begin with the time that is signed with them: the newest is the last that sorts. */
 static int choose_latest(struct keys *keys, struct store *store, const char *name, char **ret_id,
 	struct fault *fault)
@@ -274,13 +290,9 @@ static int choose_latest(struct keys *keys, struct store *store, const char *nam
 	int r = store->ops->list(store, "", true, &groups, fault);
 	for (size_t i = groups.count; r == 0 && i > 0; i--) {
 		const char *id = groups.items[i - 1];
-		if ((*name && !manifest_id_valid(id, name)) || !vault_has(store, id))
+		if (*name && !manifest_id_valid(id, name))
 			continue;
-		struct vault_item item;
-		vault_look(keys, store, id, &item);
-		if (!item.why)
-			*ret_id = fault_format("%s", id);
-		vault_free_item(&item);
+		r = choose_if_good(keys, store, id, ret_id, fault);
 		if (*ret_id)
 			return 0;
 	}
@@ -296,8 +308,9 @@ int vault_choose(struct keys *keys, struct store *store, const char *which, cons
 	if (strcmp(which, "latest") == 0)
 		return choose_latest(keys, store, name ? name : "", ret_id, fault);
 	*ret_id = fault_format("%s", which);
-	if (store_name_valid(which) && vault_has(store, which))
-		return 0;
+	int has = store_name_valid(which) ? vault_has(store, which, fault) : 0;
+	if (has != 0)
+		return has < 0 ? has : 0;
 	return fault_set(fault, -ENOENT, "backup.list shows what there is",
 		"the store \"%s\" has no backup \"%s\"", store->name, which);
 }

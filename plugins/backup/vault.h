@@ -47,8 +47,9 @@ int vault_hold(struct upkeep_ctx *ctx, struct store *store, bool alone, struct f
 /* All whole backups; of `name` alone unless NULL or "". */
 int vault_list(struct keys *keys, struct store *store, const char *name, struct vault_items *ret,
 	struct fault *fault);
-/* One of them, whether or not it was removed; what is wrong with it is in ret->why. */
-void vault_look(struct keys *keys, struct store *store, const char *id, struct vault_item *ret);
+/* One of them, whether or not it was removed; what is wrong with it is in ret->why.  A negative
+ * errno (ret->why has its message): the store could not be asked, and nothing is known of it. */
+int vault_look(struct keys *keys, struct store *store, const char *id, struct vault_item *ret);
 void vault_free_item(struct vault_item *item);
 void vault_free(struct vault_items *items);
 #define CLEANUP_ITEMS __attribute__((cleanup(vault_free)))
@@ -61,8 +62,8 @@ int vault_notes(
 int vault_needs(struct store *store, const struct vault_item *item, struct needs *needs,
 	struct fault *fault);
 
-/* Whether there is such a backup: whole, and not removed. */
-bool vault_has(struct store *store, const char *id);
+/* 1 where there is such a backup: whole, and not removed; 0: none; or a negative errno. */
+int vault_has(struct store *store, const char *id, struct fault *fault);
 
 /* Checks signature, then decrypts and reads the manifest of `id`.  ret_hash, unless NULL,
  * has STORE_HASH_TEXT bytes for the hash of the sealed manifest. */
@@ -82,7 +83,7 @@ char *vault_summary(const struct vault_item *item);
 int vault_bury(struct store *store, const char *id, int64_t until_s, struct fault *fault);
 /* Brings it back; 0 also where it is there. -ENOENT: it is gone. */
 int vault_unbury(struct store *store, const char *id, struct fault *fault);
-/* Whether it is out of sight, and until when it can be brought back. */
-bool vault_buried(struct store *store, const char *id, int64_t *ret_until_s);
+/* 1 where it is out of sight, and until when it can be brought back; 0; or a negative errno. */
+int vault_buried(struct store *store, const char *id, int64_t *ret_until_s, struct fault *fault);
 
 #endif

@@ -114,9 +114,9 @@ static int verify_needs(struct keys *keys, struct store *store, const struct man
 	struct vault_item item;
 	if (manifest->borrowed_count == 0)
 		return 0;
-	vault_look(keys, store, manifest->id, &item);
-	int r = item.why ? fault_set(fault, -EBADMSG, NULL, "%s", item.why)
-			 : vault_needs(store, &item, &needs, fault);
+	int r = vault_look(keys, store, manifest->id, &item);
+	r = item.why ? fault_set(fault, r < 0 ? r : -EBADMSG, NULL, "%s", item.why)
+		     : vault_needs(store, &item, &needs, fault);
 	vault_free_item(&item);
 	for (size_t i = 0; r == 0 && i < manifest->borrowed_count; i++)
 		if (!needs_pack(&needs, manifest->borrowed[i].of, manifest->borrowed[i].number))
@@ -138,8 +138,7 @@ static int note(struct upkeep_ctx *ctx, struct keys *keys, struct store *store, 
 	int64_t now_s = time(NULL);
 	int r = ledger_open(&ledger, settings->keyring, true, fault);
 	if (r == 0)
-		r = ledger_note(
-			ledger, group, id, result, manifest, now_s, ctx->run_id, fault);
+		r = ledger_note(ledger, group, id, result, manifest, now_s, ctx->run_id, fault);
 	int told = note_put(keys, store, id, result, now_s, ctx->run_id, &why);
 	if (told < 0 && told != -ENOKEY)
 		upkeep_warn(ctx, "other sites cannot see that backup \"%s\" was verified: %s", id,

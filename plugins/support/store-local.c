@@ -12,6 +12,8 @@
 #include "support/cleanup.h"
 #include "support/store-lock.h"
 
+#define AGAIN_MS 100
+
 struct local {
 	struct store store;
 	int root;
@@ -265,15 +267,17 @@ static int local_remove_object(
 	return 0;
 }
 
-static int local_has(struct store *store, const char *group, const char *name)
+static int local_has(struct store *store, const char *group, const char *name, struct fault *fault)
 {
 	CLEANUP_FD int dir = dir_open(local_of(store)->root, group);
 	struct stat st;
 	if (dir >= 0 && fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		return 1;
-	if (dir >= 0)
-		dir = errno == ENOENT ? -ENOENT : -errno;
-	return dir == -ENOENT ? 0 : dir;
+	int r = dir < 0 ? dir : -errno;
+	return r == -ENOENT
+		? 0
+		: fault_set(fault, r, NULL, "cannot look at \"%s/%s\" in the store \"%s\": %s",
+			  group, name, store->place, strerror(-r));
 }
 
 static int local_hold(struct store *store, bool alone, const char *who, struct fault *fault)
@@ -287,17 +291,6 @@ static int local_hold(struct store *store, bool alone, const char *who, struct f
 	return r < 0 ? fault_set(fault, r, NULL, "cannot lock the store \"%s\": %s", store->place,
 			       strerror(-r))
 		     : 0;
-}
-
-static uint64_t local_size(struct store *store, const char *group)
-{
-	CLEANUP_NAMES struct store_names names = {0};
-	uint64_t size = 0;
-	if (local_list(store, group, false, &names, NULL) < 0)
-		return 0;
-	for (size_t i = 0; i < names.count; i++)
-		size += names.sizes[i];
-	return size;
 }
 
 static int local_identity(struct store *store, uint64_t *ret_dev, uint64_t *ret_ino)
@@ -329,7 +322,6 @@ static const struct store_ops local_ops = {
 	.remove_object = local_remove_object,
 	.has = local_has,
 	.hold = local_hold,
-	.size = local_size,
 	.identity = local_identity,
 	.close = local_close,
 };
@@ -378,7 +370,7 @@ int store_open_local(
 		return r;
 	struct local *local = fault_alloc(sizeof *local);
 	*local = (struct local){
-		.store = {&local_ops, fault_format("%s", name), fault_format("%s", path)},
+		.store = {&local_ops, fault_format("%s", name), fault_format("%s", path), AGAIN_MS},
 		.root = TAKE_FD(root),
 		.lock = -1};
 	*ret = &local->store;

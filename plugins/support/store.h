@@ -1,9 +1,10 @@
 /*
  * A store: a flat place for whole objects under names of two parts, "group/name".
  *
- * An object is there whole or not at all: it is written beside its name, synced, and
- * renamed.  A group appears with its first object and disappears with its last one.  Each
- * kind of store fills one table of functions; users see only this header.
+ * An object is there whole or not at all, and never changes.  A group appears with its first
+ * object; nothing is promised of the order in which `remove` takes its objects.  Each kind of
+ * store fills one table of functions: this header has the one in a directory, store-s3.h the
+ * one in a bucket.
  */
 #ifndef SUPPORT_STORE_H
 #define SUPPORT_STORE_H
@@ -30,7 +31,7 @@ struct store_names {
 };
 
 struct store_ops {
-	/* Writes `size` bytes of fd (from its start) as group/name; returns when it is
+	/* Writes all `size` bytes of fd (from its start) as group/name; returns when it is
 	 * durable but for the directory (see sync).  -EEXIST: there is one of that name. */
 	int (*put)(struct store *store, const char *group, const char *name, int fd, uint64_t size,
 		char ret_hash[STORE_HASH_TEXT], struct fault *fault);
@@ -40,7 +41,7 @@ struct store_ops {
 		uint64_t *ret_size, char ret_hash[STORE_HASH_TEXT], struct fault *fault);
 	/* What was put into the group, and the group's own name, survives power loss. */
 	int (*sync)(struct store *store, const char *group, struct fault *fault);
-	/* All groups (`group` is "" then); or the objects of a group. */
+	/* Groups of the store (`group` is ""); or objects of a group. */
 	int (*list)(struct store *store, const char *group, bool groups, struct store_names *ret,
 		struct fault *fault);
 	/* Removes a whole group; 0 also where there is none. */
@@ -48,14 +49,12 @@ struct store_ops {
 	/* Removes one object; 0 also where there is none. */
 	int (*remove_object)(
 		struct store *store, const char *group, const char *name, struct fault *fault);
-	/* 1 there, 0 not, or a negative errno. */
-	int (*has)(struct store *store, const char *group, const char *name);
+	/* 1 there, 0 not, or a negative errno: then nothing is known of it. */
+	int (*has)(struct store *store, const char *group, const char *name, struct fault *fault);
 	/* Holds the store until it is closed: shared (readers and makers) or alone
 	 * (whoever removes), without waiting; `who` tells others who it is.  -EBUSY: others
 	 * hold it, and the fault says who. */
 	int (*hold)(struct store *store, bool alone, const char *who, struct fault *fault);
-	/* Bytes that the group takes. */
-	uint64_t (*size)(struct store *store, const char *group);
 	/* Device and inode of what must not be backed up into itself; -ENOENT: none. */
 	int (*identity)(struct store *store, uint64_t *ret_dev, uint64_t *ret_ino);
 	void (*close)(struct store *store);
@@ -63,8 +62,9 @@ struct store_ops {
 
 struct store {
 	const struct store_ops *ops;
-	char *name;  /* as the site calls it */
-	char *place; /* for messages: its directory */
+	char *name;   /* as the site calls it */
+	char *place;  /* for messages: its directory or URL */
+	int again_ms; /* how long to wait before `hold` is tried again */
 };
 
 /* Opens the directory `path` as a store; made (0700) where `make`. */

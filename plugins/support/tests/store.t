@@ -1,0 +1,18 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# The same promises of every store: in a directory, on Ceph's S3, on Swift's.
+dir=$(mktemp -d) || exit 99
+. "$top_srcdir/tests/services/use.sh"
+n=0
+ok() { n=$((n + 1)); if "${@:2}"; then echo "ok $n - $1"; else echo "not ok $n - $1"; fi; }
+keeps() { "$top_builddir/plugins/support/tests/test_store" "$@" >"$dir/out" 2>&1 || { sed 's/^/# /' "$dir/out"; return 1; }; }
+no_uploads() { ! "$services/s3-request" GET '/bucket?uploads=' | grep -q '<Upload>'; }
+ok "a directory" keeps path "$dir/store"
+for server in rgw swift; do
+	use $server
+	export S3_ENDPOINT S3_ACCESS_KEY S3_SECRET_KEY
+	"$services/s3-request" PUT /bucket </dev/null
+	ok "$server" keeps url s3://bucket/a/b
+	ok "... no upload is left open" no_uploads
+done
+echo "1..$n"
