@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* PostgreSQL servers.  The tables; the work is elsewhere. */
 #include "postgres/actions.h"
+#include "postgres/probes.h"
 #include "postgres/settings.h"
 
 static const struct upkeep_param settings_table[] = {
@@ -55,13 +56,191 @@ static const struct upkeep_output tables_outputs[] = {
 	UPKEEP_OUT("tables", UPKEEP_INT, "tables listed"),
 };
 
+#define CHECK(kind, member, text, value) \
+	UPKEEP_PARAM_##kind(struct check_args, member, text, .preset = value)
+
+static const struct upkeep_param check_params[] = {
+	DATABASES(struct check_args),
+	UPKEEP_PARAM_CHOICES(
+		struct check_args, skip, "checks that are left out", .choices = PROBE_NAMES),
+	UPKEEP_PARAM_INT(struct check_args, oldest_version,
+		"fail where the server's major version is below that", .min = 0, .max = 1000,
+		.preset = "14"),
+	UPKEEP_PARAM_INT(struct check_args, standbys, "fail where fewer standbys stream", .min = 0,
+		.max = 1000, .preset = "0"),
+	CHECK(BOOL, archiving, "fail where archive_mode is off", "false"),
+	{.name = "last_backup",
+		.about = "when the last backup was made; not judged where it is not given",
+		.type = UPKEEP_TIME,
+		.offset = UPKEEP_MEMBER(struct check_args, last_backup_s, int64_t)},
+	CHECK(DURATION, backup_warn, "warn when the last backup is that old", "26h"),
+	CHECK(DURATION, backup_crit, "fail when the last backup is that old", "50h"),
+	{.name = "clock_skew",
+		.about = "warn where the clocks of server and this machine differ by more",
+		.type = UPKEEP_DURATION,
+		.offset = UPKEEP_MEMBER(struct check_args, clock_skew_ms, int64_t),
+		.preset = "5s"},
+	CHECK(INT, archive_backlog_warn, "warn when that many segments wait for the archive", "16"),
+	CHECK(INT, archive_backlog_crit, "fail when that many segments wait for the archive",
+		"128"),
+	CHECK(SIZE, slot_warn, "warn when a slot holds that much WAL", "1GiB"),
+	CHECK(SIZE, slot_crit, "fail when a slot holds that much WAL", "10GiB"),
+	CHECK(SIZE, lag_warn, "warn when a standby is that far behind", "64MiB"),
+	CHECK(SIZE, lag_crit, "fail when a standby is that far behind", "1GiB"),
+	CHECK(DURATION, lag_time_warn, "warn when a standby is that late", "1m"),
+	CHECK(DURATION, lag_time_crit, "fail when a standby is that late", "15m"),
+	CHECK(SIZE, size_warn, "warn when all databases together are that large", "0"),
+	CHECK(SIZE, size_crit, "fail when all databases together are that large", "0"),
+	CHECK(PERCENT, wraparound_warn, "warn when that much of the transaction numbers is used up",
+		"20%"),
+	CHECK(PERCENT, wraparound_crit, "fail when that much of the transaction numbers is used up",
+		"50%"),
+	CHECK(PERCENT, connections_warn, "warn when that many of the connections are taken", "80%"),
+	CHECK(PERCENT, connections_crit, "fail when that many of the connections are taken", "95%"),
+	CHECK(PERCENT, sequence_warn, "warn when a sequence is used up so far", "75%"),
+	CHECK(PERCENT, sequence_crit, "fail when a sequence is used up so far", "90%"),
+	CHECK(PERCENT, disk_warn, "warn when a disk of a server on this machine is that full",
+		"85%"),
+	CHECK(PERCENT, disk_crit, "fail when a disk of a server on this machine is that full",
+		"95%"),
+	CHECK(DURATION, prepared_warn, "warn when a prepared transaction is that old", "5m"),
+	CHECK(DURATION, prepared_crit, "fail when a prepared transaction is that old", "1h"),
+	CHECK(DURATION, transaction_warn, "warn when a transaction is that old", "1h"),
+	CHECK(DURATION, transaction_crit, "fail when a transaction is that old", "12h"),
+	CHECK(DURATION, idle_warn, "warn when a session idles in a transaction that long", "10m"),
+	CHECK(DURATION, idle_crit, "fail when a session idles in a transaction that long", "2h"),
+};
+static const struct upkeep_output check_outputs[] = {
+	UPKEEP_OUT("state", UPKEEP_STRING, "ok, warning or failed"),
+	UPKEEP_OUT("failed", UPKEEP_INT, "checks that failed"),
+	UPKEEP_OUT("warnings", UPKEEP_INT, "checks that warn"),
+};
+
+static const struct upkeep_param locks_params[] = {DATABASES(struct locks_args)};
+static const struct upkeep_output locks_outputs[] = {
+	UPKEEP_OUT(
+		"blocked", UPKEEP_INT, "pairs of a session that waits and one that it waits for"),
+};
+static const struct upkeep_output lag_outputs[] = {
+	UPKEEP_OUT("standbys", UPKEEP_INT, "rows: standbys, and the server itself where it is one"),
+};
+static const struct upkeep_output wraparound_outputs[] = {
+	UPKEEP_OUT("rows", UPKEEP_INT, "databases, and what holds their horizon"),
+};
+
+/* A duration under a name that has no unit in it. */
+#define DURATION(s, word, text, ...)                                          \
+	{                                                                     \
+		.name = #word, .about = text, .type = UPKEEP_DURATION,        \
+		.offset = UPKEEP_MEMBER(s, word##_ms, int64_t), ##__VA_ARGS__ \
+	}
+
+static const struct upkeep_param queries_params[] = {
+	DURATION(struct queries_args, min_runtime, "statements that run that long", .min = 0,
+		.max = -1, .preset = "5m"),
+	DURATION(struct queries_args, min_idle, "sessions that idle in a transaction that long",
+		.min = 0, .max = -1, .preset = "10m"),
+	{.name = "do",
+		.about = "cancel: the statement ends, the session stays; terminate: cancel, wait "
+			 "for grace, then end the session; also those that idle",
+		.type = UPKEEP_CHOICE,
+		.offset = UPKEEP_MEMBER(struct queries_args, do_, const char *),
+		.flags = UPKEEP_NO_UNDO,
+		.choices = "report|cancel|terminate",
+		.preset = "report"},
+	DURATION(struct queries_args, grace, "how long a cancelled statement may take to end",
+		.min = 0, .max = 3600000, .preset = "10s"),
+	UPKEEP_PARAM_STRINGS(struct queries_args, databases, "only in these; all where empty"),
+	UPKEEP_PARAM_STRINGS(struct queries_args, users, "only of these; all where empty"),
+	UPKEEP_PARAM_STRINGS(struct queries_args, applications, "only of these; all where empty"),
+	UPKEEP_PARAM_STRINGS(
+		struct queries_args, protect_users, "users whose sessions are never ended"),
+	UPKEEP_PARAM_STRINGS(struct queries_args, protect_applications,
+		"applications whose sessions are never ended",
+		.preset = "pg_dump|pg_restore|pg_basebackup"),
+};
+static const struct upkeep_output queries_outputs[] = {
+	UPKEEP_OUT("found", UPKEEP_INT, "sessions that were found"),
+	UPKEEP_OUT("ended", UPKEEP_INT, "statements or sessions that were ended"),
+};
+
+static const struct upkeep_param vacuum_params[] = {
+	DATABASES(struct vacuum_args),
+	UPKEEP_PARAM_STRINGS(struct vacuum_args, tables,
+		"these tables, with their schemas; those that need it where empty"),
+	UPKEEP_PARAM_CHOICE(struct vacuum_args, by,
+		"dead: by dead rows; age: by transactions, and frozen; all: every table",
+		.choices = "dead|age|all", .preset = "dead"),
+	UPKEEP_PARAM_INT(struct vacuum_args, min_dead, "for dead: at least so many dead rows",
+		.min = 0, .max = -1, .preset = "1000"),
+	UPKEEP_PARAM_INT(struct vacuum_args, min_age, "for age: at least so many transactions old",
+		.min = 0, .max = 2000000000, .preset = "150000000"),
+	UPKEEP_PARAM_PERCENT(struct vacuum_args, min_dead_percent,
+		"for dead: at least so many of its rows are dead", .preset = "5%"),
+	UPKEEP_PARAM_BOOL(
+		struct vacuum_args, analyze, "gather statistics as well", .preset = "true"),
+	UPKEEP_PARAM_INT(struct vacuum_args, parallel,
+		"workers for the indexes of one table; -1: as many as the server gives", .min = -1,
+		.max = 1024, .preset = "-1"),
+	DURATION(struct vacuum_args, lock_timeout,
+		"a table that is locked for longer is left out; 0: waits", .min = 0,
+		.max = 86400000, .preset = "5s"),
+	DURATION(struct vacuum_args, cost_delay, "rest after each piece of work: slower, gentler",
+		.min = 0, .max = 100, .preset = "0s"),
+	DURATION(struct vacuum_args, max_duration, "stop after that, whatever is left; 0: never",
+		.min = 0, .max = -1, .preset = "0s"),
+};
+static const struct upkeep_output vacuum_outputs[] = {
+	UPKEEP_OUT("vacuumed", UPKEEP_INT, "tables that were vacuumed"),
+	UPKEEP_OUT("skipped", UPKEEP_INT, "tables that others worked on or had locked"),
+	UPKEEP_OUT("left", UPKEEP_INT, "tables that max_duration left"),
+};
+
 static const struct upkeep_action actions[] = {
+	{.name = "check",
+		.about = "Everything about a server that should make somebody look",
+		.changes = UPKEEP_CHANGES_NONE,
+		UPKEEP_PARAMS(struct check_args, check_params),
+		UPKEEP_OUTPUTS(check_outputs),
+		.run = check_run},
+	{.name = "lag",
+		.about = "How far standbys are behind, and where they stay",
+		.changes = UPKEEP_CHANGES_NONE,
+		UPKEEP_OUTPUTS(lag_outputs),
+		.run = lag_run},
+	{.name = "locks",
+		.about = "Who waits for a lock, and who holds it",
+		.changes = UPKEEP_CHANGES_NONE,
+		UPKEEP_PARAMS(struct locks_args, locks_params),
+		UPKEEP_OUTPUTS(locks_outputs),
+		.run = locks_run},
+	{.name = "queries",
+		.about = "Statements that run, and sessions that idle in a transaction, for too "
+			 "long; ends them if asked to",
+		.changes = UPKEEP_CHANGES_RECORDED,
+		UPKEEP_PARAMS(struct queries_args, queries_params),
+		UPKEEP_OUTPUTS(queries_outputs),
+		.plan = queries_plan,
+		.run = queries_run,
+		.undo = queries_undo},
 	{.name = "tables",
 		.about = "The busiest tables: sizes, rows, dead rows, last vacuum",
 		.changes = UPKEEP_CHANGES_NONE,
 		UPKEEP_PARAMS(struct tables_args, tables_params),
 		UPKEEP_OUTPUTS(tables_outputs),
 		.run = tables_run},
+	{.name = "vacuum",
+		.about = "Vacuum and analyze the tables that need it",
+		.changes = UPKEEP_CHANGES_IRREVERSIBLE,
+		UPKEEP_PARAMS(struct vacuum_args, vacuum_params),
+		UPKEEP_OUTPUTS(vacuum_outputs),
+		.plan = vacuum_plan,
+		.run = vacuum_run},
+	{.name = "wraparound",
+		.about = "How old the databases' oldest transactions are, and what holds them",
+		.changes = UPKEEP_CHANGES_NONE,
+		UPKEEP_OUTPUTS(wraparound_outputs),
+		.run = wraparound_run},
 };
 
 UPKEEP_PLUGIN(.name = "postgres", .version = "1.0",

@@ -224,6 +224,28 @@ int query_path(
 	return r;
 }
 
+char *query_array(const struct upkeep_strings *strings)
+{
+	size_t n = 3, at = 0;
+	for (size_t i = 0; i < strings->count; i++)
+		n += 3 + 2 * strlen(strings->items[i]);
+	char *text = fault_alloc(n);
+	text[at++] = '{';
+	for (size_t i = 0; i < strings->count; i++) {
+		if (i > 0)
+			text[at++] = ',';
+		text[at++] = '"';
+		for (const char *s = strings->items[i]; *s; s++) {
+			if (*s == '"' || *s == '\\')
+				text[at++] = '\\';
+			text[at++] = *s;
+		}
+		text[at++] = '"';
+	}
+	text[at] = '}';
+	return text;
+}
+
 void query_rows(
 	struct upkeep_ctx *ctx, const char *table, const PGresult *result, const uint32_t *types)
 {

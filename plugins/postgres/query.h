@@ -17,6 +17,13 @@ static inline void query_clear(PGresult **result)
 }
 #define CLEANUP_RESULT __attribute__((cleanup(query_clear)))
 
+/* The size of relation `c` (a row of pg_class) with all that belongs to it, as an expression:
+ * as of the last vacuum where somebody locks it or wants to, for pg_total_relation_size waits. */
+#define QUERY_SIZE                                                             \
+	"CASE WHEN EXISTS (SELECT FROM pg_locks AS l WHERE l.relation = c.oid" \
+	" AND l.mode = 'AccessExclusiveLock') THEN c.relpages::bigint"         \
+	" * current_setting('block_size')::bigint ELSE pg_total_relation_size(c.oid) END"
+
 /* Runs one statement with $1 ... $count = values (text; NULL is null).  *ret (may be NULL)
  * holds its rows, in text; free it with PQclear.  A failure names statement's purpose by
  * `what` ("reading the slots"), the server's message with its SQLSTATE, which is also in
@@ -43,6 +50,9 @@ bool query_bool(const PGresult *result, int row, int column);
 int query_name(struct connection *connection, const char *name, char **ret, struct fault *fault);
 int query_path(struct connection *connection, const char *schema, const char *name, char **ret,
 	struct fault *fault);
+
+/* The strings as the text of an array of the server's, on the heap; to be cast to text[]. */
+char *query_array(const struct upkeep_strings *strings);
 
 /* Rows of the result as rows of `table`: columns under their own names, of these types
  * (UPKEEP_STRING, ...), as many as the result has. */

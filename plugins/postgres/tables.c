@@ -34,7 +34,7 @@ static int database_list(struct connection *c, void *arg, struct fault *fault)
 	snprintf(top, sizeof top, "%lld", (long long)args->top);
 	CLEANUP_FREE char *sql = fault_format(
 		"SELECT * FROM (SELECT current_database() AS database, s.schemaname AS schema,"
-		" s.relname AS \"table\", pg_total_relation_size(s.relid) AS size,"
+		" s.relname AS \"table\", " QUERY_SIZE " AS size,"
 		" n_live_tup AS live, n_dead_tup AS dead,"
 		" round(100.0 * n_dead_tup / greatest(n_live_tup + n_dead_tup, 1), 1) AS "
 		"dead_percent,"

@@ -223,6 +223,17 @@ void server_await(PGconn *pg, const char *sql, const char *wanted)
 	fail_msg("%s: \"%s\", not \"%s\"", sql, got, wanted);
 }
 
+size_t server_logged(const struct server *s, const char *text)
+{
+	CLEANUP_FREE char *log = fault_format("%s/log", s->dir);
+	CLEANUP_FILE FILE *f = fopen(log, "re");
+	char line[1024];
+	size_t count = 0;
+	while (f && fgets(line, sizeof line, f))
+		count += strstr(line, text) != NULL;
+	return count;
+}
+
 void server_expect(struct upkeep_test *t, int32_t got, int32_t wanted)
 {
 	if (got != wanted)

@@ -34,6 +34,9 @@ char *server_ask(PGconn *pg, const char *sql);
 /* Asks until the answer is `wanted`, for 20 s at most; then the test fails. */
 void server_await(PGconn *pg, const char *sql, const char *wanted);
 
+/* Lines of the server's log that have the text. */
+size_t server_logged(const struct server *server, const char *text);
+
 /* Shows what the last call said where its result is another one. */
 void server_expect(struct upkeep_test *test, int32_t got, int32_t wanted);
 
