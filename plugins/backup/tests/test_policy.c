@@ -29,9 +29,9 @@ static void expect_choices(struct policy policy, const struct one *ones, size_t 
 		list[i].pinned = strchr(ones[i].marks, 'p') != NULL;
 		list[i].why = strchr(ones[i].marks, 'b') ? (char *)(uintptr_t) "bad" : NULL;
 		if (strchr(ones[i].marks, 'v'))
-			list[i].mark = (struct ledger_mark){NOW, "full"};
+			list[i].mark = (struct ledger_mark){.when_s = NOW, .result = "full"};
 		if (strchr(ones[i].marks, 'x'))
-			list[i].mark = (struct ledger_mark){NOW, "failed"};
+			list[i].mark = (struct ledger_mark){.when_s = NOW, .result = "failed"};
 	}
 	policy_decide(&policy, &items, choices);
 	for (size_t i = 0; i < count; i++) {
