@@ -1,8 +1,9 @@
 /*
  * The ledger: what this site verified when.  It lies beside the site's keys (KEYRING/ledger):
  * whoever can write a store cannot say that a backup is good.  (What other sites verified is said
- * by notes in the store that they signed: note.h.)  Each note is an object of its own in a group per store, named ID~SECONDS~RESULT~HASH, where HASH
- * begins the hash of the sealed manifest, so that a note is about that manifest alone.
+ * by notes in the store that they signed: note.h.)  Each note is an object of its own in a group
+ * per store, named ID~SECONDS~RESULT~HASH, where HASH begins the hash of the sealed manifest, so
+ * that a note is about that manifest alone.
  */
 #ifndef BACKUP_LEDGER_H
 #define BACKUP_LEDGER_H

@@ -13,7 +13,7 @@
 #include "backup/tree.h"
 
 #define REUSE_SMALL_BYTES (1ull << 20) /* of tar */
-#define REUSE_SMALL_MAX 32
+#define REUSE_SMALL_MAX 16
 
 struct reuse_choice {
 	uint32_t base; /* its number + 1; 0: the node is stored */

@@ -365,7 +365,7 @@ static void test_small_packs_are_gathered(void **state)
 	struct upkeep_test *t = site_open();
 	char *tree = make_tree("small", 1, 10), name[16], *id = NULL;
 	uint64_t most = 0, gathered = 0;
-	for (int i = 0; i < 40 && !gathered; i++) {
+	for (int i = 0; i < 25 && !gathered; i++) {
 		snprintf(name, sizeof name, "%d", i + 1);
 		look_write(tree, name, "one more\n");
 		free(id);
@@ -375,8 +375,8 @@ static void test_small_packs_are_gathered(void **state)
 		else
 			most = output(t, "unchanged");
 	}
-	assert_in_range(most, 30, 36);
-	assert_in_range(gathered, 30, 38);
+	assert_in_range(most, 15, 20);
+	assert_in_range(gathered, 15, 22);
 	expect_back(t, id, tree);
 	free(tree), free(id);
 	upkeep_test_free(t);

@@ -63,7 +63,8 @@ static struct upkeep_test *reader_open(void)
 	return t;
 }
 
-/* The newest backup's level in a listing of the name; `by` is told whether somebody else says so. */
+/* The newest backup's level in a listing of the name; `by` is told whether somebody else says so.
+ */
 static const char *level_of(struct upkeep_test *t, const char *name, const char *id, bool *by)
 {
 	upkeep_test_clear(t);
@@ -246,8 +247,8 @@ static void test_forged_notes_are_not_believed(void **state)
 	char *note = find_note(good), *group = fault_format("%s/store/%s", site_dir, bad);
 	char *copies[3];
 	for (int i = 0; i < 3; i++)
-		copies[i] = fault_format("%s/verified~%lld~%.16s", group,
-			(long long)time(NULL) + 100 * i, site_key);
+		copies[i] = fault_format(
+			"%s/verified~%lld~%.16s", group, (long long)time(NULL) + 100 * i, site_key);
 	char *signature = fault_format("%s/manifest.sig", group);
 	assert_int_equal(link(note, copies[0]), 0);
 	look_write(group, strrchr(copies[1], '/') + 1, "{\"verified\": \"full\"}");
@@ -270,8 +271,8 @@ static void test_forged_notes_are_not_believed(void **state)
 	free(note);
 	note = find_note(own);
 	assert_string_equal(level_of(site, "own", own, NULL), "");
-	char *texts[] = {ledger, good, bad, note, group, signature, own, copies[0], copies[1],
-		copies[2]};
+	char *texts[] = {
+		ledger, good, bad, note, group, signature, own, copies[0], copies[1], copies[2]};
 	for (size_t i = 0; i < UPKEEP_COUNT(texts); i++)
 		free(texts[i]);
 	upkeep_test_free(host);
