@@ -159,6 +159,20 @@ static void test_what_is_unchanged_is_not_stored_again(void **state)
 	upkeep_test_free(t);
 }
 
+/* Packs are read in another order than the tree's. */
+static void test_a_changed_file_lies_in_a_directory_that_did_not_change(void **state)
+{
+	(void)state;
+	struct upkeep_test *t = site_open();
+	char *tree = make_tree("inside", 6, 100), *id = create_again(t, "inside", tree, 0);
+	look_write(tree, "3", "other\n");
+	free(id);
+	id = create_again(t, "inside", tree, 6);
+	expect_back(t, id, tree);
+	free(tree), free(id);
+	upkeep_test_free(t);
+}
+
 static void test_names_of_one_file_stay_together(void **state)
 {
 	(void)state;
@@ -420,6 +434,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_what_is_unchanged_is_not_stored_again),
+		cmocka_unit_test(test_a_changed_file_lies_in_a_directory_that_did_not_change),
 		cmocka_unit_test(test_names_of_one_file_stay_together),
 		cmocka_unit_test(test_what_has_just_changed_is_stored_again),
 		cmocka_unit_test(test_content_is_compared_where_that_is_asked_for),
