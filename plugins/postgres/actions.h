@@ -36,6 +36,14 @@ struct queries_args {
 	struct upkeep_strings protect_users, protect_applications;
 };
 
+struct reindex_args {
+	struct upkeep_strings databases, indexes, tables;
+	const char *by; /* bloat or all */
+	double min_bloat;
+	uint64_t min_size;
+	int64_t lock_timeout_ms, max_duration_ms, retries;
+};
+
 struct vacuum_args {
 	struct upkeep_strings databases, tables;
 	const char *by; /* dead, age or all */
@@ -52,6 +60,10 @@ int32_t locks_run(struct upkeep_ctx *ctx);
 int32_t queries_plan(struct upkeep_ctx *ctx);
 int32_t queries_run(struct upkeep_ctx *ctx);
 int32_t queries_undo(struct upkeep_ctx *ctx, const struct upkeep_undo *record);
+int32_t reindex_plan(struct upkeep_ctx *ctx);
+int32_t reindex_probe(struct upkeep_ctx *ctx, const struct upkeep_undo *record);
+int32_t reindex_run(struct upkeep_ctx *ctx);
+int32_t reindex_undo(struct upkeep_ctx *ctx, const struct upkeep_undo *record);
 int32_t vacuum_plan(struct upkeep_ctx *ctx);
 int32_t vacuum_run(struct upkeep_ctx *ctx);
 int32_t wraparound_run(struct upkeep_ctx *ctx);

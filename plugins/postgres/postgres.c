@@ -164,6 +164,33 @@ static const struct upkeep_output queries_outputs[] = {
 	UPKEEP_OUT("ended", UPKEEP_INT, "statements or sessions that were ended"),
 };
 
+static const struct upkeep_param reindex_params[] = {
+	DATABASES(struct reindex_args),
+	UPKEEP_PARAM_STRINGS(struct reindex_args, indexes, "these indexes, with their schemas"),
+	UPKEEP_PARAM_STRINGS(
+		struct reindex_args, tables, "all indexes of these tables, with their schemas"),
+	UPKEEP_PARAM_CHOICE(struct reindex_args, by,
+		"where neither are named: bloat: those that are larger than they need be; all: all",
+		.choices = "bloat|all", .preset = "bloat"),
+	UPKEEP_PARAM_PERCENT(struct reindex_args, min_bloat,
+		"for bloat: at least so much of it is not needed, as estimated", .preset = "40%"),
+	UPKEEP_PARAM_SIZE(
+		struct reindex_args, min_size, "for bloat: at least that large", .preset = "8MiB"),
+	DURATION(struct reindex_args, lock_timeout,
+		"how long locks and older transactions are waited for; 0: for ever", .min = 0,
+		.max = 86400000, .preset = "1m"),
+	DURATION(struct reindex_args, max_duration, "stop after that, whatever is left; 0: never",
+		.min = 0, .max = -1, .preset = "0s"),
+	UPKEEP_PARAM_INT(struct reindex_args, retries,
+		"how often each is tried again after a lock or deadlock", .min = 0, .max = 100,
+		.preset = "2"),
+};
+static const struct upkeep_output reindex_outputs[] = {
+	UPKEEP_OUT("rebuilt", UPKEEP_INT, "indexes that were rebuilt"),
+	UPKEEP_OUT("left", UPKEEP_INT, "indexes that max_duration left"),
+	UPKEEP_OUT("invalid", UPKEEP_INT, "invalid indexes that are not ours"),
+};
+
 static const struct upkeep_param vacuum_params[] = {
 	DATABASES(struct vacuum_args),
 	UPKEEP_PARAM_STRINGS(struct vacuum_args, tables,
@@ -223,6 +250,15 @@ static const struct upkeep_action actions[] = {
 		.plan = queries_plan,
 		.run = queries_run,
 		.undo = queries_undo},
+	{.name = "reindex",
+		.about = "Build bloated indexes anew while they are in use",
+		.changes = UPKEEP_CHANGES_RECORDED,
+		UPKEEP_PARAMS(struct reindex_args, reindex_params),
+		UPKEEP_OUTPUTS(reindex_outputs),
+		.plan = reindex_plan,
+		.probe = reindex_probe,
+		.run = reindex_run,
+		.undo = reindex_undo},
 	{.name = "tables",
 		.about = "The busiest tables: sizes, rows, dead rows, last vacuum",
 		.changes = UPKEEP_CHANGES_NONE,
