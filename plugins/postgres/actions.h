@@ -25,6 +25,12 @@ struct check_args {
 	int64_t idle_warn, idle_crit, lag_time_warn, lag_time_crit;
 };
 
+struct amcheck_args {
+	struct upkeep_strings databases;
+	int32_t full; /* indexes against tables, tables against what is out of line */
+	int64_t lock_timeout_ms, max_duration_ms;
+};
+
 struct locks_args {
 	struct upkeep_strings databases;
 };
@@ -54,6 +60,7 @@ struct vacuum_args {
 	int64_t lock_timeout_ms, cost_delay_ms, max_duration_ms;
 };
 
+int32_t amcheck_run(struct upkeep_ctx *ctx);
 int32_t check_run(struct upkeep_ctx *ctx);
 int32_t lag_run(struct upkeep_ctx *ctx);
 int32_t locks_run(struct upkeep_ctx *ctx);

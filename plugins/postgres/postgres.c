@@ -135,6 +135,23 @@ static const struct upkeep_output wraparound_outputs[] = {
 		.offset = UPKEEP_MEMBER(s, word##_ms, int64_t), ##__VA_ARGS__ \
 	}
 
+static const struct upkeep_param amcheck_params[] = {
+	DATABASES(struct amcheck_args),
+	UPKEEP_PARAM_BOOL(struct amcheck_args, full,
+		"also that every row is in every index, and values that are stored out of line",
+		.preset = "true"),
+	DURATION(struct amcheck_args, lock_timeout, "what is locked for longer is left out",
+		.min = 0, .max = 86400000, .preset = "5s"),
+	DURATION(struct amcheck_args, max_duration, "stop after that, whatever is left; 0: never",
+		.min = 0, .max = -1, .preset = "0s"),
+};
+static const struct upkeep_output amcheck_outputs[] = {
+	UPKEEP_OUT("checked", UPKEEP_INT, "tables and indexes that were read"),
+	UPKEEP_OUT("skipped", UPKEEP_INT, "those that were locked"),
+	UPKEEP_OUT("left", UPKEEP_INT, "those that max_duration left"),
+	UPKEEP_OUT("damaged", UPKEEP_INT, "those that are damaged"),
+};
+
 static const struct upkeep_param queries_params[] = {
 	DURATION(struct queries_args, min_runtime, "statements that run that long", .min = 0,
 		.max = -1, .preset = "5m"),
@@ -224,6 +241,12 @@ static const struct upkeep_output vacuum_outputs[] = {
 };
 
 static const struct upkeep_action actions[] = {
+	{.name = "amcheck",
+		.about = "Read every table and B-tree index and look for damage",
+		.changes = UPKEEP_CHANGES_NONE,
+		UPKEEP_PARAMS(struct amcheck_args, amcheck_params),
+		UPKEEP_OUTPUTS(amcheck_outputs),
+		.run = amcheck_run},
 	{.name = "check",
 		.about = "Everything about a server that should make somebody look",
 		.changes = UPKEEP_CHANGES_NONE,
