@@ -2,6 +2,9 @@
 /* PostgreSQL servers.  The tables; the work is elsewhere. */
 #include "postgres/actions.h"
 #include "postgres/probes.h"
+#include "postgres/drill.h"
+#include "postgres/dump.h"
+#include "postgres/restore.h"
 #include "postgres/settings.h"
 
 static const struct upkeep_param settings_table[] = {
@@ -39,6 +42,99 @@ static const struct upkeep_param settings_table[] = {
 		.max = 600000,
 		.preset = "10s"},
 };
+
+/* ---- dumps ---- */
+
+static const struct upkeep_param dump_params[] = {
+	UPKEEP_PARAM_STRING(struct dump_args, database, "the database to dump",
+		.flags = UPKEEP_REQUIRED | UPKEEP_NONEMPTY),
+	UPKEEP_PARAM_STRINGS(struct dump_args, exclude,
+		"patterns of tables that are left out, as schema.name", .flags = UPKEEP_GLOBS),
+	UPKEEP_PARAM_STRINGS(struct dump_args, exclude_data,
+		"patterns of tables that are dumped without their rows, as schema.name",
+		.flags = UPKEEP_GLOBS),
+	{.name = "lock_timeout",
+		.about = "how long it may wait for a table that somebody changes",
+		.type = UPKEEP_DURATION,
+		.offset = UPKEEP_MEMBER(struct dump_args, lock_timeout_ms, int64_t),
+		.min = 1,
+		.max = INT32_MAX,
+		.preset = "30s"},
+	UPKEEP_PARAM_BOOL(struct dump_args, count_rows,
+		"count the rows of each table, for drill and restore to compare", .preset = "true"),
+	UPKEEP_PARAM_BOOL(struct dump_args, role_passwords,
+		"dump the roles' password hashes too, which only a superuser can",
+		.preset = "true"),
+};
+static const struct upkeep_output dump_outputs[] = {
+	UPKEEP_OUT("database", UPKEEP_STRING, "the database"),
+	UPKEEP_OUT("bytes", UPKEEP_SIZE, "bytes of the dump"),
+	UPKEEP_OUT("tables", UPKEEP_INT, "tables in it"),
+	UPKEEP_OUT("rows", UPKEEP_INT, "rows of all tables that were counted"),
+	UPKEEP_OUT("server_version", UPKEEP_STRING, "version of the server"),
+	UPKEEP_OUT("client_version", UPKEEP_STRING, "version of pg_dump"),
+};
+
+static const struct upkeep_param restore_params[] = {
+	UPKEEP_PARAM_STRING(struct restore_args, database,
+		"the database that is replaced; the one that was dumped where empty", .preset = ""),
+	UPKEEP_PARAM_BOOL(struct restore_args, terminate,
+		"end the sessions that are in that database, now and at an undo",
+		.preset = "false"),
+	UPKEEP_PARAM_BOOL(struct restore_args, roles, "make the roles that the server lacks",
+		.preset = "true"),
+	UPKEEP_PARAM_STRING(struct restore_args, role,
+		"role to become before objects are made; the user of the settings where empty",
+		.preset = ""),
+	UPKEEP_PARAM_BOOL(struct restore_args, tablespaces,
+		"put tables into the tablespaces that they were in", .preset = "true"),
+	UPKEEP_PARAM_BOOL(struct restore_args, analyze,
+		"gather statistics before the database is put in its place", .preset = "true"),
+	{.name = "undo_keep",
+		.about = "how long the replaced database is kept",
+		.type = UPKEEP_DURATION,
+		.offset = UPKEEP_MEMBER(struct restore_args, undo_keep_ms, int64_t),
+		.preset = "7d"},
+};
+static const struct upkeep_output restore_outputs[] = {
+	UPKEEP_OUT("database", UPKEEP_STRING, "the database"),
+	UPKEEP_OUT("old", UPKEEP_STRING, "name under which the replaced one is kept; or empty"),
+	UPKEEP_OUT("bytes", UPKEEP_SIZE, "bytes of the dump"),
+	UPKEEP_OUT("tables", UPKEEP_INT, "tables restored"),
+	UPKEEP_OUT("rows", UPKEEP_INT, "rows in them"),
+	UPKEEP_OUT("roles", UPKEEP_INT, "roles made"),
+};
+
+static const struct upkeep_param verify_params[] = {
+	UPKEEP_PARAM_STRING(struct verify_args, database,
+		"the database of which it has to be; any where empty", .preset = ""),
+};
+static const struct upkeep_output verify_outputs[] = {
+	UPKEEP_OUT("database", UPKEEP_STRING, "the database that was dumped"),
+	UPKEEP_OUT("bytes", UPKEEP_SIZE, "bytes of the dump"),
+	UPKEEP_OUT("entries", UPKEEP_INT, "things in its list"),
+	UPKEEP_OUT("tables", UPKEEP_INT, "tables in it"),
+	UPKEEP_OUT("rows", UPKEEP_INT, "rows in them"),
+};
+
+static const struct upkeep_param assertion_fields[] = {
+	UPKEEP_PARAM_STRING(
+		struct assertion, sql, "a query", .flags = UPKEEP_REQUIRED | UPKEEP_NONEMPTY),
+	UPKEEP_PARAM_STRING(struct assertion, expect, "the first column of its first row, as text",
+		.flags = UPKEEP_REQUIRED),
+};
+static const struct upkeep_param drill_params[] = {
+	UPKEEP_PARAM_GROUPS(struct drill_args, assertions, struct assertion, assertion_fields,
+		"what has to be true of the restored data"),
+};
+static const struct upkeep_output drill_outputs[] = {
+	UPKEEP_OUT("database", UPKEEP_STRING, "the database that was dumped"),
+	UPKEEP_OUT("bytes", UPKEEP_SIZE, "bytes of the dump"),
+	UPKEEP_OUT("tables", UPKEEP_INT, "tables restored"),
+	UPKEEP_OUT("rows", UPKEEP_INT, "rows in them"),
+};
+
+/* ---- the server ---- */
 
 #define DATABASES(s)                                                \
 	UPKEEP_PARAM_STRINGS(s, databases,                          \
@@ -241,6 +337,43 @@ static const struct upkeep_output vacuum_outputs[] = {
 };
 
 static const struct upkeep_action actions[] = {
+	{.name = "dump",
+		.about = "Dump a database, with the roles and what is needed to check a restore",
+		.changes = UPKEEP_CHANGES_NONE,
+		.flags = UPKEEP_STREAM_OUT,
+		UPKEEP_PARAMS(struct dump_args, dump_params),
+		UPKEEP_OUTPUTS(dump_outputs),
+		.check = dump_check,
+		.plan = dump_plan,
+		.run = dump_run},
+	{.name = "restore",
+		.about = "Put what a dump holds in the place of a database",
+		.changes = UPKEEP_CHANGES_RECORDED,
+		.flags = UPKEEP_STREAM_IN | UPKEEP_STREAM_IN_NEEDED,
+		UPKEEP_PARAMS(struct restore_args, restore_params),
+		UPKEEP_OUTPUTS(restore_outputs),
+		.check = restore_check,
+		.plan = restore_plan,
+		.probe = restore_probe,
+		.run = restore_run,
+		.undo = restore_undo},
+	{.name = "verify",
+		.about = "Read a dump and see that it is whole",
+		.changes = UPKEEP_CHANGES_NONE,
+		.flags = UPKEEP_STREAM_IN | UPKEEP_STREAM_IN_NEEDED,
+		UPKEEP_PARAMS(struct verify_args, verify_params),
+		UPKEEP_OUTPUTS(verify_outputs),
+		.run = verify_run},
+	{.name = "drill",
+		.about = "Restore a dump into a scratch database, compare, ask, drop it again",
+		.changes = UPKEEP_CHANGES_RECORDED,
+		.flags = UPKEEP_STREAM_IN | UPKEEP_STREAM_IN_NEEDED,
+		UPKEEP_PARAMS(struct drill_args, drill_params),
+		UPKEEP_OUTPUTS(drill_outputs),
+		.plan = drill_plan,
+		.probe = restore_probe,
+		.run = drill_run,
+		.undo = restore_undo},
 	{.name = "amcheck",
 		.about = "Read every table and B-tree index and look for damage",
 		.changes = UPKEEP_CHANGES_NONE,

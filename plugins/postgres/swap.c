@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: MIT */
+#include "postgres/swap.h"
+
+#include <time.h>
+
+#include "postgres/properties.h"
+#include "postgres/scratch.h"
+#include "support/cleanup.h"
+
+#define TRIES 50
+#define SETTLE_TRIES 10
+#define BETWEEN_MS 100
+
+static int oid_of(struct connection *admin, const char *name, char **ret, struct fault *fault)
+{
+	CLEANUP_RESULT PGresult *result = NULL;
+	int r = query_run(admin, "looking for a database", &result, fault,
+		"SELECT oid FROM pg_database WHERE datname = $1", name);
+	*ret = fault_format("%s", r == 0 && PQntuples(result) ? query_text(result, 0, 0) : "");
+	return r;
+}
+
+int swap_look(struct swap *swap, struct connection *admin, struct fault *fault)
+{
+	CLEANUP_RESULT PGresult *result = NULL;
+	int r = oid_of(admin, swap->live, &swap->live_oid, fault);
+	if (r == 0)
+		r = oid_of(admin, swap->fresh, &swap->fresh_oid, fault);
+	if (r == 0 && !swap->fresh_oid[0])
+		return fault_set(fault, -ENOENT, NULL, "the database \"%s\" is gone", swap->fresh);
+	if (r == 0)
+		r = query_run(admin, "reading a comment", &result, fault,
+			"SELECT coalesce(max(shobj_description(oid, 'pg_database')), '')"
+			" FROM pg_database WHERE datname = $1",
+			swap->live);
+	swap->comment = fault_format("%s", r == 0 ? query_text(result, 0, 0) : "");
+	return r;
+}
+
+/* ---- sessions in the way ---- */
+
+#define SESSIONS                                                                \
+	" FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()" \
+	" AND backend_type <> 'autovacuum worker'"
+
+static int count_sessions(struct connection *admin, const char *database, int64_t *ret,
+	char **ret_who, struct fault *fault)
+{
+	CLEANUP_RESULT PGresult *result = NULL;
+	int r = query_run(admin, "looking for sessions", &result, fault,
+		"SELECT count(*), coalesce(string_agg(DISTINCT format('%s (%s)', usename,"
+		" coalesce(nullif(application_name, ''), host(client_addr), 'local')), ', '), "
+		"'')" SESSIONS,
+		database);
+	*ret = r == 0 ? query_int(result, 0, 0) : 0;
+	*ret_who = fault_format("%.200s", r == 0 ? query_text(result, 0, 1) : "");
+	return r;
+}
+
+static int pause_between(const struct connection *admin)
+{
+	struct connection none = {.ctx = admin->ctx, .deaf = admin->deaf};
+	int r = connect_wait(&none, 0, BETWEEN_MS);
+	return r == -ETIMEDOUT ? 0 : r;
+}
+
+int swap_settle(struct connection *admin, const char *database, struct fault *fault)
+{
+	CLEANUP_FREE char *who = NULL;
+	int64_t count = 1;
+	int r = 0;
+	for (int i = 0; r == 0 && i < SETTLE_TRIES; i++) {
+		free(TAKE_PTR(who));
+		r = i ? pause_between(admin) : 0;
+		if (r == 0)
+			r = count_sessions(admin, database, &count, &who, fault);
+		if (r < 0 || !count)
+			return r;
+	}
+	return fault_set(fault, -EBUSY, "stop what uses it, or set terminate = true",
+		"%lld sessions are in the database \"%s\": %s", (long long)count, database, who);
+}
+
+int swap_is_free(const struct swap *swap, struct connection *admin, struct fault *fault)
+{
+	return swap->terminate ? 0 : swap_settle(admin, swap->live, fault);
+}
+
+/* Nobody comes in, and who is in goes. */
+static int end_sessions(struct connection *admin, const char *database, struct fault *fault)
+{
+	CLEANUP_FREE char *name = NULL;
+	CLEANUP_FREE char *who = NULL;
+	int64_t count = 0;
+	int r = query_name(admin, database, &name, fault);
+	if (r < 0)
+		return r;
+	CLEANUP_FREE char *shut = fault_format("ALTER DATABASE %s ALLOW_CONNECTIONS false", name);
+	r = query_run(admin, "shutting a database", NULL, fault, shut);
+	for (int i = 0; r == 0 && i < TRIES; i++) {
+		r = query_run(admin, "ending sessions", NULL, fault,
+			"SELECT pg_terminate_backend(pid)" SESSIONS, database);
+		free(TAKE_PTR(who));
+		if (r == 0)
+			r = count_sessions(admin, database, &count, &who, fault);
+		if (r < 0 || !count)
+			return r;
+		r = pause_between(admin);
+	}
+	return r < 0 ? r
+		     : fault_set(fault, -EBUSY, "end them by hand",
+			       "sessions in \"%s\" do not end: %s", database, who ? who : "");
+}
+
+/* ---- renaming ---- */
+
+static int rename_one(
+	struct connection *admin, const char *from, const char *to, struct fault *fault)
+{
+	CLEANUP_FREE char *from_name = NULL;
+	CLEANUP_FREE char *to_name = NULL;
+	int r = query_name(admin, from, &from_name, fault);
+	if (r == 0)
+		r = query_name(admin, to, &to_name, fault);
+	if (r < 0)
+		return r;
+	CLEANUP_FREE char *sql = fault_format("ALTER DATABASE %s RENAME TO %s", from_name, to_name);
+	return query_run(admin, "renaming a database", NULL, fault, sql);
+}
+
+static int describe(
+	struct connection *admin, const char *database, const char *text, struct fault *fault)
+{
+	CLEANUP_FREE char *name = NULL;
+	CLEANUP_FREE char *comment = NULL;
+	int r = query_name(admin, database, &name, fault);
+	if (r == 0)
+		r = properties_literal(admin, text, &comment, fault);
+	if (r < 0)
+		return r;
+	CLEANUP_FREE char *sql = fault_format("COMMENT ON DATABASE %s IS %s", name, comment);
+	return query_run(admin, "describing a database", NULL, fault, sql);
+}
+
+static int allow(struct connection *admin, const char *database, bool on, struct fault *fault)
+{
+	CLEANUP_FREE char *name = NULL;
+	int r = query_name(admin, database, &name, fault);
+	if (r < 0)
+		return r;
+	CLEANUP_FREE char *sql =
+		fault_format("ALTER DATABASE %s ALLOW_CONNECTIONS %s", name, on ? "true" : "false");
+	return query_run(admin, "opening or shutting a database", NULL, fault, sql);
+}
+
+/* All of it or nothing. */
+static int exchange(struct connection *admin, const struct swap *swap, struct fault *fault)
+{
+	int r = query_run(admin, "beginning the exchange", NULL, fault, "BEGIN");
+	if (r == 0 && swap->live_oid[0])
+		r = rename_one(admin, swap->live, swap->old, fault);
+	if (r == 0)
+		r = rename_one(admin, swap->fresh, swap->live, fault);
+	if (r == 0 && swap->live_oid[0])
+		r = describe(admin, swap->old, swap->until, fault);
+	if (r == 0 && swap->live_oid[0])
+		r = allow(admin, swap->old, false, fault);
+	return r < 0 ? r : query_run(admin, "ending the exchange", NULL, fault, "COMMIT");
+}
+
+static int push_record(
+	const struct swap *swap, struct upkeep_ctx *ctx, uint64_t *ret, struct fault *fault)
+{
+	char payload[UPKEEP_PAYLOAD_MAX / 2];
+	size_t size = 0;
+	CLEANUP_FREE char *keep = fault_format("%lld", (long long)swap->keep_s);
+	CLEANUP_FREE char *about = swap->live_oid[0]
+		? fault_format("rename \"%s\" back to \"%s\"", swap->old, swap->live)
+		: fault_format("drop the database \"%s\"", swap->live);
+	const char *const members[][2] = {{"live", swap->live}, {"fresh", swap->fresh},
+		{"old", swap->old}, {"fresh_oid", swap->fresh_oid}, {"live_oid", swap->live_oid},
+		{"comment", swap->comment}, {"writes", swap->writes}, {"keep_s", keep},
+		{"terminate", swap->terminate ? "true" : "false"}};
+	int r = 0;
+	for (size_t i = 0; r == 0 && i < UPKEEP_COUNT(members); i++)
+		r = upkeep_kv_put(payload, sizeof payload, &size, members[i][0], members[i][1]);
+	struct upkeep_undo record = {.struct_size = sizeof record,
+		.kind = "swap",
+		.version = 1,
+		.payload = payload,
+		.payload_size = size,
+		.about = about};
+	if (r == 0)
+		r = upkeep_undo_push(ctx, &record, ret);
+	return r < 0 ? fault_set(fault, r, NULL, "cannot write the undo record: %s", strerror(-r))
+		     : 0;
+}
+
+int swap_do(const struct swap *swap, struct connection *admin, uint64_t *ret_record,
+	struct fault *fault)
+{
+	int r = swap_is_free(swap, admin, fault);
+	if (r == 0)
+		r = push_record(swap, admin->ctx, ret_record, fault);
+	if (r == 0 && swap->terminate && swap->live_oid[0])
+		r = end_sessions(admin, swap->live, fault);
+	return r < 0 ? r : exchange(admin, swap, fault);
+}
+
+int swap_writes(struct upkeep_ctx *ctx, const char *database, char **ret, struct fault *fault)
+{
+	CLEANUP_CONNECTION struct connection connection = {0};
+	CLEANUP_RESULT PGresult *result = NULL;
+	int r = connect_open(&connection, ctx, database, fault);
+	if (r == 0)
+		r = query_run(&connection, "asking how much was written", &result, fault,
+			"SELECT coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0)::text"
+			" FROM pg_stat_user_tables");
+	*ret = r == 0 ? fault_format("%s", query_text(result, 0, 0)) : NULL;
+	return r;
+}
+
+/* ---- the record ---- */
+
+static char *member(const struct upkeep_undo *record, const char *key)
+{
+	CLEANUP_FREE char *value = fault_alloc(UPKEEP_PAYLOAD_MAX);
+	int64_t n = upkeep_kv_get(
+		record->payload, record->payload_size, key, value, UPKEEP_PAYLOAD_MAX);
+	return n < 0 ? NULL : fault_format("%s", value);
+}
+
+static int swap_read(struct swap *swap, const struct upkeep_undo *record)
+{
+	CLEANUP_FREE char *terminate = member(record, "terminate");
+	CLEANUP_FREE char *keep = member(record, "keep_s");
+	*swap = (struct swap){.live = member(record, "live"),
+		.fresh = member(record, "fresh"),
+		.old = member(record, "old"),
+		.fresh_oid = member(record, "fresh_oid"),
+		.live_oid = member(record, "live_oid"),
+		.comment = member(record, "comment"),
+		.writes = member(record, "writes"),
+		.keep_s = keep ? strtoll(keep, NULL, 10) : 0,
+		.terminate = terminate && strcmp(terminate, "true") == 0};
+	return swap->live && swap->fresh && swap->old && swap->fresh_oid && swap->live_oid &&
+			swap->comment && swap->writes && scratch_is(swap->fresh, SCRATCH_NEW) &&
+			scratch_is(swap->old, SCRATCH_OLD)
+		? 0
+		: -EINVAL;
+}
+
+void swap_free(struct swap *swap)
+{
+	char *const texts[] = {swap->live, swap->fresh, swap->old, swap->fresh_oid, swap->live_oid,
+		swap->comment, swap->until, swap->writes};
+	for (size_t i = 0; i < UPKEEP_COUNT(texts); i++)
+		free(texts[i]);
+	*swap = (struct swap){0};
+}
+
+enum { NOT_SWAPPED, SWAPPED, OTHERWISE };
+
+static int swap_state(
+	const struct swap *swap, struct connection *admin, int *ret, struct fault *fault)
+{
+	CLEANUP_FREE char *live = NULL;
+	CLEANUP_FREE char *old = NULL;
+	int r = oid_of(admin, swap->live, &live, fault);
+	if (r == 0)
+		r = oid_of(admin, swap->old, &old, fault);
+	if (r < 0)
+		return r;
+	if (strcmp(live, swap->fresh_oid) == 0 && strcmp(old, swap->live_oid) == 0)
+		*ret = SWAPPED;
+	else
+		*ret = strcmp(live, swap->live_oid) == 0 && !old[0] ? NOT_SWAPPED : OTHERWISE;
+	return 0;
+}
+
+/* ---- undo ---- */
+
+/* Where it cannot be said, it was. */
+static bool was_written(const struct swap *swap, struct upkeep_ctx *ctx)
+{
+	CLEANUP_FREE char *writes = NULL;
+	return swap_writes(ctx, swap->live, &writes, NULL) < 0 || strcmp(writes, swap->writes) != 0;
+}
+
+static int exchange_back(struct connection *admin, const struct swap *swap, const char *name,
+	const char *comment, struct fault *fault)
+{
+	int r = query_run(admin, "beginning the exchange", NULL, fault, "BEGIN");
+	if (r == 0)
+		r = rename_one(admin, swap->live, name, fault);
+	if (r == 0)
+		r = describe(admin, name, comment, fault);
+	if (r == 0 && swap->live_oid[0])
+		r = rename_one(admin, swap->old, swap->live, fault);
+	if (r == 0 && swap->live_oid[0])
+		r = describe(admin, swap->live, swap->comment, fault);
+	if (r == 0 && swap->live_oid[0])
+		r = allow(admin, swap->live, true, fault);
+	return r < 0 ? r : query_run(admin, "ending the exchange", NULL, fault, "COMMIT");
+}
+
+static int go_back(const struct swap *swap, struct connection *admin, struct fault *fault)
+{
+	char undone[SCRATCH_ROOM];
+	bool written = was_written(swap, admin->ctx);
+	const char *name = written ? undone : swap->fresh;
+	CLEANUP_FREE char *what = fault_format("restored as \"%s\", taken back", swap->live);
+	CLEANUP_FREE char *comment =
+		scratch_comment(admin->ctx, what, (int64_t)time(NULL) + swap->keep_s);
+	scratch_name(undone, SCRATCH_UNDONE);
+	int r = swap->terminate ? end_sessions(admin, swap->live, fault)
+				: swap_settle(admin, swap->live, fault);
+	if (r == 0)
+		r = exchange_back(admin, swap, name, comment, fault);
+	if (r < 0) {
+		query_run(admin, "giving the exchange up", NULL, NULL, "ROLLBACK");
+		allow(admin, swap->live, true, NULL);
+		return r;
+	}
+	if (written)
+		upkeep_warn(admin->ctx,
+			"\"%s\" was written to since it was restored: what it held is kept as "
+			"\"%s\"",
+			swap->live, name);
+	return written ? 0 : scratch_drop(admin, name, fault);
+}
+
+/* Half of it may have been done, or of an earlier undo: the one database is open, the other
+ * gone. */
+static int clear_up(const struct swap *swap, struct connection *admin, struct fault *fault)
+{
+	int r = swap->live_oid[0] ? allow(admin, swap->live, true, fault) : 0;
+	return r < 0 ? r : scratch_drop(admin, swap->fresh, fault);
+}
+
+static int32_t undo_otherwise(struct upkeep_ctx *ctx, const struct swap *swap)
+{
+	return upkeep_fail(ctx, UPKEEP_NEEDS_PERSON,
+		"look with psql -l, and rename by hand: ALTER DATABASE ... RENAME TO ...", NULL,
+		"\"%s\" is no longer the database that was restored, or \"%s\" is not the one that "
+		"it "
+		"replaced",
+		swap->live, swap->old);
+}
+
+int32_t swap_undo(struct upkeep_ctx *ctx, const struct upkeep_undo *record)
+{
+	CLEANUP_FAULT struct fault fault = {0};
+	CLEANUP_CONNECTION struct connection admin = {0};
+	CLEANUP_SWAP struct swap swap = {0};
+	int state = OTHERWISE;
+	if (swap_read(&swap, record) < 0)
+		return upkeep_fail(
+			ctx, UPKEEP_NEEDS_PERSON, NULL, NULL, "the undo record is not readable");
+	int r = connect_open(&admin, ctx, NULL, &fault);
+	if (r == 0)
+		r = swap_state(&swap, &admin, &state, &fault);
+	if (r == 0 && state == OTHERWISE)
+		return undo_otherwise(ctx, &swap);
+	if (r == 0)
+		r = state == SWAPPED ? go_back(&swap, &admin, &fault)
+				     : clear_up(&swap, &admin, &fault);
+	if (r < 0)
+		return fault_report(ctx, r, &fault);
+	ctx->host->undo_done(ctx, record->id);
+	return state == SWAPPED ? UPKEEP_CHANGED : UPKEEP_UNCHANGED;
+}
+
+int32_t swap_probe(struct upkeep_ctx *ctx, const struct upkeep_undo *record)
+{
+	CLEANUP_FAULT struct fault fault = {0};
+	CLEANUP_CONNECTION struct connection admin = {0};
+	CLEANUP_SWAP struct swap swap = {0};
+	int state = OTHERWISE;
+	if (swap_read(&swap, record) < 0)
+		return upkeep_fail(
+			ctx, UPKEEP_FAILED, NULL, NULL, "the undo record is not readable");
+	int r = connect_open(&admin, ctx, NULL, &fault);
+	if (r == 0)
+		r = swap_state(&swap, &admin, &state, &fault);
+	if (r < 0)
+		return fault_report(ctx, r, &fault);
+	if (state == NOT_SWAPPED)
+		return UPKEEP_NOT_DONE;
+	return state == SWAPPED && !was_written(&swap, ctx) ? UPKEEP_DONE : UPKEEP_PARTLY;
+}
