@@ -54,7 +54,7 @@ static void found(struct check *check, const char *name, const char *database, c
 static void limit_text(const struct check_args *args, const struct probe *probe, size_t offset,
 	char *room, size_t size)
 {
-	const char *member = (const char *)args + offset;
+	const void *member = (const char *)args + offset;
 	double value = 0;
 	if (probe->limits == PROBE_INT)
 		value = (double)*(const int64_t *)member;

@@ -197,7 +197,7 @@ static int open_within(struct connection *c, int64_t limit_ms, struct fault *fau
 {
 	const struct settings *settings = c->ctx->settings;
 	CLEANUP_FREE char *host = NULL;
-	const char *password;
+	const char *password = NULL;
 	int r = connect_host(c->ctx, &host, fault);
 	if (r == 0)
 		r = connect_password(c->ctx, &password, fault);

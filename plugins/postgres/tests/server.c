@@ -62,10 +62,10 @@ static void assignments_read(struct server *s, FILE *from)
 
 static void password_read(struct server *s)
 {
-	char *path = fault_format("%s/password", s->dir);
-	CLEANUP_FILE FILE *f = fopen(path, "re");
-	free(path);
-	if (!f || !fgets(s->password, sizeof s->password, f))
+	CLEANUP_FREE char *path = fault_format("%s/password", s->dir);
+	CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, s->password, sizeof s->password - 1);
+	if (n <= 0)
 		exit(99);
 	s->password[strcspn(s->password, "\n")] = 0;
 }
