@@ -31,6 +31,13 @@ struct amcheck_args {
 	int64_t lock_timeout_ms, max_duration_ms;
 };
 
+struct basebackup_args {
+	const char *target;     /* directory to be made, or NULL: into the stream */
+	const char *checkpoint; /* fast or spread */
+	uint64_t max_rate;      /* bytes a second; 0: any */
+	int32_t verify;
+};
+
 struct locks_args {
 	struct upkeep_strings databases;
 };
@@ -61,6 +68,11 @@ struct vacuum_args {
 };
 
 int32_t amcheck_run(struct upkeep_ctx *ctx);
+int32_t basebackup_check(struct upkeep_ctx *ctx);
+int32_t basebackup_plan(struct upkeep_ctx *ctx);
+int32_t basebackup_probe(struct upkeep_ctx *ctx, const struct upkeep_undo *record);
+int32_t basebackup_run(struct upkeep_ctx *ctx);
+int32_t basebackup_undo(struct upkeep_ctx *ctx, const struct upkeep_undo *record);
 int32_t check_run(struct upkeep_ctx *ctx);
 int32_t lag_run(struct upkeep_ctx *ctx);
 int32_t locks_run(struct upkeep_ctx *ctx);

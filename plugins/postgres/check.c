@@ -6,6 +6,7 @@
 #include "postgres/actions.h"
 #include "postgres/databases.h"
 #include "postgres/probes.h"
+#include "postgres/programs.h"
 #include "postgres/query.h"
 #include "postgres/settings.h"
 #include "support/cleanup.h"
@@ -196,6 +197,20 @@ static void backup_check(struct check *check)
 		value, "run the graph that backs up, and see why it did not run");
 }
 
+static void programs_check(struct check *check)
+{
+	CLEANUP_FAULT struct fault fault = {0};
+	CLEANUP_PROGRAMS struct programs programs = {0};
+	char value[64];
+	if (is_skipped(check->ctx->args, "programs"))
+		return;
+	int r = programs_find(
+		&programs, check->ctx, check->server->version / 10000, PROGRAMS_NEWEST, &fault);
+	snprintf(value, sizeof value, "%d.%d", programs.version / 10000, programs.version % 10000);
+	found(check, "programs", NULL, r < 0 ? "failed" : "ok", r < 0 ? fault_what(&fault) : value,
+		"install the client programs of the server's version: postgresql-client-NN");
+}
+
 /* A place that this machine cannot see is nobody's fault: the server may be elsewhere. */
 static void disk_judge(struct check *check, const char *path)
 {
@@ -238,6 +253,7 @@ static int server_check(struct check *check, struct fault *fault)
 	version_check(check);
 	encryption_check(check);
 	backup_check(check);
+	programs_check(check);
 	if (r == 0)
 		r = clock_check(check, fault);
 	if (r == 0)

@@ -26,23 +26,21 @@ int flow_out(struct upkeep_ctx *ctx, int *ret, struct fault *fault)
 		: 0;
 }
 
-static int await(struct upkeep_ctx *ctx, int fd, short events, struct fault *fault)
+int flow_await(struct upkeep_ctx *ctx, int fd, short events, struct fault *fault)
 {
 	struct pollfd fds[] = {
 		{.fd = ctx->host->cancel_fd(ctx), .events = POLLIN}, {.fd = fd, .events = events}};
 	while (poll(fds, 2, -1) < 0)
 		if (errno != EINTR)
-			return fault_set(fault, -errno, NULL, "cannot wait for the stream: %m");
-	return fds[0].revents
-		? fault_set(fault, -ECANCELED, NULL, "stopped before the stream had ended")
-		: 0;
+			return fault_set(fault, -errno, NULL, "cannot wait: %m");
+	return fds[0].revents ? fault_set(fault, -ECANCELED, NULL, "stopped before the end") : 0;
 }
 
 int flow_read_some(
 	struct upkeep_ctx *ctx, int fd, void *bytes, size_t size, size_t *ret, struct fault *fault)
 {
 	for (;;) {
-		int r = await(ctx, fd, POLLIN, fault);
+		int r = flow_await(ctx, fd, POLLIN, fault);
 		if (r < 0)
 			return r;
 		ssize_t n = read(fd, bytes, size);
@@ -70,7 +68,7 @@ int flow_write(struct upkeep_ctx *ctx, int fd, const void *bytes, size_t size, s
 	for (const char *at = bytes; size > 0;) {
 		ssize_t n = write(fd, at, size);
 		if (n < 0 && errno == EAGAIN) {
-			int r = await(ctx, fd, POLLOUT, fault);
+			int r = flow_await(ctx, fd, POLLOUT, fault);
 			if (r < 0)
 				return r;
 		} else if (n < 0 && errno != EINTR)

@@ -8,6 +8,8 @@
 int flow_in(struct upkeep_ctx *ctx, int *ret, struct fault *fault);
 /* The output of the task, so that a write never waits.  -EINVAL: nobody reads it. */
 int flow_out(struct upkeep_ctx *ctx, int *ret, struct fault *fault);
+/* Waits until fd has `events` (of poll), for as long as it takes.  -ECANCELED. */
+int flow_await(struct upkeep_ctx *ctx, int fd, short events, struct fault *fault);
 /* Reads until `size` bytes are there or it ends (*ret less than `size`).  -ECANCELED. */
 int flow_read(
 	struct upkeep_ctx *ctx, int fd, void *bytes, size_t size, size_t *ret, struct fault *fault);

@@ -248,6 +248,23 @@ static const struct upkeep_output amcheck_outputs[] = {
 	UPKEEP_OUT("damaged", UPKEEP_INT, "those that are damaged"),
 };
 
+static const struct upkeep_param basebackup_params[] = {
+	UPKEEP_PARAM_PATH(struct basebackup_args, target,
+		"directory to be made; into the stream, as a tar archive, where it is not given"),
+	UPKEEP_PARAM_CHOICE(struct basebackup_args, checkpoint,
+		"fast: begins at once; spread: spares the disks", .choices = "fast|spread",
+		.preset = "fast"),
+	UPKEEP_PARAM_SIZE(struct basebackup_args, max_rate, "at most that much a second; 0: any",
+		.preset = "0"),
+	UPKEEP_PARAM_BOOL(struct basebackup_args, verify,
+		"read a directory again and compare it with its manifest before it gets its name",
+		.preset = "true"),
+};
+static const struct upkeep_output basebackup_outputs[] = {
+	UPKEEP_OUT("path", UPKEEP_PATH, "the directory that was made"),
+	UPKEEP_OUT("version", UPKEEP_INT, "of the server, as 150020"),
+};
+
 static const struct upkeep_param queries_params[] = {
 	DURATION(struct queries_args, min_runtime, "statements that run that long", .min = 0,
 		.max = -1, .preset = "5m"),
@@ -380,6 +397,17 @@ static const struct upkeep_action actions[] = {
 		UPKEEP_PARAMS(struct amcheck_args, amcheck_params),
 		UPKEEP_OUTPUTS(amcheck_outputs),
 		.run = amcheck_run},
+	{.name = "basebackup",
+		.about = "Copy the whole server, to a directory or into a stream",
+		.changes = UPKEEP_CHANGES_RECORDED,
+		.flags = UPKEEP_STREAM_OUT,
+		UPKEEP_PARAMS(struct basebackup_args, basebackup_params),
+		UPKEEP_OUTPUTS(basebackup_outputs),
+		.check = basebackup_check,
+		.plan = basebackup_plan,
+		.probe = basebackup_probe,
+		.run = basebackup_run,
+		.undo = basebackup_undo},
 	{.name = "check",
 		.about = "Everything about a server that should make somebody look",
 		.changes = UPKEEP_CHANGES_NONE,

@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -93,7 +94,7 @@ int program_start(struct program *ret, const struct programs *programs, const ch
 		.stdin_fd = stdin_fd,
 		.stdout_fd = stdout_fd,
 		.stderr_fd = ret->messages};
-	ret->handle = upkeep_spawn_start(programs->ctx, &spawn, NULL);
+	ret->handle = upkeep_spawn_start(programs->ctx, &spawn, &ret->exit_fd);
 	if (ret->handle > 0)
 		return 0;
 	int r = ret->handle < 0 ? (int)ret->handle : -EIO;
@@ -119,6 +120,11 @@ static char *messages_take(const struct program *program)
 			reason = line;
 	}
 	return last ? fault_format("%s", reason ? reason : last) : NULL;
+}
+
+int program_await(const struct program *program, struct fault *fault)
+{
+	return flow_await(program->ctx, program->exit_fd, POLLIN, fault);
 }
 
 int program_end(struct program *program, struct fault *fault)

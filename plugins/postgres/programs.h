@@ -49,6 +49,7 @@ struct program {
 	struct upkeep_ctx *ctx;
 	const char *name;
 	int64_t handle; /* 0: none */
+	int exit_fd;    /* the host's: readable when it has ended */
 	int messages;   /* what it writes to standard error */
 };
 #define PROGRAM_INIT           \
@@ -60,6 +61,8 @@ struct program {
  * caller's; -1: none. */
 int program_start(struct program *ret, const struct programs *programs, const char *name,
 	const char *const *args, int stdin_fd, int stdout_fd, struct fault *fault);
+/* Waits until it has ended.  -ECANCELED: the action has to stop; it still runs then. */
+int program_await(const struct program *program, struct fault *fault);
 /* Waits for its end and puts its messages into the log.  -EAGAIN: it failed or was killed; the
  * last thing that it said is in the message. */
 int program_end(struct program *program, struct fault *fault);

@@ -2,9 +2,12 @@
 /* postgres.check, lag and wraparound: what is wrong is found, and what is right is not. */
 #include "tests/unit.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "server.h"
 #include "support/cleanup.h"
@@ -194,6 +197,24 @@ static void test_archive(void **state)
 	server_await(pg, "SELECT last_failed_time > last_archived_time FROM pg_stat_archiver", "f");
 }
 
+/* No programs, and programs that are too old. */
+static void test_programs(void **state)
+{
+	(void)state;
+	CLEANUP_FREE char *dir = fault_format("%s/programs", server.dir);
+	CLEANUP_FREE char *dump = fault_format("%s/pg_dump", dir);
+	mkdir(dir, 0755);
+	struct upkeep_test *t = check();
+	upkeep_test_setting(t, "programs", dir);
+	expect_alone(t, "programs", "failed", "no pg_dump in");
+	int fd = open(dump, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
+	assert_int_equal(write(fd, "#!/bin/sh\necho pg_dump 11.5\n", 29), 29);
+	close(fd);
+	t = check();
+	upkeep_test_setting(t, "programs", dir);
+	expect_alone(t, "programs", "failed", "11.5");
+}
+
 static void test_limits(void **state)
 {
 	(void)state;
@@ -275,6 +296,7 @@ int main(void)
 		cmocka_unit_test(test_slots),
 		cmocka_unit_test(test_settings),
 		cmocka_unit_test(test_archive),
+		cmocka_unit_test(test_programs),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_small_role),
 		cmocka_unit_test(test_wraparound),
