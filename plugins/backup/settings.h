@@ -10,6 +10,7 @@ struct store_setting {
 	const char *path;
 	const char *url, *endpoint, *region, *profile, *ca_file;
 	const char *access_key, *secret_key, *session_token; /* names of secrets */
+	int64_t attempts;
 };
 
 struct settings {

@@ -31,6 +31,7 @@ static int open_bucket(struct upkeep_ctx *ctx, const struct store_setting *setti
 		.region = setting->region,
 		.profile = setting->profile,
 		.ca_file = setting->ca_file,
+		.attempts = (unsigned)setting->attempts,
 		.cancel_fd = ctx->host->cancel_fd(ctx),
 		.note = note_retry,
 		.note_arg = ctx};

@@ -10,7 +10,8 @@ struct store_s3_settings {
 	const char *endpoint; /* these as in s3.h and s3-credentials.h; NULL or "" */
 	const char *region, *profile, *ca_file;
 	const char *access_key, *secret_key, *session_token;
-	int cancel_fd; /* readable: stop what is under way; -1: none */
+	unsigned attempts; /* of each request; 0: as in s3.h */
+	int cancel_fd;     /* readable: stop what is under way; -1: none */
 	/* Told of requests that are sent again; may be NULL. */
 	void (*note)(void *arg, const char *text);
 	void *note_arg;
