@@ -76,6 +76,8 @@ int32_t prune_plan(struct upkeep_ctx *ctx)
 	int r = vault_open_store(ctx, prune.args->store, false, &prune.store, &fault);
 	if (r == 0)
 		r = decide(&prune, &fault);
+	if (r == -ENOENT || r == -ENOKEY)
+		r = 0; /* no store, or no key of the site: an earlier task may make it */
 	int32_t result = UPKEEP_UNCHANGED;
 	for (size_t i = 0; r == 0 && i < prune.items.count; i++) {
 		if (prune.choices[i].keep)

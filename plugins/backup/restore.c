@@ -36,10 +36,9 @@ int32_t restore_check(struct upkeep_ctx *ctx)
 }
 
 /* A plan leaves not even a lock behind. */
-static int open_backup(struct restore *restore, bool planning, struct fault *fault)
+static int choose_backup(struct restore *restore, bool planning, char **ret_id, struct fault *fault)
 {
 	const struct restore_args *args = restore->args;
-	CLEANUP_FREE char *id = NULL;
 	int r = vault_open_store(restore->ctx, args->store, false, &restore->store, fault);
 	if (r == 0 && !planning)
 		r = vault_hold(restore->ctx, restore->store, false, fault);
@@ -47,10 +46,8 @@ static int open_backup(struct restore *restore, bool planning, struct fault *fau
 		r = keys_open(&restore->keys, restore->ctx, KEYS_SECRET | KEYS_TRUST, fault);
 	if (r == 0)
 		r = vault_choose(
-			restore->keys, restore->store, args->backup, args->name, &id, fault);
-	return r < 0
-		? r
-		: vault_load(restore->keys, restore->store, id, &restore->manifest, NULL, fault);
+			restore->keys, restore->store, args->backup, args->name, ret_id, fault);
+	return r;
 }
 
 static size_t path_count(const struct restore *restore)
@@ -176,9 +173,21 @@ static void restore_free(struct restore *restore, bool failed)
 int32_t restore_plan(struct upkeep_ctx *ctx)
 {
 	CLEANUP_FAULT struct fault fault = {0};
+	CLEANUP_FREE char *id = NULL;
 	struct restore restore = {.ctx = ctx, .args = ctx->args};
-	int r = open_backup(&restore, true, &fault);
-	for (size_t i = 0; r == 0 && i < path_count(&restore); i++)
+	int r = choose_backup(&restore, true, &id, &fault);
+	/* an earlier task of the same run may make it, and the site's key */
+	bool none = (r == -ENOENT || r == -ENOKEY) && strcmp(restore.args->backup, "latest") == 0;
+	if (none)
+		upkeep_would(ctx, "exchange it back",
+			"restore the newest backup of \"%s\", of which there is none yet, below "
+			"\"%s\"",
+			restore.args->name, restore.args->target);
+	r = none ? 0
+		: r == 0
+		? vault_load(restore.keys, restore.store, id, &restore.manifest, NULL, &fault)
+		: r;
+	for (size_t i = 0; r == 0 && !none && i < path_count(&restore); i++)
 		upkeep_would(ctx, "exchange it back",
 			"restore \"%s\" of backup \"%s\" below \"%s\"", path_at(&restore, i),
 			restore.manifest.id, restore.args->target);
@@ -189,8 +198,11 @@ int32_t restore_plan(struct upkeep_ctx *ctx)
 int32_t restore_run(struct upkeep_ctx *ctx)
 {
 	CLEANUP_FAULT struct fault fault = {0};
+	CLEANUP_FREE char *id = NULL;
 	struct restore restore = {.ctx = ctx, .args = ctx->args};
-	int r = open_backup(&restore, false, &fault);
+	int r = choose_backup(&restore, false, &id, &fault);
+	if (r == 0)
+		r = vault_load(restore.keys, restore.store, id, &restore.manifest, NULL, &fault);
 	if (r == 0)
 		r = extract_all(&restore, &fault);
 	for (size_t i = 0; r == 0 && i < restore.count; i++)

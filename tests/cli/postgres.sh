@@ -4,7 +4,7 @@
 # "app" full of odd things, and what one asks of them.
 chmod 711 "$dir"
 pg_script=$top_srcdir/tests/services/postgres
-pg_env=$(bash "$pg_script" start "$dir/pg" "log_checkpoints = off")
+pg_env=$(bash "$pg_script" start "$dir/pg" "log_checkpoints = off" ${pg_line+"$pg_line"})
 case $? in 0) ;; 77) echo "1..0 # SKIP no PostgreSQL server is installed"; exit ;; *) exit 99 ;; esac
 eval "$pg_env"
 trap 'bash "$pg_script" stop "$dir/pg"; chmod -R u+rwx "$dir"; rm -rf "$dir"' EXIT
