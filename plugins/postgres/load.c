@@ -79,7 +79,7 @@ static int start_restore(struct load *load, struct programs *programs, struct pr
 	CLEANUP_FREE char *dbname = fault_format("--dbname=%s", database);
 	const char *args[OPTIONS_MAX + 8] = {"--format=custom", "--exit-on-error", "--no-password",
 		"--no-subscriptions", dbname};
-	for (size_t i = 0; options[i] && i < OPTIONS_MAX; i++)
+	for (size_t i = 0; i < OPTIONS_MAX && options[i]; i++)
 		args[5 + i] = options[i];
 	return program_start(program, programs, "pg_restore", args, from, -1, fault);
 }

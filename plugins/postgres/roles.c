@@ -274,5 +274,7 @@ int32_t roles_probe(struct upkeep_ctx *ctx, const struct upkeep_undo *record)
 	int r = look(ctx, record, &found, &fault);
 	if (r < 0)
 		return fault_report(ctx, r, &fault);
-	return found.ours ? UPKEEP_DONE : found.oid[0] ? UPKEEP_PARTLY : UPKEEP_NOT_DONE;
+	return found.ours                   ? UPKEEP_DONE
+		: found.oid && found.oid[0] ? UPKEEP_PARTLY
+					    : UPKEEP_NOT_DONE;
 }

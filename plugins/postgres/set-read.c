@@ -153,7 +153,7 @@ int set_take_globals(struct set_reader *reader, struct fault *fault)
 {
 	CLEANUP_FREE char *text = NULL;
 	int r = set_take(reader, SET_GLOBALS, &text, NULL, fault);
-	return r == 0 && !strstr(text, SET_GLOBALS_END)
+	return r == 0 && !(text && strstr(text, SET_GLOBALS_END))
 		? fault_set(fault, -EBADMSG, NEXT, SET_GLOBALS " of the set lacks its end")
 		: r;
 }

@@ -269,7 +269,7 @@ static int swap_state(
 	int r = oid_of(admin, swap->live, &live, fault);
 	if (r == 0)
 		r = oid_of(admin, swap->old, &old, fault);
-	if (r < 0)
+	if (r < 0 || !live || !old)
 		return r;
 	if (strcmp(live, swap->fresh_oid) == 0 && strcmp(old, swap->live_oid) == 0)
 		*ret = SWAPPED;
@@ -284,7 +284,8 @@ static int swap_state(
 static bool was_written(const struct swap *swap, struct upkeep_ctx *ctx)
 {
 	CLEANUP_FREE char *writes = NULL;
-	return swap_writes(ctx, swap->live, &writes, NULL) < 0 || strcmp(writes, swap->writes) != 0;
+	return swap_writes(ctx, swap->live, &writes, NULL) < 0 || !writes ||
+		strcmp(writes, swap->writes) != 0;
 }
 
 static int exchange_back(struct connection *admin, const struct swap *swap, const char *name,
