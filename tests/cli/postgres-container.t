@@ -10,6 +10,7 @@ eval "$docker_env"
 . "${0%/*}/postgres.sh"
 trap '"$docker_script" stop "$dir/docker"; bash "$pg_script" stop "$dir/pg"; chmod -R u+rwx "$dir"; rm -rf "$dir"' EXIT
 docker() { command docker -H "$docker_host" "$@"; }
+quiet() { "$@" >/dev/null; }
 sql postgres -c 'CREATE DATABASE app'
 sql app -f "$top_srcdir/tests/services/postgres.sql"
 everything app >"$dir/before"
@@ -25,8 +26,8 @@ image() { local root=$dir/image; mkdir -p "$root"/{bin,tmp,etc,usr/share,usr/lib
 	tar -c -C "$root" . | docker import --change "ENV PATH=$postgres_bin:/bin" - pg:1 >/dev/null; }
 echo 'host all all all scram-sha-256' >>"$dir/pg/data/pg_hba.conf"
 ok "an image" image
-ok "a container" docker run -d --stop-signal INT --name db --user "$(stat -c %u:%g "$dir/pg/data")" -v "$dir/pg:$dir/pg" pg:1 \
-	"$postgres_bin/postgres" -D "$dir/pg/data" -p 5432 -c "listen_addresses=*" >/dev/null
+ok "a container" quiet docker run -d --stop-signal INT --name db --user "$(stat -c %u:%g "$dir/pg/data")" -v "$dir/pg:$dir/pg" pg:1 \
+	"$postgres_bin/postgres" -D "$dir/pg/data" -p 5432 -c "listen_addresses=*"
 postgres_port=5432
 ok "... is up" until_true eval "sql app -c \"\" 2>/dev/null" || docker logs db 2>&1 | sed "s/^/# /"
 
@@ -68,7 +69,7 @@ kill -TERM $run; wait $run
 ok "cancelled in the middle" was $? 11
 ok "... nothing has changed" same
 ok "... no program is left in the container" until_true eval '! docker top db -eo pid,args | grep -q pg_restore'
-ok "the container is stopped" docker stop -t 5 db >/dev/null
+ok "the container is stopped" quiet docker stop -t 5 db
 ok "... and the dump fails" code 12 inside run dump
 ok "... says why" has out 'the container "db" has no address'
 echo "1..$n"
