@@ -59,6 +59,7 @@ static void damage_found(struct amcheck *a, struct connection *c, const PGresult
 	const char *block, const char *message)
 {
 	const struct upkeep_cell cells[] = {
+		{.name = "server", .value = a->ctx->instance, .type = UPKEEP_STRING},
 		{.name = "database", .value = c->database, .type = UPKEEP_STRING},
 		{.name = "relation", .value = query_text(list, row, NAME), .type = UPKEEP_STRING},
 		{.name = "kind", .value = query_text(list, row, KIND), .type = UPKEEP_STRING},

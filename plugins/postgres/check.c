@@ -33,6 +33,7 @@ static void found(struct check *check, const char *name, const char *database, c
 {
 	int fine = strcmp(state, "ok") == 0;
 	const struct upkeep_cell cells[] = {
+		{.name = "server", .value = check->ctx->instance, .type = UPKEEP_STRING},
 		{.name = "check", .value = name, .type = UPKEEP_STRING},
 		{.name = "database", .value = database, .type = UPKEEP_STRING},
 		{.name = "state", .value = state, .type = UPKEEP_STRING},

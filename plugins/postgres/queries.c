@@ -153,6 +153,7 @@ static void session_row(struct upkeep_ctx *ctx, const PGresult *list, int row, c
 {
 	CLEANUP_FREE char *text = redact_statement(query_text(list, row, TEXT));
 	const struct upkeep_cell cells[] = {
+		{.name = "server", .value = ctx->instance, .type = UPKEEP_STRING},
 		{.name = "pid", .value = query_text(list, row, PID), .type = UPKEEP_INT},
 		{.name = "kind", .value = query_text(list, row, KIND), .type = UPKEEP_STRING},
 		{.name = "lasts", .value = query_text(list, row, LASTS), .type = UPKEEP_DURATION},

@@ -3,6 +3,7 @@
 
 #include <poll.h>
 
+#include "postgres/redact.h"
 #include "support/cleanup.h"
 
 /* How long the end of a cancelled statement is waited for. */
@@ -246,20 +247,31 @@ char *query_array(const struct upkeep_strings *strings)
 	return text;
 }
 
+static void cell_fill(
+	struct upkeep_cell *cell, const PGresult *result, int row, int column, uint32_t type)
+{
+	*cell = (struct upkeep_cell){.name = PQfname(result, column), .type = type};
+	if (PQgetisnull(result, row, column))
+		return;
+	cell->value = PQgetvalue(result, row, column);
+	if (type != QUERY_STATEMENT)
+		return;
+	cell->type = UPKEEP_STRING;
+	cell->value = redact_statement(cell->value);
+}
+
 void query_rows(
 	struct upkeep_ctx *ctx, const char *table, const PGresult *result, const uint32_t *types)
 {
-	struct upkeep_cell cells[32] = {0};
-	size_t count = (size_t)PQnfields(result);
-	if (count > UPKEEP_COUNT(cells))
-		count = UPKEEP_COUNT(cells);
+	struct upkeep_cell cells[QUERY_COLUMNS + 1] = {
+		{.name = "server", .value = ctx->instance, .type = UPKEEP_STRING}};
+	int count = PQnfields(result) < QUERY_COLUMNS ? PQnfields(result) : QUERY_COLUMNS;
 	for (int row = 0; row < PQntuples(result); row++) {
-		for (size_t i = 0; i < count; i++)
-			cells[i] = (struct upkeep_cell){.name = PQfname(result, (int)i),
-				.value = PQgetisnull(result, row, (int)i)
-					? NULL
-					: PQgetvalue(result, row, (int)i),
-				.type = types[i]};
-		ctx->host->row(ctx, table, cells, count, sizeof cells[0]);
+		for (int i = 0; i < count; i++)
+			cell_fill(&cells[i + 1], result, row, i, types[i]);
+		ctx->host->row(ctx, table, cells, (size_t)count + 1, sizeof cells[0]);
+		for (int i = 0; i < count; i++)
+			if (types[i] == QUERY_STATEMENT)
+				free((char *)cells[i + 1].value);
 	}
 }

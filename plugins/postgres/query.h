@@ -54,8 +54,11 @@ int query_path(struct connection *connection, const char *schema, const char *na
 /* The strings as the text of an array of the server's, on the heap; to be cast to text[]. */
 char *query_array(const struct upkeep_strings *strings);
 
-/* Rows of the result as rows of `table`: columns under their own names, of these types
- * (UPKEEP_STRING, ...), as many as the result has. */
+/* Rows of the result as rows of `table`: first the instance as "server", then the columns
+ * under their own names, of these types (UPKEEP_STRING, ... or QUERY_STATEMENT: the text of a
+ * statement, shown without its values), as many as the result has. */
+#define QUERY_STATEMENT 0u
+#define QUERY_COLUMNS 31
 void query_rows(
 	struct upkeep_ctx *ctx, const char *table, const PGresult *result, const uint32_t *types);
 

@@ -91,6 +91,7 @@ static void index_row(struct reindex *x, struct connection *c, const PGresult *l
 		fault_format("%s.%s", query_text(list, row, SCHEMA), query_text(list, row, NAME));
 	snprintf(lasted, sizeof lasted, "%lld", (long long)lasted_ms);
 	const struct upkeep_cell cells[] = {
+		{.name = "server", .value = x->ctx->instance, .type = UPKEEP_STRING},
 		{.name = "database", .value = c->database, .type = UPKEEP_STRING},
 		{.name = "index", .value = name, .type = UPKEEP_STRING},
 		{.name = "table", .value = query_text(list, row, TABLE), .type = UPKEEP_STRING},

@@ -3,26 +3,7 @@
 #include "postgres/actions.h"
 #include "postgres/databases.h"
 #include "postgres/query.h"
-#include "postgres/redact.h"
 #include "support/cleanup.h"
-
-static void cells_row(struct upkeep_ctx *ctx, const char *table, const PGresult *result, int row,
-	const uint32_t *types, int statement_column)
-{
-	struct upkeep_cell cells[24] = {0};
-	size_t count = (size_t)PQnfields(result);
-	CLEANUP_FREE char *first = redact_statement(query_text(result, row, statement_column));
-	CLEANUP_FREE char *second = redact_statement(query_text(result, row, statement_column + 1));
-	for (size_t i = 0; i < count && i < UPKEEP_COUNT(cells); i++)
-		cells[i] = (struct upkeep_cell){.name = PQfname(result, (int)i),
-			.value = (int)i == statement_column      ? first
-				: (int)i == statement_column + 1 ? second
-				: PQgetisnull(result, row, (int)i)
-				? NULL
-				: query_text(result, row, (int)i),
-			.type = types[i]};
-	ctx->host->row(ctx, table, cells, count, sizeof cells[0]);
-}
 
 /* Names of relations are known in their own database alone. */
 static int database_locks(struct connection *c, void *arg, struct fault *fault)
@@ -30,7 +11,7 @@ static int database_locks(struct connection *c, void *arg, struct fault *fault)
 	int64_t *total = arg;
 	static const uint32_t types[] = {UPKEEP_STRING, UPKEEP_INT, UPKEEP_STRING, UPKEEP_DURATION,
 		UPKEEP_STRING, UPKEEP_STRING, UPKEEP_STRING, UPKEEP_INT, UPKEEP_STRING,
-		UPKEEP_STRING, UPKEEP_STRING, UPKEEP_DURATION, UPKEEP_STRING, UPKEEP_STRING};
+		UPKEEP_STRING, UPKEEP_STRING, UPKEEP_DURATION, QUERY_STATEMENT, QUERY_STATEMENT};
 	CLEANUP_RESULT PGresult *result = NULL;
 	int r = query_run(c, "reading the locks", &result, fault,
 		"SELECT w.datname AS database, w.pid, w.usename AS \"user\","
@@ -43,7 +24,7 @@ static int database_locks(struct connection *c, void *arg, struct fault *fault)
 		" b.application_name AS blocker_application, b.state AS blocker_state,"
 		" (extract(epoch FROM clock_timestamp() - b.xact_start) * 1000)::bigint AS "
 		"blocker_since,"
-		" coalesce(w.query, '') AS statement, coalesce(b.query, '') AS blocker_statement"
+		" w.query AS statement, b.query AS blocker_statement"
 		" FROM pg_stat_activity AS w"
 		" CROSS JOIN unnest(pg_blocking_pids(w.pid)) AS u (pid)"
 		" LEFT JOIN pg_stat_activity AS b ON b.pid = u.pid"
@@ -54,8 +35,7 @@ static int database_locks(struct connection *c, void *arg, struct fault *fault)
 		" ORDER BY waiting DESC, w.pid, b.pid");
 	if (r < 0)
 		return r;
-	for (int row = 0; row < PQntuples(result); row++)
-		cells_row(c->ctx, "locks", result, row, types, 12);
+	query_rows(c->ctx, "locks", result, types);
 	*total += PQntuples(result);
 	return 0;
 }

@@ -70,6 +70,7 @@ static void table_row(struct vacuum *v, struct connection *c, const PGresult *li
 		fault_format("%s.%s", query_text(list, row, SCHEMA), query_text(list, row, NAME));
 	snprintf(lasted, sizeof lasted, "%lld", (long long)lasted_ms);
 	const struct upkeep_cell cells[] = {
+		{.name = "server", .value = v->ctx->instance, .type = UPKEEP_STRING},
 		{.name = "database", .value = c->database, .type = UPKEEP_STRING},
 		{.name = "table", .value = name, .type = UPKEEP_STRING},
 		{.name = "dead", .value = query_text(list, row, DEAD), .type = UPKEEP_INT},

@@ -30,12 +30,22 @@ late = { tasks = { rebuild = { action = "postgres.reindex"; databases = [ "postg
   fails = { action = "core.exec"; argv = [ "/bin/false" ]; after = [ "rebuild" ]; changes = "none"; }; }; };
 waits = { tasks = { clean = { action = "postgres.vacuum"; databases = [ "postgres" ]; tables = [ "public.wide" ];
   lock_timeout = "0s"; timeout = "1s"; }; }; };
+copy = { tasks = { copy = { action = "postgres.basebackup"; target = "$dir/c/data"; }; }; };
+slow = { tasks = { copy = { action = "postgres.basebackup"; target = "$dir/slow"; max_rate = "64KiB"; }; }; };
+undone = { tasks = { copy = { action = "postgres.basebackup"; target = "$dir/undone"; };
+  fails = { action = "core.exec"; argv = [ "/bin/false" ]; after = [ "copy" ]; changes = "none"; }; }; };
+streamed = { tasks = { copy = { action = "postgres.basebackup"; };
+  list = { action = "core.exec"; argv = [ "/bin/sh", "-c", "tar -tf - >$dir/listing" ]; from = "copy"; changes = "none"; }; }; };
+lag = { tasks = { lag = { action = "postgres.lag"; }; other = { action = "second.lag"; }; }; };
+missing = { tasks = { check = { action = "postgres.check"; standbys = 1; skip = [ "durability" ]; }; }; };
+standby = { tasks = { check = { action = "postgres.check"; standbys = 1; skip = [ "durability" ]; };
+  other = { action = "second.check"; skip = [ "durability" ]; }; }; };
 END
 psql_a postgres -c 'CREATE TABLE public.wide (id integer); CREATE INDEX wide_id ON public.wide (id)'
 psql_b postgres -c 'CREATE TABLE public.here (id integer)'
 ok "the site is right" code 0 "$upkeep" check
 ok "two servers in one run" code 0 "$upkeep" run --json both
-ok "... each shows its own" json '[.tables[][] | .table] | sort == ["here", "wide"]'
+ok "... each shows its own" json '[.tables[][] | .server + " " + .table] | sort == ["postgres wide", "second here"]'
 ok "no password in the journal" test -z "$(grep -rlF -f "$dir/a.pw" -f "$dir/b.pw" "$dir/state")"
 
 # waiting NAME: a session of upkeep waits for a lock with such a statement
@@ -68,4 +78,38 @@ hold 'LOCK TABLE public.wide'
 ok "a task whose time is over" code 12 "$upkeep" run waits
 ok "... its statement has ended at the server" none
 hold_end
+
+# a copy of the server becomes its standby, on the second server's port
+ok "a copy is not there after a failure" code 11 "$upkeep" run undone
+ok "... nor a part of it" test -z "$(find "$dir" -maxdepth 1 -name '*undone*')"
+ok "a copy into a stream" code 0 "$upkeep" run streamed
+ok "... is a whole archive" has listing backup_manifest
+"$upkeep" run slow >"$dir/run" 2>&1 & run=$!
+copying() { pgrep -f "pg_basebackup --pgdata=$dir/.upkeep-slow" >/dev/null; }
+ok "a copy is being made" until_true copying
+ok "no password is in anybody's arguments" test -z "$(cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\0' '\n' | grep -F -f "$dir/a.pw")"
+kill -TERM $run; wait $run
+ok "... a cancelled one leaves nothing" test $? = 11 -a -z "$(find "$dir" -maxdepth 1 -name '*slow*')"
+mkdir -p "$dir/c/run"
+ok "a copy" code 0 "$upkeep" run copy
+"$service" stop "$dir/b"
+cp "$dir/b/port" "$dir/c/port"; : >"$dir/c/log"; : >"$dir/c/data/standby.signal"
+cat >>"$dir/c/data/postgresql.conf" <<END
+unix_socket_directories = '$dir/c/run'
+primary_conninfo = 'host=$a_host port=$a_port user=$a_user password=$(cat "$dir/a.pw") application_name=standby'
+END
+chmod 711 "$dir/c"
+[ "$(id -u)" != 0 ] || chown -R --reference="$dir/a/data" "$dir/c/run" "$dir/c/data" "$dir/c/log"
+ok "... runs" code 0 "$service" again "$dir/c"
+trap '"$service" stop "$dir/c"; end' EXIT
+cp "$dir/a.pw" "$dir/b.pw"
+streams() { [ "$(psql_a postgres -c "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'")" = 1 ]; }
+ok "... as a standby" until_true streams
+ok "lag" code 0 "$upkeep" run --json lag
+ok "... of the standby, and as it sees itself" json '[.tables[][] | .standby] | sort == ["(this server)", "standby"]'
+ok "check counts standbys" code 0 "$upkeep" run --json standby
+ok "... and looks at one" json '[.tables[][] | select(.check == "replay" and .server == "second" and .state == "ok" and .value != "")] | length == 1'
+"$service" stop "$dir/c"
+ok "one that is missing" code 10 "$upkeep" run missing
+ok "... is missed" has out "standbys: 0 of 1 standbys"
 echo "1..$n"

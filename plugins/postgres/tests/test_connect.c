@@ -2,8 +2,10 @@
 /* Connections and statements, by the smallest action: refused, cut, cancelled. */
 #include "tests/unit.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "server.h"
 #include "support/cleanup.h"
@@ -172,6 +174,43 @@ static void test_cut(void **state)
 	PQfinish(pg);
 }
 
+/* A server in a container, as an engine would tell: the address, none, no such container. */
+static void test_container(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *name, *what;
+		int32_t result;
+	} cases[] = {
+		{"db", "", UPKEEP_UNCHANGED},
+		{"stopped", "has no address", UPKEEP_FAILED},
+		{"gone", "there is no container \"gone\"", UPKEEP_FAILED},
+	};
+	CLEANUP_FREE char *engine = fault_format("%s/engine", server.dir);
+	CLEANUP_FILE FILE *f = fopen(engine, "we");
+	fprintf(f,
+		"#!/bin/sh\n[ \"$1 $2 $3 $5\" = 'container inspect --format --' ] || exit 9\n"
+		"case $6 in db) printf '\\n127.0.0.1\\n' ;; stopped) echo ;; *) exit 1 ;; esac\n");
+	fchmod(fileno(f), 0755);
+	fflush(f);
+	fclose(TAKE_PTR(f));
+	for (size_t i = 0; i < UPKEEP_COUNT(cases); i++) {
+		struct upkeep_test *t = server_test(&server);
+		upkeep_test_setting(t, "host", "192.0.2.1");
+		upkeep_test_setting(t, "container", cases[i].name);
+		upkeep_test_setting(t, "engine", engine);
+		server_expect(t, upkeep_test_run(t, "tables"), cases[i].result);
+		assert_non_null(strstr(upkeep_test_what(t), cases[i].what));
+		upkeep_test_free(t);
+	}
+	struct upkeep_test *t = server_test(&server);
+	upkeep_test_setting(t, "container", "db");
+	upkeep_test_setting(t, "engine", "/no/such/engine");
+	server_expect(t, upkeep_test_run(t, "tables"), UPKEEP_FAILED);
+	assert_non_null(strstr(upkeep_test_next(t), "set engine"));
+	upkeep_test_free(t);
+}
+
 /* Two servers, each by an instance of its own. */
 static void test_two(void **state)
 {
@@ -200,6 +239,7 @@ int main(void)
 		cmocka_unit_test(test_session),
 		cmocka_unit_test(test_cancelled),
 		cmocka_unit_test(test_cut),
+		cmocka_unit_test(test_container),
 		cmocka_unit_test(test_two),
 	};
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);
