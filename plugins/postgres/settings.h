@@ -13,7 +13,7 @@ struct settings {
 	const char *sslmode;        /* as libpq takes it */
 	const char *sslrootcert;    /* file with certificates that are believed, or NULL */
 	const char *container;      /* name of the container that it runs in, or "" */
-	const char *engine;         /* program that runs containers */
+	const char *engine;         /* program that runs containers: a bare name, or its path */
 	const char *programs;       /* directory of pg_dump and its like, or NULL */
 	int64_t connect_timeout_ms; /* of one connection */
 };
