@@ -289,10 +289,11 @@ int32_t check_run(struct upkeep_ctx *ctx)
 	CLEANUP_CONNECTION struct connection c = {0};
 	struct check check = {.ctx = ctx, .server = &c};
 	int r = connect_open(&c, ctx, NULL, &fault);
-	if (r == 0) {
-		found(&check, "connection", NULL, "ok", c.where, NULL);
+	if (r != -ECANCELED)
+		found(&check, "connection", NULL, r < 0 ? "failed" : "ok",
+			r < 0 ? fault_what(&fault) : c.where, fault.next);
+	if (r == 0)
 		r = server_check(&check, &fault);
-	}
 	if (r >= 0)
 		r = databases_each(ctx, &args->databases, database_check, &check, &fault);
 	return r < 0 ? fault_report(ctx, r, &fault) : check_finish(&check);

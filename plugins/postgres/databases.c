@@ -20,7 +20,9 @@ static int names_read(struct upkeep_ctx *ctx, PGresult **ret, struct fault *faul
 	if (r < 0)
 		return r;
 	return query_run(&c, "listing the databases", ret, fault,
+		/* -2: a DROP DATABASE has begun and not ended; nobody can connect */
 		"SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate"
+		" AND datconnlimit <> -2"
 		" ORDER BY datname COLLATE \"C\"");
 }
 

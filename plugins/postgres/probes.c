@@ -209,6 +209,12 @@ const struct probe probes[] = {
 		       " AND NOT pg_is_in_recovery())::int,"
 		       " current_setting('default_transaction_read_only')",
 		.hint = "ALTER SYSTEM RESET default_transaction_read_only once that is over"},
+	{.name = "databases",
+		.limits = PROBE_FAILS,
+		.sql = "SELECT count(*), string_agg(datname, ', ') FROM pg_database"
+		       " WHERE datconnlimit = -2",
+		.hint = "DROP DATABASE it again: that was interrupted, and it cannot be used any "
+                        "more"},
 	{.name = "indexes-invalid",
 		.limits = PROBE_WARNS,
 		.each_database = 1,

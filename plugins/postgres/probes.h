@@ -35,6 +35,6 @@ extern const size_t probe_count;
 	"archive-backlog|slots|slots-inactive|slots-retained|checksums|checksum-failures|"     \
 	"autovacuum|autovacuum-tables|wraparound|wraparound-multixact|durability|connections|" \
 	"prepared|transactions|idle|lag|lag-time|standbys|replay|size|passwords|read-only|"    \
-	"indexes-invalid|sequences|constraints"
+	"databases|indexes-invalid|sequences|constraints"
 
 #endif

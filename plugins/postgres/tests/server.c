@@ -85,7 +85,7 @@ static void launch(struct server *s, const char *word, const char *const *lines)
 	password_read(s);
 }
 
-/* A test that hangs leaves no server. */
+/* A test that hangs, or is ended, leaves no server. */
 static struct server *started[4];
 
 static void end_hanging(int signal_number)
@@ -100,6 +100,7 @@ static void end_hanging(int signal_number)
 void server_start(struct server *s, const char *const *lines)
 {
 	signal(SIGALRM, end_hanging);
+	signal(SIGTERM, end_hanging);
 	alarm(300);
 	for (size_t i = 0; i < UPKEEP_COUNT(started); i++)
 		if (!started[i] || started[i] == s) {

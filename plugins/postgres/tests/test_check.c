@@ -111,6 +111,29 @@ static void test_leftovers(void **state)
 	server_do(pg, "DROP SEQUENCE public.small");
 }
 
+/* What a DROP DATABASE leaves that was interrupted: told, and no reason to stop there. */
+static void test_databases(void **state)
+{
+	(void)state;
+	server_do(pg, "CREATE DATABASE half");
+	server_do(pg, "UPDATE pg_database SET datconnlimit = -2 WHERE datname = 'half'");
+	struct upkeep_test *t = server_test(&server);
+	expect_alone(t, "databases", "failed", "half");
+	server_do(pg, "DROP DATABASE half");
+}
+
+static void test_connection(void **state)
+{
+	(void)state;
+	struct upkeep_test *t = check();
+	upkeep_test_setting(t, "port", "1");
+	server_expect(t, upkeep_test_run(t, "check"), UPKEEP_FAILED_FOR_NOW);
+	assert_int_equal(upkeep_test_rows(t, "checks"), 1);
+	assert_string_equal(cell_of(t, "connection", "state"), "failed");
+	assert_string_equal(cell_of(t, "connection", "hint"), upkeep_test_next(t));
+	upkeep_test_free(t);
+}
+
 static void test_sessions(void **state)
 {
 	(void)state;
@@ -292,6 +315,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_fine),
 		cmocka_unit_test(test_leftovers),
+		cmocka_unit_test(test_databases),
+		cmocka_unit_test(test_connection),
 		cmocka_unit_test(test_sessions),
 		cmocka_unit_test(test_slots),
 		cmocka_unit_test(test_settings),
