@@ -164,7 +164,7 @@ static int programs_ready(struct programs *ret, struct upkeep_ctx *ctx, struct f
 	return r;
 }
 
-static int program_whole(struct programs *programs, const char *name, const char *const *args,
+static int program_whole(const struct programs *programs, const char *name, const char *const *args,
 	int stdout_fd, struct fault *fault)
 {
 	CLEANUP_PROGRAM struct program program = PROGRAM_INIT;
@@ -174,10 +174,10 @@ static int program_whole(struct programs *programs, const char *name, const char
 	return r < 0 ? r : program_end(&program, fault);
 }
 
-static int backup_take(struct programs *programs, const char *where, const char *token,
-	int stdout_fd, struct fault *fault)
+static int backup_take(struct upkeep_ctx *ctx, const struct programs *programs, const char *where,
+	const char *token, int stdout_fd, struct fault *fault)
 {
-	const struct basebackup_args *args = programs->ctx->args;
+	const struct basebackup_args *args = ctx->args;
 	CLEANUP_FREE char *dir = fault_format("--pgdata=%s", where);
 	CLEANUP_FREE char *label = fault_format("--label=upkeep %s", token);
 	CLEANUP_FREE char *checkpoint = fault_format("--checkpoint=%s", args->checkpoint);
@@ -207,14 +207,15 @@ static int directory_publish(const struct place *p, struct fault *fault)
 		: 0;
 }
 
-static int directory_fill(const struct place *p, struct programs *programs, struct fault *fault)
+static int directory_fill(struct upkeep_ctx *ctx, const struct place *p,
+	const struct programs *programs, struct fault *fault)
 {
-	const struct basebackup_args *args = programs->ctx->args;
+	const struct basebackup_args *args = ctx->args;
 	CLEANUP_FREE char *where = fault_format("%s/%s", p->dir, p->partial);
 	if (mkdirat(p->dir_fd, p->partial, 0700) < 0)
 		return fault_set(fault, -errno, "see that the task's user may write there",
 			"cannot make a directory in \"%s\": %m", p->dir);
-	int r = backup_take(programs, where, p->token, -1, fault);
+	int r = backup_take(ctx, programs, where, p->token, -1, fault);
 	const char *const verify[] = {"--quiet", where, NULL};
 	if (r == 0 && args->verify)
 		r = program_whole(programs, "pg_verifybackup", verify, -1, fault);
@@ -226,14 +227,14 @@ static int directory_backup(struct upkeep_ctx *ctx, struct fault *fault)
 	const struct basebackup_args *args = ctx->args;
 	CLEANUP_PLACE struct place p = {.dir_fd = -1};
 	CLEANUP_PROGRAMS struct programs programs = {0};
-	uint64_t id;
+	uint64_t id = 0;
 	int r = place_make(&p, args->target, fault);
 	if (r == 0)
 		r = programs_ready(&programs, ctx, fault);
 	if (r == 0)
 		r = record_push(ctx, &p, &id, fault);
 	if (r == 0)
-		r = directory_fill(&p, &programs, fault);
+		r = directory_fill(ctx, &p, &programs, fault);
 	if (r == 0)
 		r = directory_publish(&p, fault);
 	if (r < 0)
@@ -250,7 +251,7 @@ static int stream_backup(struct upkeep_ctx *ctx, int out, struct fault *fault)
 	int r = token_make(token, fault);
 	if (r == 0)
 		r = programs_ready(&programs, ctx, fault);
-	return r < 0 ? r : backup_take(&programs, "-", token, out, fault);
+	return r < 0 ? r : backup_take(ctx, &programs, "-", token, out, fault);
 }
 
 int32_t basebackup_check(struct upkeep_ctx *ctx)

@@ -214,7 +214,7 @@ const struct probe probes[] = {
 		.sql = "SELECT count(*), string_agg(datname, ', ') FROM pg_database"
 		       " WHERE datconnlimit = -2",
 		.hint = "DROP DATABASE it again: that was interrupted, and it cannot be used any "
-                        "more"},
+			"more"},
 	{.name = "indexes-invalid",
 		.limits = PROBE_WARNS,
 		.each_database = 1,

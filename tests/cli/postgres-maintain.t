@@ -70,6 +70,20 @@ ok "recover" code 11 "$upkeep" recover
 ok "... nothing is left" invalid 0
 ok "... and the index is there" test "$(psql_a postgres -c "SELECT indisvalid FROM pg_index WHERE indexrelid = 'wide_id'::regclass")" = t
 
+# killed at any moment: afterwards everything is as if it had not begun, or as if it had ended
+psql_a postgres -c 'INSERT INTO public.wide SELECT generate_series(1, 200000)'
+rounds=3; [ -z "${UPKEEP_LONG-}" ] || rounds=50
+lost=0
+for ((i = 0; i < rounds; i++)); do
+	"$upkeep" run rebuild >"$dir/run" 2>&1 & run=$!
+	sleep "0.$((RANDOM % 90 + 10))"
+	# shellcheck disable=SC2046
+	die $run $(cat /proc/$run/task/$run/children 2>/dev/null) 2>/dev/null
+	"$upkeep" recover >"$dir/out" 2>&1 ; [[ $? == @(0|10|11) ]] || { lost=$((lost + 1)); sed 's/^/# /' "$dir/out"; }
+	invalid 0 || { lost=$((lost + 1)); echo "# round $i: an invalid index is left"; }
+done
+ok "$rounds kills at random leave nothing" test $lost = 0
+
 ok "a later task fails" code 11 "$upkeep" run late
 ok "... nothing is left" invalid 0
 ok "... nor held" code 0 "$upkeep" recover
