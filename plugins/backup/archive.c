@@ -11,8 +11,8 @@
 #include "backup/create.h"
 #include "backup/metadata.h"
 #include "backup/source.h"
-#include "backup/stream.h"
 #include "support/cleanup.h"
+#include "support/stream.h"
 
 struct archiving {
 	struct upkeep_ctx *ctx;

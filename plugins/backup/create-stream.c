@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "backup/match.h"
-#include "backup/stream.h"
 #include "support/cleanup.h"
+#include "support/stream.h"
 
 /* Two files of one name could not both be brought back. */
 int create_find_stream(struct create *create, struct fault *fault)

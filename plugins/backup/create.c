@@ -10,8 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "backup/stream.h"
 #include "support/cleanup.h"
+#include "support/stream.h"
 
 static bool name_valid(const char *name)
 {

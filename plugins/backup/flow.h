@@ -3,7 +3,7 @@
 #define BACKUP_FLOW_H
 
 #include "backup/seal.h"
-#include "backup/stream.h"
+#include "support/stream.h"
 
 #define FLOW_PIPE_BYTES (1 << 20)
 

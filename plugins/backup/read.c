@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "backup/reader.h"
-#include "backup/stream.h"
 #include "backup/vault.h"
 #include "support/cleanup.h"
+#include "support/stream.h"
 
 struct reading {
 	struct upkeep_ctx *ctx;

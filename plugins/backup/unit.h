@@ -7,7 +7,7 @@
 
 #include "backup/extract.h"
 #include "backup/reader.h"
-#include "backup/swap.h"
+#include "support/swap.h"
 
 struct unit {
 	char *path;     /* in the backup */

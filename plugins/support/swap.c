@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "backup/swap.h"
+#include "support/swap.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -2,8 +2,8 @@
  * Putting something in the place of something else, at once, and back.  What was and
  * what will be are known by their inodes, so that every step can be tried twice.
  */
-#ifndef BACKUP_SWAP_H
-#define BACKUP_SWAP_H
+#ifndef SUPPORT_SWAP_H
+#define SUPPORT_SWAP_H
 
 #include <stdbool.h>
 #include <stdint.h>

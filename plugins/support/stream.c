@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "backup/stream.h"
+#include "support/stream.h"
 
 #include <errno.h>
 #include <fcntl.h>

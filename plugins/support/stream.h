@@ -1,6 +1,6 @@
 /* Streams: what the task gets by `from`, and what others get from it. */
-#ifndef BACKUP_STREAM_H
-#define BACKUP_STREAM_H
+#ifndef SUPPORT_STREAM_H
+#define SUPPORT_STREAM_H
 
 #include <stddef.h>
 #include <upkeep/plugin.h>
