@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,16 +87,6 @@ static char *list_text(const struct s3_doomed *doomed, size_t count, size_t *ret
 	return fclose(f) == 0 ? text : NULL;
 }
 
-/* The protocol wants the body's MD5 here, beside the signature. */
-static char *md5_header(const char *text, size_t size)
-{
-	unsigned char hash[EVP_MAX_MD_SIZE] = {0};
-	unsigned char coded[64] = {0};
-	EVP_Digest(text, size, hash, NULL, EVP_md5(), NULL);
-	EVP_EncodeBlock(coded, hash, 16);
-	return fault_format("content-md5: %s", (const char *)coded);
-}
-
 static int delete_some(struct s3 *s3, struct s3_doomed *doomed, size_t count, struct fault *fault)
 {
 	CLEANUP_ANSWER struct http_answer answer = {0};
@@ -105,7 +94,7 @@ static int delete_some(struct s3 *s3, struct s3_doomed *doomed, size_t count, st
 	CLEANUP_FREE char *text = list_text(doomed, count, &size);
 	if (!text)
 		return fault_set(fault, -ENOMEM, NULL, "out of memory");
-	CLEANUP_FREE char *md5 = md5_header(text, size);
+	CLEANUP_FREE char *md5 = s3_md5_header(text, size);
 	const struct http_body body = {.bytes = text, .size = size};
 	const struct s3_call call = {.method = "POST",
 		.query = {{"delete", ""}},

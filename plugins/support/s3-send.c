@@ -60,6 +60,15 @@ int s3_body_hash(const struct http_body *body, char ret[SIGV4_HASH_TEXT], struct
 	return r;
 }
 
+char *s3_md5_header(const char *text, size_t size)
+{
+	unsigned char hash[EVP_MAX_MD_SIZE] = {0};
+	unsigned char coded[64] = {0};
+	EVP_Digest(text, size, hash, NULL, EVP_md5(), NULL);
+	EVP_EncodeBlock(coded, hash, 16);
+	return fault_format("content-md5: %s", (const char *)coded);
+}
+
 /* ---- signing ------------------------------------------------------------------ */
 
 /* The headers of one request: pairs to be signed, and lines to be sent. */
@@ -296,6 +305,22 @@ static bool is_cut(int r)
 	return r == -ETIMEDOUT || r == -ECONNRESET || r == -ECONNREFUSED || r == -EHOSTUNREACH;
 }
 
+/* -EKEYEXPIRED: the keys have. */
+static int send_once(struct s3 *s3, const struct s3_call *call, const struct s3_key *key,
+	const char *hash, struct http_answer *answer, struct fault *fault)
+{
+	http_answer_free(answer);
+	int r = send_signed(s3, call, key, hash, answer, fault);
+	if (r < 0)
+		return is_cut(r) ? -EAGAIN : r;
+	note_clock(s3, answer);
+	CLEANUP_FREE char *code = error_code(answer);
+	if (!code)
+		return 0;
+	r = refused(s3, call, answer, code, fault);
+	return is_expired(code) ? -EKEYEXPIRED : r;
+}
+
 int s3_try(
 	struct s3 *s3, const struct s3_call *call, struct http_answer *answer, struct fault *fault)
 {
@@ -307,22 +332,17 @@ int s3_try(
 			return r;
 		hash = computed;
 	}
-	for (bool renew = false;; renew = true) {
-		CLEANUP_KEY struct s3_key key = {0};
-		int r = s3_credentials_get(s3->credentials, renew, &key, fault);
-		if (r == 0) {
-			http_answer_free(answer);
-			r = send_signed(s3, call, &key, hash, answer, fault);
-		}
-		if (r < 0)
-			return is_cut(r) ? -EAGAIN : r;
-		note_clock(s3, answer);
-		CLEANUP_FREE char *code = error_code(answer);
-		if (!code)
-			return 0;
-		if (!is_expired(code) || renew)
-			return refused(s3, call, answer, code, fault);
-	}
+	CLEANUP_KEY struct s3_key key = {0};
+	int r = s3_credentials_get(s3->credentials, false, &key, fault);
+	if (r == 0)
+		r = send_once(s3, call, &key, hash, answer, fault);
+	if (r != -EKEYEXPIRED)
+		return r;
+	/* Expired, says the server; where there are no others, that is the answer. */
+	CLEANUP_KEY struct s3_key fresh = {0};
+	if (s3_credentials_get(s3->credentials, true, &fresh, NULL) == 0)
+		r = send_once(s3, call, &fresh, hash, answer, fault);
+	return r == -EKEYEXPIRED ? -EACCES : r;
 }
 
 /* ---- again ------------------------------------------------------------------------- */

@@ -61,6 +61,9 @@ int s3_none_there(struct s3 *s3, const char *key, struct fault *fault);
 /* SHA-256 of a body. */
 int s3_body_hash(const struct http_body *body, char ret[SIGV4_HASH_TEXT], struct fault *fault);
 
+/* "content-md5: ...", on the heap: some requests want it beside the signature. */
+char *s3_md5_header(const char *text, size_t size);
+
 /* Without the quotes (or NULL); on the heap. */
 char *s3_etag(const char *text);
 /* "2026-11-23T04:00:00.000Z" in seconds since the epoch; 0: not one. */

@@ -108,8 +108,8 @@ static int read_completed(struct s3 *s3, const struct making *making, struct htt
 	if (!etag || !etag[0])
 		return look_at_made(s3, making, ret, fault);
 	s3_object_take(&named, answer);
-	*ret = (struct s3_object){
-		.etag = s3_etag(etag), .version = TAKE_PTR(named.version), .size = making->size};
+	char *version = TAKE_PTR(named.version);
+	*ret = (struct s3_object){.etag = s3_etag(etag), .version = version, .size = making->size};
 	return 0;
 }
 

@@ -238,6 +238,24 @@ int s3_put(struct s3 *s3, const char *key, const struct http_body *body, const c
 	return r;
 }
 
+/* The answer to a HEAD has no body and so no reason; that to a GET has. */
+static int ask_why(struct s3 *s3, const struct s3_call *head, struct fault *fault)
+{
+	CLEANUP_ANSWER struct http_answer answer = {0};
+	CLEANUP_FAULT struct fault why = {0};
+	struct s3_call call = *head;
+	call.method = "GET";
+	call.headers = (const char *const[]){"range: bytes=0-0"};
+	call.header_count = 1;
+	int r = s3_try(s3, &call, &answer, &why);
+	if (r != -EACCES && r != -EPROTO)
+		return -EACCES;
+	fault_clear(fault);
+	*fault = why;
+	why = (struct fault){0};
+	return r;
+}
+
 int s3_head(struct s3 *s3, const char *key, const char *version, struct s3_object *ret,
 	struct fault *fault)
 {
@@ -250,7 +268,7 @@ int s3_head(struct s3 *s3, const char *key, const char *version, struct s3_objec
 		r = s3_send(s3, &call, &answer, fault);
 	if (r == 0 && ret)
 		s3_object_take(ret, &answer);
-	return r;
+	return r == -EACCES && fault ? ask_why(s3, &call, fault) : r;
 }
 
 int s3_delete(struct s3 *s3, const char *key, const char *version, struct fault *fault)
@@ -263,6 +281,28 @@ int s3_delete(struct s3 *s3, const char *key, const char *version, struct fault 
 	if (r == 0)
 		r = s3_send(s3, &call, &answer, fault);
 	return s3_is_missing(r, &answer) ? 0 : r;
+}
+
+int s3_retain(struct s3 *s3, const char *key, const char *version, const char *mode,
+	const char *until, struct fault *fault)
+{
+	CLEANUP_ANSWER struct http_answer answer = {0};
+	CLEANUP_FREE char *text = fault_format(
+		"<Retention xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Mode>%s</Mode>"
+		"<RetainUntilDate>%s</RetainUntilDate></Retention>",
+		mode, until);
+	CLEANUP_FREE char *md5 = s3_md5_header(text, strlen(text));
+	const struct http_body body = {.bytes = text, .size = strlen(text)};
+	struct s3_call call = {.method = "PUT",
+		.key = key,
+		.query = {{"retention", ""}},
+		.query_count = 1,
+		.headers = (const char *const[]){md5},
+		.header_count = 1,
+		.body = &body};
+	if (version)
+		call.query[call.query_count++] = (struct sigv4_pair){"versionId", version};
+	return s3_send(s3, &call, &answer, fault);
 }
 
 int s3_copy(struct s3 *s3, const char *from, const char *version, const char *to,

@@ -138,6 +138,11 @@ struct s3_doomed {
  * look at each result. */
 int s3_delete_many(struct s3 *s3, struct s3_doomed *doomed, size_t count, struct fault *fault);
 
+/* Locks a version of an object: `mode` GOVERNANCE or COMPLIANCE, `until` as
+ * "2026-12-31T00:00:00Z".  `version` NULL: the latest. */
+int s3_retain(struct s3 *s3, const char *key, const char *version, const char *mode,
+	const char *until, struct fault *fault);
+
 /* Copies inside the bucket, on the server, up to S3_PART_MAX bytes; `version` of the source
  * may be NULL. */
 int s3_copy(struct s3 *s3, const char *from, const char *version, const char *to,

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "s3-upload/put.h"
+#include "support/cleanup.h"
+#include "support/sigv4.h"
+
+#define DAY_S 86400
+
+static bool is_none(const char *text)
+{
+	return !text || !text[0] || strcmp(text, "none") == 0;
+}
+
+/* "name=value" with a name of letters, digits and hyphens, and a value without line ends. */
+static bool pair_valid(const char *pair, bool header)
+{
+	const char *equals = strchr(pair, '=');
+	if (!equals || equals == pair)
+		return false;
+	for (const char *c = pair; header && c < equals; c++)
+		if (!isalnum((unsigned char)*c) && *c != '-' && *c != '_')
+			return false;
+	for (const char *c = pair; *c; c++)
+		if ((unsigned char)*c < ' ' || (header && (unsigned char)*c > '~'))
+			return false;
+	return strncasecmp(pair, "upkeep-", 7) != 0 || !header;
+}
+
+static int check_pairs(
+	const struct upkeep_strings *pairs, const char *what, bool header, struct fault *fault)
+{
+	for (size_t i = 0; i < pairs->count; i++)
+		if (!pair_valid(pairs->items[i], header))
+			return fault_set(fault, -EINVAL, NULL, "%s: \"%s\" is not name=value%s",
+				what, pairs->items[i],
+				header ? " in plain letters (names of upkeep- are its own)" : "");
+	return 0;
+}
+
+int put_headers_check(const struct put_args *args, struct fault *fault)
+{
+	bool locked = !is_none(args->object_lock);
+	int r = check_pairs(&args->metadata, "metadata", true, fault);
+	if (r == 0)
+		r = check_pairs(&args->tags, "tags", false, fault);
+	if (r < 0)
+		return r;
+	if (args->tags.count > 10)
+		return fault_set(fault, -EINVAL, NULL, "tags: S3 has room for 10, not for %zu",
+			args->tags.count);
+	if (strpbrk(args->content_type, "\r\n") || strpbrk(args->storage_class, "\r\n"))
+		return fault_set(fault, -EINVAL, NULL, "a line end in a header");
+	if (args->sse_key[0] && strcmp(args->sse, "kms") != 0)
+		return fault_set(fault, -EINVAL, NULL, "sse_key is for sse = \"kms\" alone");
+	if (locked && (args->retain_days != 0) == (args->retain_until != 0))
+		return fault_set(fault, -EINVAL, NULL,
+			"object_lock needs one of retain_days and retain_until");
+	if (!locked && (args->retain_days || args->retain_until))
+		return fault_set(fault, -EINVAL, NULL,
+			"retain_days and retain_until are for object_lock alone");
+	return 0;
+}
+
+static void add(char ***headers, size_t *count, char *line)
+{
+	*headers = fault_resize(*headers, *count + 2, sizeof **headers);
+	(*headers)[(*count)++] = line;
+	(*headers)[*count] = NULL;
+}
+
+void put_headers_lock(struct put *put)
+{
+	const struct put_args *args = put->args;
+	struct tm tm;
+	time_t until = args->retain_until ? (time_t)args->retain_until
+					  : time(NULL) + (time_t)args->retain_days * DAY_S;
+	if (is_none(args->object_lock))
+		return;
+	put->lock = strcmp(args->object_lock, "governance") == 0 ? "GOVERNANCE" : "COMPLIANCE";
+	strftime(put->lock_until, sizeof put->lock_until, "%Y-%m-%dT%H:%M:%SZ",
+		gmtime_r(&until, &tm));
+}
+
+static char *tagging(const struct upkeep_strings *tags)
+{
+	struct sigv4_pair pairs[16] = {{0}};
+	char *texts[16];
+	size_t count = tags->count < 16 ? tags->count : 16;
+	for (size_t i = 0; i < count; i++) {
+		texts[i] = fault_format("%s", tags->items[i]);
+		char *equals = strchr(texts[i], '=');
+		*equals = 0;
+		pairs[i] = (struct sigv4_pair){texts[i], equals + 1};
+	}
+	CLEANUP_FREE char *query = sigv4_query(pairs, count);
+	for (size_t i = 0; i < count; i++)
+		free(texts[i]);
+	return fault_format("x-amz-tagging: %s", query);
+}
+
+char **put_headers(const struct put *put, const char *name, const char *value)
+{
+	const struct put_args *args = put->args;
+	char **headers = NULL;
+	size_t count = 0;
+	add(&headers, &count, fault_format("%s: %s", PUT_META_ID, put->id));
+	add(&headers, &count, fault_format("%s: %s", name, value));
+	if (args->content_type[0])
+		add(&headers, &count, fault_format("content-type: %s", args->content_type));
+	if (args->storage_class[0])
+		add(&headers, &count, fault_format("x-amz-storage-class: %s", args->storage_class));
+	if (!is_none(args->sse))
+		add(&headers, &count,
+			fault_format("x-amz-server-side-encryption: %s",
+				strcmp(args->sse, "kms") == 0 ? "aws:kms" : "AES256"));
+	if (args->sse_key[0])
+		add(&headers, &count,
+			fault_format(
+				"x-amz-server-side-encryption-aws-kms-key-id: %s", args->sse_key));
+	if (put->lock) {
+		add(&headers, &count, fault_format("x-amz-object-lock-mode: %s", put->lock));
+		add(&headers, &count,
+			fault_format("x-amz-object-lock-retain-until-date: %s", put->lock_until));
+	}
+	if (args->tags.count)
+		add(&headers, &count, tagging(&args->tags));
+	for (size_t i = 0; i < args->metadata.count; i++) {
+		const char *pair = args->metadata.items[i], *equals = strchr(pair, '=');
+		add(&headers, &count,
+			fault_format(
+				"x-amz-meta-%.*s: %s", (int)(equals - pair), pair, equals + 1));
+	}
+	return headers;
+}
+
+void put_headers_free(char ***headers)
+{
+	for (char **line = *headers; line && *line; line++)
+		free(*line);
+	free(*headers);
+	*headers = NULL;
+}
