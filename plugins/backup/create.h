@@ -36,6 +36,11 @@ int create_add_files(struct create *create, struct fault *fault);
  * named.  Without a stream `stream_path` stays NULL. */
 int create_find_stream(struct create *create, struct fault *fault);
 int create_add_stream(struct create *create, struct fault *fault);
+/* The manifest's last lines (create-publish.c); *ret_fd, in memory, is the caller's. */
+int create_end_manifest(struct create *create, int *ret_fd, struct fault *fault);
+/* Seals, signs and stores the manifest in `plain`, which it closes: with its name the backup
+ * begins to exist. */
+int create_publish(struct create *create, int plain, struct fault *fault);
 /* The manifest's letter for the type of a file; 0: none, it is left out. */
 char create_type(uint32_t mode);
 /* In the archive paths have no slash before them. */
