@@ -2,7 +2,8 @@
  * Bases: what is known of earlier backups of a name, for the next one to build upon.  First those
  * that were interrupted, the newest first, then the last whole one.  What the host remembers is
  * used only where the signed manifest in the store vouches for it; a host that can read takes the
- * newest manifest from the store where it remembers none.
+ * newest manifest from the store where it remembers none.  Nothing is built upon a backup whose
+ * verification failed, as far as the site knows, nor then upon an older one.
  */
 #ifndef BACKUP_BASE_H
 #define BACKUP_BASE_H
@@ -17,6 +18,7 @@ struct base {
 	struct manifest manifest;
 	uint32_t *slots; /* entries by path; open addressing, entry + 1 */
 	size_t room;
+	uint64_t seed;
 };
 
 struct bases {

@@ -180,24 +180,6 @@ int vault_look(struct keys *keys, struct store *store, const char *id, struct va
 	return look(keys, store, id, ret, NULL);
 }
 
-static int add_item(struct keys *keys, struct store *store, const char *id,
-	const struct store_names *notes, struct vault_items *items, struct fault *fault)
-{
-	int pinned = store->ops->has(store, id, VAULT_PIN, fault);
-	if (pinned < 0)
-		return pinned;
-	CLEANUP_FD int sealed = -1;
-	struct vault_item item;
-	int r = look(keys, store, id, &item, &sealed);
-	item.pinned = pinned;
-	item.mark = ledger_find(notes, id, item.manifest);
-	if (!item.why)
-		item.mark = note_newest(keys, store, id, sealed, item.mark);
-	items->items = fault_resize(items->items, items->count + 1, sizeof item);
-	items->items[items->count++] = item;
-	return r < 0 ? fault_set(fault, r, NULL, "backup \"%s\": %s", id, item.why) : 0;
-}
-
 int vault_notes(
 	struct upkeep_ctx *ctx, struct store *store, struct store_names *ret, struct fault *fault)
 {
@@ -208,6 +190,39 @@ int vault_notes(
 	if (r == -ENOENT || r == -ENOTDIR)
 		return 0; /* nothing was ever verified here */
 	return r < 0 ? r : ledger->ops->list(ledger, group, false, ret, fault);
+}
+
+/* With what the site's ledger (`notes`) and notes in the store say of it. */
+static int look_marked(struct keys *keys, struct store *store, const char *id,
+	const struct store_names *notes, struct vault_item *ret)
+{
+	CLEANUP_FD int sealed = -1;
+	int r = look(keys, store, id, ret, &sealed);
+	ret->mark = ledger_find(notes, id, ret->manifest);
+	if (!ret->why)
+		ret->mark = note_newest(keys, store, id, sealed, ret->mark);
+	return r;
+}
+
+int vault_examine(struct keys *keys, struct store *store, const char *id, struct vault_item *ret)
+{
+	CLEANUP_NAMES struct store_names notes = {0};
+	vault_notes(keys_ctx(keys), store, &notes, NULL);
+	return look_marked(keys, store, id, &notes, ret);
+}
+
+static int add_item(struct keys *keys, struct store *store, const char *id,
+	const struct store_names *notes, struct vault_items *items, struct fault *fault)
+{
+	int pinned = store->ops->has(store, id, VAULT_PIN, fault);
+	if (pinned < 0)
+		return pinned;
+	struct vault_item item;
+	int r = look_marked(keys, store, id, notes, &item);
+	item.pinned = pinned;
+	items->items = fault_resize(items->items, items->count + 1, sizeof item);
+	items->items[items->count++] = item;
+	return r < 0 ? fault_set(fault, r, NULL, "backup \"%s\": %s", id, item.why) : 0;
 }
 
 int vault_list(struct keys *keys, struct store *store, const char *name, struct vault_items *ret,

@@ -50,6 +50,8 @@ int vault_list(struct keys *keys, struct store *store, const char *name, struct 
 /* One of them, whether or not it was removed; what is wrong with it is in ret->why.  A negative
  * errno (ret->why has its message): the store could not be asked, and nothing is known of it. */
 int vault_look(struct keys *keys, struct store *store, const char *id, struct vault_item *ret);
+/* The same, with what is known of its verification. */
+int vault_examine(struct keys *keys, struct store *store, const char *id, struct vault_item *ret);
 void vault_free_item(struct vault_item *item);
 void vault_free(struct vault_items *items);
 #define CLEANUP_ITEMS __attribute__((cleanup(vault_free)))

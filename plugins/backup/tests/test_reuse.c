@@ -344,9 +344,19 @@ static void test_borrowed_packs_are_not_trusted_blindly(void **state)
 	verify(t, next, UPKEEP_FAILED);
 	assert_non_null(strstr(upkeep_test_what(t), "pack 0 of backup"));
 	assert_non_null(strstr(upkeep_test_what(t), id));
+	/* what was found damaged is not built upon, whether or not it is remembered */
+	for (int i = 0; i < 2; i++) {
+		char *whole = create_again(t, "damaged", tree, 0);
+		assert_non_null(strstr(upkeep_test_log(t), "its verification failed"));
+		site_expect(t, upkeep_test_undo_record(t, "create", upkeep_test_records(t) - 1),
+			UPKEEP_CHANGED);
+		forget("keyring/memory");
+		free(whole);
+	}
 	byte ^= 1;
 	assert_int_equal(pwrite(fd, &byte, 1, 50), 1);
 	verify(t, next, UPKEEP_UNCHANGED);
+	free(create_again(t, "damaged", tree, -1));
 	/* of another size, or gone: stored again */
 	assert_int_equal(ftruncate(fd, 60), 0);
 	close(fd);

@@ -161,7 +161,7 @@ static void test_a_host_that_remembers_nothing_stores_all(void **state)
 	look_remove(memory);
 	free(site_create(host, "forgot", tree));
 	assert_string_equal(upkeep_test_output(host, "unchanged"), "0");
-	assert_non_null(strstr(upkeep_test_log(host), "not built upon: "));
+	assert_non_null(strstr(upkeep_test_log(host), "is not built upon: "));
 	assert_non_null(strstr(upkeep_test_log(host), "no secret key of a recipient"));
 	char *id = site_create(host, "forgot", tree);
 	assert_string_equal(upkeep_test_output(host, "unchanged"), "3");
