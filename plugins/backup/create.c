@@ -116,11 +116,12 @@ static int push_record(struct create *create, uint64_t *ret_id, struct fault *fa
 static void report(struct create *create)
 {
 	struct vault_item *item = &create->item;
-	char entries[24], bytes[24], stored[24], problems[24];
+	char entries[24], bytes[24], stored[24], problems[24], unchanged[24];
 	snprintf(entries, sizeof entries, "%llu", (unsigned long long)item->entries);
 	snprintf(bytes, sizeof bytes, "%llu", (unsigned long long)item->bytes);
 	snprintf(stored, sizeof stored, "%llu", (unsigned long long)item->stored);
 	snprintf(problems, sizeof problems, "%zu", create->tree.problem_count);
+	snprintf(unchanged, sizeof unchanged, "%zu", create->unchanged);
 	tree_warn(create->ctx, &create->tree, ": backup.find shows them");
 	upkeep_output_text(create->ctx, "id", item->id);
 	upkeep_output_text(create->ctx, "entries", entries);
@@ -128,11 +129,11 @@ static void report(struct create *create)
 	upkeep_output_text(create->ctx, "stored", stored);
 	upkeep_output_text(create->ctx, "problems", problems);
 	upkeep_output_int(create->ctx, "changed", (int64_t)create->changed);
-	upkeep_output_int(create->ctx, "unchanged", (int64_t)create->unchanged);
+	upkeep_output_text(create->ctx, "unchanged", unchanged);
 	struct upkeep_cell cells[] = {{"backup", item->id, UPKEEP_STRING, 0},
 		{"name", item->name, UPKEEP_STRING, 0}, {"entries", entries, UPKEEP_INT, 0},
 		{"bytes", bytes, UPKEEP_SIZE, 0}, {"stored", stored, UPKEEP_SIZE, 0},
-		{"problems", problems, UPKEEP_INT, 0}};
+		{"unchanged", unchanged, UPKEEP_INT, 0}, {"problems", problems, UPKEEP_INT, 0}};
 	upkeep_row(create->ctx, "stored", cells);
 }
 

@@ -2,6 +2,7 @@
 #include "backup/memory.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -10,7 +11,18 @@
 #include "backup/ledger.h"
 #include "backup/manifest.h"
 #include "backup/seal.h"
+#include "backup/tree.h"
 #include "support/cleanup.h"
+
+/* It need not be backed up itself. */
+static void mark_as_cache(const char *path)
+{
+	static const char mark[] = TREE_CACHE_MARK "\n";
+	CLEANUP_FREE char *file = fault_format("%s/CACHEDIR.TAG", path);
+	CLEANUP_FD int fd = open(file, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd >= 0)
+		(void)!write(fd, mark, sizeof mark - 1);
+}
 
 int memory_open(struct memory *memory, const struct settings *settings, const struct store *of,
 	struct fault *fault)
@@ -18,7 +30,10 @@ int memory_open(struct memory *memory, const struct settings *settings, const st
 	CLEANUP_FREE char *path = fault_format("%s/memory", settings->keyring);
 	(void)mkdir(settings->keyring, 0700); /* that it failed is told by what follows */
 	memory->group = ledger_group(of);
-	return store_open_local(&memory->store, "memory", path, true, fault);
+	int r = store_open_local(&memory->store, "memory", path, true, fault);
+	if (r == 0)
+		mark_as_cache(path);
+	return r;
 }
 
 void memory_close(struct memory *memory)

@@ -12,7 +12,7 @@
 #include "backup/match.h"
 #include "support/cleanup.h"
 
-static const char cache_mark[] = "Signature: 8a477f597d28d172789f06886806bc55";
+static const char cache_mark[] = TREE_CACHE_MARK;
 
 /* Inodes with several names, by device and number: open addressing. */
 struct inodes {

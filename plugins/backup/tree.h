@@ -18,6 +18,8 @@
 
 #define TREE_NONE UINT32_MAX
 #define TREE_OPEN_MAX 64
+/* What CACHEDIR.TAG begins with (bford.info/cachedir). */
+#define TREE_CACHE_MARK "Signature: 8a477f597d28d172789f06886806bc55"
 
 struct tree_node {
 	char *name;         /* of a source: its absolute path without the last slash, "/" is "" */

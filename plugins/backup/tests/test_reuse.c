@@ -440,6 +440,26 @@ static void test_the_store_is_asked_where_nothing_is_remembered(void **state)
 	upkeep_test_free(t);
 }
 
+/* A backup of the keyring has not the lists of all others in it. */
+static void test_what_is_remembered_is_not_backed_up(void **state)
+{
+	(void)state;
+	struct upkeep_test *t = site_open();
+	char *keyring = site_below("keyring");
+	for (int i = 0; i < 2; i++)
+		free(create_again(t, "keyring", keyring, -1));
+	upkeep_test_clear(t);
+	upkeep_test_set(t, "name", "keyring");
+	upkeep_test_set(t, "pattern", "*~whole");
+	site_expect(t, upkeep_test_run(t, "find"), UPKEEP_UNCHANGED);
+	assert_int_equal(output(t, "count"), 0);
+	upkeep_test_set(t, "pattern", "private-keys-v1.d");
+	site_expect(t, upkeep_test_run(t, "find"), UPKEEP_UNCHANGED);
+	assert_int_equal(output(t, "count"), 2);
+	free(keyring);
+	upkeep_test_free(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -455,6 +475,7 @@ int main(void)
 		cmocka_unit_test(test_garbage_does_not_add_up),
 		cmocka_unit_test(test_the_store_is_asked_where_nothing_is_remembered),
 		cmocka_unit_test(test_small_packs_are_gathered),
+		cmocka_unit_test(test_what_is_remembered_is_not_backed_up),
 	};
 	return !!cmocka_run_group_tests(tests, site_setup, site_teardown);
 }
