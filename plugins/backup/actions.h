@@ -47,6 +47,7 @@ int32_t spot_run(struct upkeep_ctx *ctx);
 struct verify_args {
 	const char *store, *backup, *name, *level;
 	int32_t all;
+	int64_t since_ms;
 };
 int32_t verify_run(struct upkeep_ctx *ctx);
 

@@ -179,6 +179,12 @@ static int verify_one(struct upkeep_ctx *ctx, struct keys *keys, struct store *s
 	return 0;
 }
 
+static bool is_fresh(const struct verify_args *args, const struct ledger_mark *mark)
+{
+	bool enough = strcmp(mark->result, "full") == 0 || strcmp(mark->result, args->level) == 0;
+	return enough && mark->when_s >= time(NULL) - args->since_ms / 1000;
+}
+
 /* One bad backup does not keep the others from being looked at. */
 static int verify_all(struct upkeep_ctx *ctx, struct keys *keys, struct store *store,
 	int64_t *count, struct fault *fault)
@@ -188,6 +194,8 @@ static int verify_all(struct upkeep_ctx *ctx, struct keys *keys, struct store *s
 	int r = vault_list(keys, store, args->name, &items, fault);
 	for (size_t i = 0; r != -ECANCELED && i < items.count; i++) {
 		CLEANUP_FAULT struct fault own = {0};
+		if (args->since_ms > 0 && is_fresh(args, &items.items[i].mark))
+			continue;
 		int one = verify_one(ctx, keys, store, items.items[i].id, &own);
 		*count += one == 0;
 		if (one == 0)

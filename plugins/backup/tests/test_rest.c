@@ -81,11 +81,20 @@ static void test_hash_and_all(void **state)
 	upkeep_test_set(t, "level", "hash");
 	site_expect(t, upkeep_test_run(t, "verify"), UPKEEP_UNCHANGED);
 	assert_string_equal(upkeep_test_output(t, "verified"), "2");
+	/* what was looked at a moment ago need not be, but for what is looked at closer */
+	upkeep_test_set(t, "since", "1d");
+	site_expect(t, upkeep_test_run(t, "verify"), UPKEEP_UNCHANGED);
+	assert_string_equal(upkeep_test_output(t, "verified"), "0");
+	upkeep_test_set(t, "level", "full");
+	site_expect(t, upkeep_test_run(t, "verify"), UPKEEP_UNCHANGED);
+	assert_string_equal(upkeep_test_output(t, "verified"), "2");
+	upkeep_test_set(t, "since", NULL);
+	upkeep_test_set(t, "level", "hash");
 	char *pack = fault_format("%s/store/%s/00000.pack", site_dir, id);
 	assert_int_equal(truncate(pack, 10), 0);
 	assert_int_equal(upkeep_test_run(t, "verify"), UPKEEP_FAILED);
 	assert_non_null(strstr(upkeep_test_what(t), id)); /* the other one was looked at */
-	assert_int_equal(upkeep_test_rows(t, "verified"), 3);
+	assert_int_equal(upkeep_test_rows(t, "verified"), 5);
 	char *bad = fault_format("%s/store/%s", site_dir, id);
 	look_remove(bad);
 	free(bad);
