@@ -24,6 +24,7 @@ struct flow {
 	int write_end; /* its own, until it was started */
 	uint64_t bytes;
 	int64_t told_ms;
+	bool idle;      /* nothing can move now: epoll says when */
 	bool succeeded; /* the task */
 	bool whole;     /* ... and all upstream, and its readers have it all */
 	uint32_t end_count;
@@ -31,6 +32,7 @@ struct flow {
 };
 
 struct flows {
+	struct source timer; /* when what is not idle is moved next */
 	uint32_t gang;
 	VEC(struct flow *) list;
 	int null;                      /* for what is dropped */
