@@ -17,6 +17,8 @@
 #define KEY_FILE "upkeep-site-key"
 #define SUMMARY_NOTATION "summary@upkeep.invalid"
 
+#define KNOWN_MAX 64
+
 struct keys {
 	struct upkeep_ctx *ctx;
 	char *home, *trust_home;
@@ -27,6 +29,8 @@ struct keys {
 	} recipients, trusted, verifiers;
 	bool agent;
 	gpgme_ctx_t gpg, trust;
+	gpgme_key_t known[KNOWN_MAX]; /* in `trust` */
+	size_t known_count;
 };
 
 bool keys_fingerprint_valid(const char *text)
@@ -170,13 +174,14 @@ static int import_from_keyring(struct keys *keys, const struct settings *setting
 	struct stat st;
 	if (list->count == 0 || stat(settings->keyring, &st) < 0)
 		return 0;
-	int r = gnupg_open(&source, keys->home ? keys->home : settings->keyring, fault);
+	int r = keys->gpg ? 0 : gnupg_open(&source, settings->keyring, fault);
 	if (r < 0)
 		return r;
 	CLEANUP_DATA gpgme_data_t data = NULL;
 	gpgme_error_t e = gpgme_data_new(&data);
 	if (!e)
-		e = gpgme_op_export_ext(source, (const char **)list->items, 0, data);
+		e = gpgme_op_export_ext(
+			keys->gpg ? keys->gpg : source, (const char **)list->items, 0, data);
 	if (!e && gpgme_data_seek(data, 0, SEEK_END) > 0) {
 		gpgme_data_seek(data, 0, SEEK_SET);
 		e = gpgme_op_import(keys->trust, data);
@@ -206,29 +211,33 @@ static int import_verifiers(struct keys *keys, const struct settings *settings, 
 	return 0;
 }
 
-/* A key file may hold more than was named: only the named ones stay. */
+/* A key file may hold more than was named: only the named ones stay, and are known. */
 static int drop_strangers(struct keys *keys, size_t *ret_left, struct fault *fault)
 {
-	gpgme_key_t found[64];
+	gpgme_key_t found[KNOWN_MAX];
 	size_t count = 0;
 	gpgme_error_t e = gpgme_op_keylist_start(keys->trust, NULL, 0);
-	while (!e && count < UPKEEP_COUNT(found)) {
+	while (!e && count < KNOWN_MAX) {
 		e = gpgme_op_keylist_next(keys->trust, &found[count]);
 		count += !e;
 	}
 	gpgme_op_keylist_end(keys->trust);
-	bool full = count == UPKEEP_COUNT(found);
+	bool full = count == KNOWN_MAX;
 	gpgme_error_t failed = 0;
 	for (size_t i = 0; i < count; i++) {
-		if (is_in(&keys->trusted, found[i]->fpr))
-			++*ret_left;
-		else if (!failed && !is_in(&keys->verifiers, found[i]->fpr))
+		bool trusted = is_in(&keys->trusted, found[i]->fpr);
+		*ret_left += trusted;
+		if (trusted || is_in(&keys->verifiers, found[i]->fpr)) {
+			keys->known[keys->known_count++] = found[i];
+			continue;
+		}
+		if (!failed)
 			failed = gpgme_op_delete_ext(keys->trust, found[i], GPGME_DELETE_FORCE);
 		gpgme_key_unref(found[i]);
 	}
 	if (full)
 		return fault_set(fault, -E2BIG, "name files with the site's keys alone",
-			"`public_keys` hold more than %zu keys", UPKEEP_COUNT(found) - 1);
+			"`public_keys` hold more than %d keys", KNOWN_MAX - 1);
 	return failed ? gnupg_fault(fault, failed, NULL, "cannot drop a key") : 0;
 }
 
@@ -281,6 +290,8 @@ void keys_close(struct keys **ret)
 	struct keys *keys = *ret;
 	if (!keys)
 		return;
+	for (size_t i = 0; i < keys->known_count; i++)
+		gpgme_key_unref(keys->known[i]);
 	gnupg_close(&keys->gpg);
 	gnupg_close(&keys->trust);
 	if (keys->agent && keys->home)
@@ -364,18 +375,28 @@ int keys_sign(struct keys *keys, int fd, const char *summary, int *ret_fd, struc
 	return 0;
 }
 
+static bool has_subkey(gpgme_key_t key, const char *fingerprint)
+{
+	for (gpgme_subkey_t s = key->subkeys; s; s = s->next)
+		if (s->fpr && strcasecmp(s->fpr, fingerprint) == 0)
+			return true;
+	return false;
+}
+
 /* The primary key's fingerprint of the key, or subkey, that signed. */
 static bool signer_trusted(
 	struct keys *keys, const struct key_list *list, const char *fingerprint, char **ret_signer)
 {
-	gpgme_key_t key = NULL;
-	if (!fingerprint || gpgme_get_key(keys->trust, fingerprint, &key, 0))
-		return false;
-	bool trusted = is_in(list, key->fpr) && !key->revoked && !key->disabled;
-	if (trusted)
+	for (size_t i = 0; fingerprint && i < keys->known_count; i++) {
+		gpgme_key_t key = keys->known[i];
+		if (!has_subkey(key, fingerprint))
+			continue;
+		if (!is_in(list, key->fpr) || key->revoked || key->disabled)
+			return false;
 		*ret_signer = upper_copy(key->fpr);
-	gpgme_key_unref(key);
-	return trusted;
+		return true;
+	}
+	return false;
 }
 
 static const char *find_summary(gpgme_signature_t signature)
