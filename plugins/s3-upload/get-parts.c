@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Chunks of an object at their places in a file, several at a time.  Until all are there, the
- * hash of each chunk stands behind the end of the object, in the order of the chunks: so a later
- * attempt sees which of them are whole, whatever the disk had of them.
+ * Chunks of an object at their places in a file, several at a time.  With `resume`, until all are
+ * there, the hash of each chunk stands behind the end of the object, in the order of the chunks: so
+ * a later attempt sees which of them are whole, whatever the disk had of them.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -31,7 +30,8 @@ static int chunk_write(void *arg, const void *bytes, size_t size)
 {
 	struct chunk *chunk = arg;
 	int r = copy_write_at(chunk->fd, bytes, size, chunk->offset + chunk->got);
-	store_hash_add(chunk->hash, bytes, size);
+	if (chunk->hash)
+		store_hash_add(chunk->hash, bytes, size);
 	chunk->got += size;
 	return r;
 }
@@ -40,18 +40,21 @@ static int chunk_run(struct s3 *s3, void *arg, struct fault *fault)
 {
 	struct chunk *chunk = arg;
 	const struct reader_source *source = &chunk->get->source;
+	bool marked = chunk->get->args->resume;
 	char mark[STORE_HASH_TEXT];
 	const struct s3_range range = {.offset = chunk->offset,
 		.size = chunk->size,
 		.if_match = source->etag,
 		.version = source->version};
-	chunk->hash = store_hash_begin();
+	if (marked)
+		chunk->hash = store_hash_begin();
 	int r = s3_get(s3, source->key, &range, chunk->size, chunk_write, chunk, NULL, fault);
-	store_hash_end(&chunk->hash, mark);
+	if (marked)
+		store_hash_end(&chunk->hash, mark);
 	if (r == 0 && chunk->got != chunk->size)
 		r = fault_set(fault, -EBADMSG, NULL, "\"%s\" has fewer bytes than it should",
 			source->key);
-	if (r == 0)
+	if (r == 0 && marked)
 		r = copy_write_at(chunk->fd, mark, MARK_BYTES, chunk->mark);
 	return r;
 }

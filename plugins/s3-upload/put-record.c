@@ -170,8 +170,7 @@ static int32_t undo_object(struct upkeep_ctx *ctx, const struct note *note, stru
 	return r < 0 ? fault_report(ctx, r, fault) : UPKEEP_CHANGED;
 }
 
-/* One that resume_dir remembers is for the next put of that file; s3-upload.janitor ends those
- * that nobody goes on with. */
+/* One that resume_dir remembers is for the next put of that file. */
 static int32_t undo_upload(struct upkeep_ctx *ctx, const struct note *note, struct fault *fault)
 {
 	if (note->resume && put_resume_has(ctx->settings, note->resume, note->upload)) {

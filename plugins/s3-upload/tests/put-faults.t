@@ -42,8 +42,8 @@ rule '200:InternalError POST /error.uploadId'
 whole error big
 rule 'corrupt PUT /changed-small' 'corrupt PUT /changed.partNumber=2'
 whole changed big; whole changed-small small
-rule 'stall PUT /slow-small' 'stall PUT /slow.partNumber=1'
-whole slow big; whole slow-small small
+rule 'stall PUT /slow.partNumber=1'
+whole slow big
 rule '200:AccessDenied POST /denied.uploadId 1 all' '403:AccessDenied PUT /denied-small 1 all'
 never denied 10 'AccessDenied'; never denied-small 10 'AccessDenied'
 rule '403:RequestTimeTooSkewed PUT /skewed 1 all' '403:RequestTimeTooSkewed POST /skewed.uploads 1 all'
