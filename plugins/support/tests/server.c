@@ -66,6 +66,16 @@ int server_without(void **state)
 	return 0;
 }
 
+static void remove_dir(void)
+{
+	pid_t pid = fork();
+	if (pid == 0) {
+		execl("/bin/rm", "rm", "-rf", dir, (char *)NULL);
+		_exit(127);
+	}
+	waitpid(pid, NULL, 0);
+}
+
 int server_start(void **state)
 {
 	char owner[16];
@@ -77,20 +87,12 @@ int server_start(void **state)
 	if (!mkdtemp(dir))
 		return -1;
 	int code = call("start", owner);
+	if (code != 0)
+		remove_dir();
 	if (code == 77)
 		exit(77);
 	started = code == 0;
 	return code;
-}
-
-static void remove_dir(void)
-{
-	pid_t pid = fork();
-	if (pid == 0) {
-		execl("/bin/rm", "rm", "-rf", dir, (char *)NULL);
-		_exit(127);
-	}
-	waitpid(pid, NULL, 0);
 }
 
 int server_stop(void **state)
