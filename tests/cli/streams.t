@@ -24,6 +24,8 @@ several = { tasks = { a = { $(sh "$put; echo end") };
 mixed = { tasks = { a = { $(make 3MiB) }; b = { $(sh "md5sum >$dir/sum; exit 0" "$(from pass)") };
 	pass = { action = "ends.pass"; from = "a"; }; $(take c pass) }; };
 few = { tasks = { a = { $(sh "printf few") }; b = { $(sh "cat >$dir/few" "$(from a)") }; }; };
+bits = { tasks = { a = { $(sh "dd if=/dev/zero bs=100 count=60000 2>/dev/null") }; b = { $(sh "dd bs=70 2>/dev/null" "$(from a)") };
+	c = { $(sh "wc -c >$dir/bits-c" "$(from b)") }; d = { $(sh "dd bs=999 2>/dev/null | wc -c >$dir/bits-d" "$(from a)") }; }; };
 none = { tasks = { a = { $(sh "true") }; b = { $(sh "wc -c >$dir/none" "$(from a)") }; }; };
 torn = { tasks = { a = { $(sh "echo half; sleep 0.3; exit 3") }; b = { $(sh "cat >$dir/torn; echo end >>$dir/torn" "$(from a)") }; }; };
 far = { tasks = { a = { $(sh "echo half; sleep 0.3; exit 3") }; b = { $(sh "cat" "$(from a)") };
@@ -68,6 +70,9 @@ ok "... the action published it" test "$(stat -c %s "$dir/c")" = 3145728
 rm -f "$dir/notes"
 ok "few bytes" code 0 "$upkeep" run few
 ok "... are there" is "$dir/few" few
+ok "many small writes" code 0 timeout 60 "$upkeep" run bits
+ok "... all of them" is "$dir/bits-c" 6000000
+ok "... for each" is "$dir/bits-d" 6000000
 ok "none" code 0 "$upkeep" run none
 ok "... are none" is "$dir/none" 0
 ok "what comes after it" code 0 "$upkeep" run after
