@@ -14,6 +14,7 @@
 
 #define ARGS_MAX 4096
 #define PIPE_BYTES (1 << 20)
+#define GATHER_US 1000
 
 struct dump {
 	struct upkeep_ctx *ctx;
@@ -273,8 +274,11 @@ static int turn(struct dump *dump, struct fault *fault)
 		return errno == EINTR ? 0 : fault_set(fault, -errno, NULL, "cannot wait: %m");
 	if (fds[0].revents)
 		return fault_set(fault, -ECANCELED, NULL, "stopped in the middle of the dump");
-	if (fds[1].revents)
+	if (fds[1].revents) {
+		/* pg_dump writes 4 KiB at a time: woken by each, both would do little else */
+		usleep(GATHER_US);
 		r = take_bytes(dump, fault);
+	}
 	if (r == 0 && fds[2].revents)
 		r = take_answer(dump, fault);
 	return r;

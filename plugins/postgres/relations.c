@@ -193,21 +193,25 @@ int counting_turn(struct counting *counting, struct fault *fault)
 
 /* ---- contents.json ---- */
 
+static json_t *relation_json(const struct relation *relation)
+{
+	const char kind[] = {relation->kind, 0};
+	return json_pack("{s:s, s:s, s:s, s:o}", "schema", relation->schema, "name", relation->name,
+		"kind", kind, "rows",
+		relation->rows < 0 ? json_null() : json_integer(relation->rows));
+}
+
 char *relations_write(const struct relations *relations)
 {
 	json_t *array = json_array();
-	for (size_t i = 0; i < relations->count; i++) {
-		const struct relation *relation = &relations->items[i];
-		const char kind[] = {relation->kind, 0};
-		json_array_append_new(array,
-			json_pack("{s:s, s:s, s:s, s:o}", "schema", relation->schema, "name",
-				relation->name, "kind", kind, "rows",
-				relation->rows < 0 ? json_null() : json_integer(relation->rows)));
-	}
+	bool whole = true;
+	for (size_t i = 0; i < relations->count; i++)
+		whole = json_array_append_new(array, relation_json(&relations->items[i])) == 0 &&
+			whole;
 	json_t *json = json_pack("{s:o, s:o}", "relations", array, "large_objects",
 		relations->large_objects < 0 ? json_null()
 					     : json_integer(relations->large_objects));
-	char *text = json_dumps(json, JSON_INDENT(1));
+	char *text = whole ? json_dumps(json, JSON_INDENT(1)) : NULL;
 	json_decref(json);
 	return text;
 }

@@ -44,7 +44,7 @@ struct counting {
 };
 int counting_turn(struct counting *counting, struct fault *fault);
 
-/* contents.json, and back.  Free the text. */
+/* contents.json, and back.  Free the text; NULL: a name is not UTF-8. */
 char *relations_write(const struct relations *relations);
 int relations_parse(struct relations *ret, const char *text, size_t size, struct fault *fault);
 /* -EBADMSG: what is there differs from what was; the message says in what first, the rows of

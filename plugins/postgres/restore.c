@@ -29,7 +29,7 @@ static int refuse_name(const struct settings *settings, const char *name, struct
 			"template1",
 			"\"%s\" is the database from which others are exchanged", name);
 	if (strcmp(name, "template0") == 0 || strcmp(name, "template1") == 0 ||
-		strncmp(name, "upkeep_", 7) == 0)
+		scratch_is_ours(name))
 		return fault_set(
 			fault, -EINVAL, "choose another name", "\"%s\" is a reserved name", name);
 	return 0;

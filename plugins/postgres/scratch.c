@@ -28,7 +28,7 @@ bool scratch_is(const char *name, const char *prefix)
 		strspn(name + n, "0123456789abcdef") == DIGITS;
 }
 
-static bool is_ours(const char *name)
+bool scratch_is_ours(const char *name)
 {
 	return scratch_is(name, SCRATCH_DRILL) || scratch_is(name, SCRATCH_NEW) ||
 		scratch_is(name, SCRATCH_OLD) || scratch_is(name, SCRATCH_UNDONE);
@@ -130,7 +130,7 @@ int scratch_create(struct connection *connection, const char *name, const struct
 	uint64_t *ret_record, struct fault *fault)
 {
 	bool there;
-	if (!is_ours(name))
+	if (!scratch_is_ours(name))
 		return fault_set(fault, -EINVAL, NULL, "\"%s\" is no reserved name", name);
 	int r = is_there(connection, name, &there, fault);
 	if (r == 0 && there)
@@ -149,7 +149,7 @@ int scratch_create(struct connection *connection, const char *name, const struct
 
 static int drop(struct connection *connection, const char *name, bool force, struct fault *fault)
 {
-	if (!is_ours(name))
+	if (!scratch_is_ours(name))
 		return fault_set(fault, -EINVAL, "drop it by hand, if it must go",
 			"\"%s\" is no reserved name: it is left alone", name);
 	if (force && connection->version < 130000) {
@@ -173,7 +173,7 @@ static bool record_name(const struct upkeep_undo *record, char name[SCRATCH_ROOM
 {
 	return upkeep_kv_get(record->payload, record->payload_size, "name", name, SCRATCH_ROOM) >
 		0 &&
-		is_ours(name);
+		scratch_is_ours(name);
 }
 
 int32_t scratch_undo(struct upkeep_ctx *ctx, const struct upkeep_undo *record)

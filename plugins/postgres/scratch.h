@@ -19,6 +19,8 @@
 void scratch_name(char ret[SCRATCH_ROOM], const char *prefix);
 /* `name` is that beginning and 12 digits, nothing else. */
 bool scratch_is(const char *name, const char *prefix);
+/* ... with one of the beginnings above. */
+bool scratch_is_ours(const char *name);
 
 /* Writes an undo record of kind "database", then makes the database with the encoding and
  * locale of `about`; nobody but superusers and us may connect to it.  `connection` is to
