@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "postgres/about.h"
 
-#include "postgres/programs.h"
 #include "support/cleanup.h"
 
 /* Catalogs differ between versions: a column that may be missing is taken out of the row as
