@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <archive.h>
 #include <archive_entry.h>
+#include <stdbool.h>
 #include <time.h>
 
 #include "postgres/flow.h"
@@ -16,11 +17,14 @@ struct set_writer {
 	unsigned parts;
 	int fd, code;
 	time_t now_s;
+	bool closing; /* nothing is written any more */
 };
 
 static la_ssize_t write_bytes(struct archive *archive, void *arg, const void *bytes, size_t size)
 {
 	struct set_writer *writer = arg;
+	if (writer->closing)
+		return (la_ssize_t)size;
 	fault_clear(&writer->fault);
 	writer->code = flow_write(writer->ctx, writer->fd, bytes, size, &writer->fault);
 	if (writer->code == 0)
@@ -96,11 +100,9 @@ void set_writer_close(struct set_writer **writer)
 {
 	if (!*writer)
 		return;
-	if ((*writer)->archive) {
-		/* nothing more is written: whoever reads it must not take it for whole */
-		archive_write_fail((*writer)->archive);
-		archive_write_free((*writer)->archive);
-	}
+	/* libarchive would write the archive's end: whoever reads it must not take it for whole */
+	(*writer)->closing = true;
+	archive_write_free((*writer)->archive);
 	fault_clear(&(*writer)->fault);
 	sums_free(&(*writer)->sums);
 	free(*writer);
