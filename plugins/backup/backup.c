@@ -18,9 +18,9 @@ static const struct upkeep_param store_fields[] = {
 		struct store_setting, ca_file, "certificates to believe instead of the system's"),
 	UPKEEP_PARAM_INT(struct store_setting, attempts,
 		"how often a request to the bucket is tried", .preset = "8", .min = 1, .max = 100),
-	UPKEEP_PARAM_SECRET(struct store_setting, access_key,
-		"access key; where not given, keys are looked for where AWS's tools do"),
-	UPKEEP_PARAM_SECRET(struct store_setting, secret_key, "secret key that belongs to it"),
+	UPKEEP_PARAM_STRING(struct store_setting, access_key,
+		"the key's id; where empty, keys are looked for as AWS's own tools do"),
+	UPKEEP_PARAM_SECRET(struct store_setting, secret_key, "the key's secret"),
 	UPKEEP_PARAM_SECRET(struct store_setting, session_token, "of temporary keys"),
 };
 

@@ -61,17 +61,15 @@ int vault_bury(struct store *store, const char *id, int64_t until_s, struct faul
 	CLEANUP_FREE char *text = fault_format("%lld\n", (long long)until_s);
 	char hash[STORE_HASH_TEXT];
 	int r = check_there(store, id, fault);
-	if (r < 0)
+	if (r < 0 && r != -EACCES)
 		return r;
 	CLEANUP_FD int fd = seal_memory(VAULT_REMOVED, fault);
 	if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
 		return fault_set(fault, -EIO, NULL, "cannot write a mark in memory");
 	r = store->ops->put(store, id, VAULT_REMOVED, fd, strlen(text), hash, fault);
-	if (r == -EEXIST) {
+	if (r == -EEXIST || r == 0)
 		fault_clear(fault);
-		return 0;
-	}
-	return r < 0 ? r : store->ops->sync(store, id, fault);
+	return r == -EEXIST ? 0 : r < 0 ? r : store->ops->sync(store, id, fault);
 }
 
 int vault_unbury(struct store *store, const char *id, struct fault *fault)

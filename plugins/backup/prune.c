@@ -249,10 +249,12 @@ int32_t create_undo(struct upkeep_ctx *ctx, const struct upkeep_undo *record)
 	char id[ID_ROOM];
 	int r = open_record(ctx, record, &store, id, &fault);
 	if (r == 0)
-		r = vault_hold(ctx, store, true, &fault);
+		r = vault_hold(ctx, store, false, &fault);
 	int64_t until_s;
 	int buried = r == 0 ? vault_buried(store, id, &until_s, &fault) : r;
-	r = buried == 0 ? vault_bury(store, id, time(NULL) + UNDONE_KEEP_S, &fault) : buried;
+	r = buried == 0 || buried == -EACCES
+		? vault_bury(store, id, time(NULL) + UNDONE_KEEP_S, &fault)
+		: buried;
 	if (r < 0 && r != -ENOENT)
 		return fault_report(ctx, r, &fault);
 	ctx->host->undo_done(ctx, record->id);

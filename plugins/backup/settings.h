@@ -9,7 +9,8 @@ struct store_setting {
 	const char *name;
 	const char *path;
 	const char *url, *endpoint, *region, *profile, *ca_file;
-	const char *access_key, *secret_key, *session_token; /* names of secrets */
+	const char *access_key;
+	const char *secret_key, *session_token; /* names of secrets */
 	int64_t attempts;
 };
 

@@ -32,12 +32,11 @@ static int open_bucket(struct upkeep_ctx *ctx, const struct store_setting *setti
 		.profile = setting->profile,
 		.ca_file = setting->ca_file,
 		.attempts = (unsigned)setting->attempts,
+		.access_key = setting->access_key,
 		.cancel_fd = ctx->host->cancel_fd(ctx),
 		.note = note_retry,
 		.note_arg = ctx};
-	int r = read_secret(ctx, setting->access_key, &s3.access_key, fault);
-	if (r == 0)
-		r = read_secret(ctx, setting->secret_key, &s3.secret_key, fault);
+	int r = read_secret(ctx, setting->secret_key, &s3.secret_key, fault);
 	if (r == 0)
 		r = read_secret(ctx, setting->session_token, &s3.session_token, fault);
 	return r < 0 ? r : store_open_s3(ret, setting->name, &s3, fault);

@@ -81,7 +81,8 @@ int vault_choose(struct keys *keys, struct store *store, const char *which, cons
 char *vault_summary(const struct vault_item *item);
 
 /* Takes the backup, or what became none, out of sight: vault_unbury brings it back until
- * `until_s`.  0 also where that was done.  -ENOENT: there is nothing of that id. */
+ * `until_s`.  0 also where that was done, and where we may put but not look.  -ENOENT: there is
+ * nothing of that id. */
 int vault_bury(struct store *store, const char *id, int64_t until_s, struct fault *fault);
 /* Brings it back; 0 also where it is there. -ENOENT: it is gone. */
 int vault_unbury(struct store *store, const char *id, struct fault *fault);

@@ -10,16 +10,14 @@ s3() { "$services/s3-request" "$@" </dev/null; }
 s3 PUT /backups
 use s3-faults
 faults=$dir/s3-faults
-printf %s "$S3_ACCESS_KEY" >"$dir/access"; printf %s "$S3_SECRET_KEY" >"$dir/secret"
-printf %s "$S3_OTHER_ACCESS_KEY" >"$dir/other"
-chmod 600 "$dir/access" "$dir/secret" "$dir/other"
+printf %s "$S3_SECRET_KEY" >"$dir/secret"; chmod 600 "$dir/secret"
 # store NAME ENDPOINT ACCESS
 store() { echo "{ name = \"$1\"; url = \"s3://backups/site1\"; endpoint = \"$2\"; attempts = 2;
-  access_key = \"file:$3\"; secret_key = \"file:$dir/secret\"; }"; }
+  access_key = \"$3\"; secret_key = \"file:$dir/secret\"; }"; }
 site <<END
 plugins = { backup = { keyring = "$dir/keys"; stores = (
-  $(store offsite "$S3_FAULTY_ENDPOINT" "$dir/access"), $(store writer "$S3_FAULTY_ENDPOINT" "$dir/other"),
-  $(store nobucket "$S3_ENDPOINT" "$dir/access" | sed s/backups/nobucket/) ); }; };
+  $(store offsite "$S3_FAULTY_ENDPOINT" "$S3_ACCESS_KEY"), $(store writer "$S3_FAULTY_ENDPOINT" "$S3_OTHER_ACCESS_KEY"),
+  $(store nobucket "$S3_ENDPOINT" "$S3_ACCESS_KEY" | sed s/backups/nobucket/) ); }; };
 END
 mkdir -p "$dir/etc/sub" "$dir/back"; echo setting >"$dir/etc/app.conf"; seq 100000 >"$dir/etc/sub/numbers"
 graphs <<END
@@ -133,11 +131,12 @@ kill_at '\.pack'
 ok "a run that is killed leaves its lock" test -n "$(keys .locks)"
 "$upkeep" recover >"$dir/out" 2>&1
 ok "... is rolled back" has out "rolled back"
-ok "... by who knows that it is dead" unlocked
 ok "... the last good ones are there" good 3
+ok "prune knows that its process has ended" code 0 "$upkeep" run prune
+ok "... and takes its lock away" unlocked
 kill_at '/manifest$'
 ok "killed before the last object: the next run" code 0 create offsite
-ok "... puts it back first" good 4
+ok "... puts it back first" good 3
 ok "prune takes what became none" code 0 "$upkeep" run prune
 ok "no upload is open" no_uploads
 
@@ -155,6 +154,9 @@ ok "a host that may only write: backs up" code 0 create writer
 ok "... cannot read" code 10 "$upkeep" run list-writer
 ok "... and says so" has out "403 AccessDenied"
 ok "... its backup is good" good $((before + 1))
+rule '403:AccessDenied PUT manifest\.sig 1 all'
+ok "... one that fails" code 11 "$upkeep" run create-writer
+ok "... is hidden" good $((before + 1))
 locks=$(keys .locks | wc -l)
 policy <<END
 { "Version": "2012-10-17", "Statement": [ $ours, $(allow other '"s3:PutObject"' '/site1/*'),
