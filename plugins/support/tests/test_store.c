@@ -2,6 +2,7 @@
 /*
  * What every store promises: test_store path DIR | url s3://BUCKET/PREFIX (S3_ENDPOINT,
  * S3_ACCESS_KEY and S3_SECRET_KEY in the environment).  The place is empty at first.
+ * With "refused" behind it the server refuses parts of uploads.
  */
 #include "tests/unit.h"
 
@@ -38,6 +39,7 @@ static struct store *store_open(void)
 		.endpoint = getenv("S3_ENDPOINT"),
 		.access_key = getenv("S3_ACCESS_KEY"),
 		.secret_key = getenv("S3_SECRET_KEY"),
+		.attempts = 2,
 		.cancel_fd = -1};
 	int r = in_bucket ? store_open_s3(&store, "tested", &s3, &fault)
 			  : store_open_local(&store, "tested", place, true, &fault);
@@ -218,6 +220,20 @@ static void test_large(void **state)
 	assert_int_equal(store->ops->remove(store, "large", NULL), 0);
 }
 
+static void test_refused_upload(void **state)
+{
+	(void)state;
+	CLEANUP_STORE struct store *store = store_open();
+	CLEANUP_FAULT struct fault fault = {0};
+	char hash[STORE_HASH_TEXT];
+	CLEANUP_FD int fd = memory("", 0);
+	assert_int_equal(ftruncate(fd, LARGE), 0);
+	assert_true(store->ops->put(store, "large", "a", fd, LARGE, hash, &fault) < 0);
+	assert_non_null(fault.what);
+	assert_int_equal(store->ops->has(store, "large", "a", NULL), 0);
+	expect_names(store, "large", false, "");
+}
+
 static void test_holders(void **state)
 {
 	(void)state;
@@ -303,9 +319,12 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_dead_holder),
 		cmocka_unit_test(test_holder_elsewhere),
 	};
-	if (argc != 3)
+	const struct CMUnitTest refused[] = {cmocka_unit_test(test_refused_upload)};
+	if (argc < 3)
 		return 64;
 	in_bucket = strcmp(argv[1], "url") == 0;
 	place = argv[2];
+	if (argc > 3)
+		return !!cmocka_run_group_tests(refused, NULL, NULL);
 	return !!cmocka_run_group_tests(tests, NULL, NULL);
 }
