@@ -34,4 +34,17 @@ struct verify_args {
 int32_t verify_check(struct upkeep_ctx *ctx);
 int32_t verify_run(struct upkeep_ctx *ctx);
 
+struct list_args {
+	const char *below;
+};
+int32_t list_run(struct upkeep_ctx *ctx);
+
+struct janitor_args {
+	int64_t older_than_ms;
+};
+int32_t janitor_plan(struct upkeep_ctx *ctx);
+int32_t janitor_run(struct upkeep_ctx *ctx);
+
+int32_t check_run(struct upkeep_ctx *ctx);
+
 #endif

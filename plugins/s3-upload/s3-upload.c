@@ -128,6 +128,31 @@ static const struct upkeep_output verify_outputs[] = {
 	UPKEEP_OUT("sha256", UPKEEP_STRING, "its SHA-256, where that was compared"),
 };
 
+static const struct upkeep_param list_params[] = {
+	UPKEEP_PARAM_STRING(struct list_args, below,
+		"only keys that begin with this, after the prefix of the settings", .preset = ""),
+};
+static const struct upkeep_output list_outputs[] = {
+	UPKEEP_OUT("count", UPKEEP_INT, "how many objects there are"),
+	UPKEEP_OUT("bytes", UPKEEP_SIZE, "bytes of all of them"),
+};
+
+static const struct upkeep_param janitor_params[] = {
+	{.name = "older_than",
+		.about = "uploads below the prefix that were begun longer ago are aborted",
+		.type = UPKEEP_DURATION,
+		.offset = UPKEEP_MEMBER(struct janitor_args, older_than_ms, int64_t),
+		.preset = "7d"},
+};
+static const struct upkeep_output janitor_outputs[] = {
+	UPKEEP_OUT("aborted", UPKEEP_INT, "uploads that were aborted"),
+	UPKEEP_OUT("kept", UPKEEP_INT, "open uploads that are younger"),
+};
+
+static const struct upkeep_output check_outputs[] = {
+	UPKEEP_OUT("failed", UPKEEP_INT, "checks that failed"),
+};
+
 static const struct upkeep_action actions[] = {
 	{.name = "put",
 		.about = "Store a file or a stream as an object",
@@ -158,6 +183,24 @@ static const struct upkeep_action actions[] = {
 		UPKEEP_OUTPUTS(verify_outputs),
 		.check = verify_check,
 		.run = verify_run},
+	{.name = "list",
+		.about = "List objects",
+		.changes = UPKEEP_CHANGES_NONE,
+		UPKEEP_PARAMS(struct list_args, list_params),
+		UPKEEP_OUTPUTS(list_outputs),
+		.run = list_run},
+	{.name = "janitor",
+		.about = "Abort uploads that nobody goes on with",
+		.changes = UPKEEP_CHANGES_IRREVERSIBLE,
+		UPKEEP_PARAMS(struct janitor_args, janitor_params),
+		UPKEEP_OUTPUTS(janitor_outputs),
+		.plan = janitor_plan,
+		.run = janitor_run},
+	{.name = "check",
+		.about = "Ask whether the bucket is fit for use: clock, region, rules, permissions",
+		.changes = UPKEEP_CHANGES_NONE,
+		UPKEEP_OUTPUTS(check_outputs),
+		.run = check_run},
 };
 
 UPKEEP_PLUGIN(.name = "s3-upload", .version = "1.0",
