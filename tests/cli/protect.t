@@ -88,7 +88,7 @@ ok "... and those before are good" code 0 go backup --only verify --param store=
 
 # everything is lost, the server too
 bash "$pg_script" stop "$dir/pg"
-rm -rf "$dir/srv" "$dir/etc"
+rm -rf "${dir:?}/srv" "${dir:?}/etc"
 eval "$(bash "$pg_script" start "$dir/new")"
 point new
 ok "what restore-all would do" code 2 "$upkeep" plan restore-all "${with[@]}" --param database=app
