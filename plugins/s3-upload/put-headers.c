@@ -11,6 +11,7 @@
 #include "support/sigv4.h"
 
 #define DAY_S 86400
+#define SSE_HEADER "x-amz-server-side-encryption"
 
 static bool is_none(const char *text)
 {
@@ -104,6 +105,14 @@ static char *tagging(const struct upkeep_strings *tags)
 	return fault_format("x-amz-tagging: %s", query);
 }
 
+/* As headers have it; NULL: none. */
+static const char *sse_of(const struct put_args *args)
+{
+	if (is_none(args->sse))
+		return NULL;
+	return strcmp(args->sse, "kms") == 0 ? "aws:kms" : "AES256";
+}
+
 char **put_headers(const struct put *put, const char *name, const char *value)
 {
 	const struct put_args *args = put->args;
@@ -115,10 +124,8 @@ char **put_headers(const struct put *put, const char *name, const char *value)
 		add(&headers, &count, fault_format("content-type: %s", args->content_type));
 	if (args->storage_class[0])
 		add(&headers, &count, fault_format("x-amz-storage-class: %s", args->storage_class));
-	if (!is_none(args->sse))
-		add(&headers, &count,
-			fault_format("x-amz-server-side-encryption: %s",
-				strcmp(args->sse, "kms") == 0 ? "aws:kms" : "AES256"));
+	if (sse_of(args))
+		add(&headers, &count, fault_format(SSE_HEADER ": %s", sse_of(args)));
 	if (args->sse_key[0])
 		add(&headers, &count,
 			fault_format(
@@ -145,4 +152,32 @@ void put_headers_free(char ***headers)
 		free(*line);
 	free(*headers);
 	*headers = NULL;
+}
+
+int put_headers_kept(const struct put *put, const struct s3_object *there, struct fault *fault)
+{
+	const char *wanted = sse_of(put->args), *is = s3_object_header(there, SSE_HEADER);
+	if (!wanted || (is && strcmp(is, wanted) == 0))
+		return 0;
+	return fault_set(fault, -EBADMSG, "leave sse out, or choose one that the server knows",
+		"sse is \"%s\", but the server %s%s", put->args->sse,
+		is ? "encrypted by " : "took the object and did not encrypt it", is ? is : "");
+}
+
+void put_headers_explain(const struct put *put, int r, struct fault *fault)
+{
+	const char *what = fault_what(fault), *sse = sse_of(put->args);
+	const char *class = put->args->storage_class[0] ? put->args->storage_class : NULL;
+	bool key = put->args->sse_key[0] && strcasestr(what, "kms");
+	bool refused = r == -EOPNOTSUPP || (r == -EPROTO && strstr(what, "Invalid"));
+	if (!key && (!refused || fault->next || (!class && !sse)))
+		return;
+	CLEANUP_FREE char *next = key
+		? fault_format("look whether the server has the key \"%s\", and who may use it",
+			  put->args->sse_key)
+		: fault_format("look whether the server %s%s%s%s",
+			  class ? "has the storage class " : "", class ? class : "",
+			  class && sse ? " and " : "",
+			  sse ? "encrypts: some do by https alone" : "");
+	fault_set(fault, r, next, "%s", what);
 }

@@ -133,7 +133,7 @@ static int verify_head(struct put *put, struct fault *fault)
 			etag ? etag : "another name");
 	free(put->object.etag);
 	put->object.etag = TAKE_PTR(there.etag);
-	return 0;
+	return put_headers_kept(put, &there, fault);
 }
 
 static int add_hash(void *arg, const void *bytes, size_t size)
@@ -206,8 +206,10 @@ int32_t put_run(struct upkeep_ctx *ctx)
 	int r = put_open(&put, ctx, false, &fault);
 	if (r == 0)
 		r = put.stream >= 0 ? put_stream(&put, &fault) : put_file(&put, &fault);
-	if (r < 0)
+	if (r < 0) {
 		put_give_up(&put, r);
+		put_headers_explain(&put, r, &fault);
+	}
 	if (r == 0)
 		r = verify(&put, &fault);
 	if (r == 0)

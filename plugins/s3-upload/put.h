@@ -51,6 +51,12 @@ int put_headers_check(const struct put_args *args, struct fault *fault);
  * PUT_META_HASH with its value. */
 char **put_headers(const struct put *put, const char *name, const char *value);
 void put_headers_free(char ***headers);
+/* -EBADMSG where the server says of the object that it is not encrypted as `sse` asks: Ceph RGW 16
+ * takes "s3" by https and ignores it. */
+int put_headers_kept(const struct put *put, const struct s3_object *there, struct fault *fault);
+/* After a failure with `r`: what to look at, where the server may have refused `storage_class`,
+ * `sse` or `sse_key`; some say no more than InvalidArgument. */
+void put_headers_explain(const struct put *put, int r, struct fault *fault);
 
 /* ---- where it comes from ---- */
 

@@ -10,6 +10,7 @@
 #include "s3-upload/parts.h"
 #include "support/cleanup.h"
 #include "support/s3.h"
+#include "support/tests/script.h"
 #include "support/tests/server.h"
 #include "tests/unit.h"
 #include <upkeep/testing.h>
@@ -223,6 +224,28 @@ static void test_cancelled(void **state)
 	}
 }
 
+/* What goes with an object, as Amazon's servers would see it. */
+static void test_headers(void **state)
+{
+	static const char *const sent[] = {"\nx-amz-server-side-encryption: AES256\r\n",
+		"\nx-amz-storage-class: GLACIER_IR\r\n"};
+	struct upkeep_test *t = open_host("bucket");
+	(void)state;
+	script_answer("404 Not Found", "", "");
+	script_answer("200 OK", "ETag: \"0123\"\r\n", "");
+	upkeep_test_setting(t, "endpoint", script_start());
+	upkeep_test_set(t, "key", "headers");
+	upkeep_test_set(t, "sse", "s3");
+	upkeep_test_set(t, "storage_class", "GLACIER_IR");
+	upkeep_test_set(t, "verify", "none");
+	upkeep_test_stream_in(t, "small", 5);
+	expect(t, upkeep_test_run(t, "put"), UPKEEP_CHANGED);
+	const char *requests = script_stop();
+	for (size_t i = 0; i < sizeof sent / sizeof sent[0]; i++)
+		assert_int_equal(script_occurs(requests, sent[i]), 1);
+	upkeep_test_free(t);
+}
+
 static void test_get_undo(void **state)
 {
 	CLEANUP_FREE char *path = fault_format("%s/file", dir);
@@ -289,6 +312,7 @@ int main(void)
 		cmocka_unit_test(test_not_whole),
 		cmocka_unit_test(test_no_record),
 		cmocka_unit_test(test_cancelled),
+		cmocka_unit_test(test_headers),
 		cmocka_unit_test(test_get_undo),
 	};
 	return !!cmocka_run_group_tests(tests, start, stop);
