@@ -166,6 +166,14 @@ ok "with its locks: backs up" code 0 create writer
 ok "... takes its lock away" test "$(keys .locks | wc -l)" -le "$locks"
 ok "... is good" good $((before + 2))
 
+# prune looks at each of them to list them, for what they need, and for what became none: here it fails
+groups() { s3 GET '/backups?list-type=2&delimiter=%2F&prefix=site1%2F' | grep -oE '<Prefix>site1/[0-9][^<]*' | grep -c -- "$1"; }
+before=$(count)
+rule "503 HEAD manifest $(($(groups '') + $(groups -etc-) + 1)) 2"
+ok "prune that can no longer ask, at the last" code 11 "$upkeep" run prune
+ok "... had begun" test "$(grep -c 'HEAD.*manifest 503' "$faults/requests")" -gt 0
+ok "... all of them are back and whole" good "$before"
+
 ok "no such bucket" code 10 create nobucket
 ok "... is told" has out 'make the bucket "nobucket"'
 sed -i "s|name = \"offsite\";|& path = \"$dir/store\";|" "$UPKEEP_SITE"
