@@ -13,7 +13,7 @@ trap 'for server in pg new; do bash "$pg_script" stop "$dir/$server"; done; "$se
 export HOME=$dir S3_ENDPOINT S3_ACCESS_KEY S3_SECRET_KEY
 s3() { "$services/s3-request" "$@" </dev/null; }
 s3 PUT /backups
-umask 077; printf %s "$S3_ACCESS_KEY" >"$dir/access"; printf %s "$S3_SECRET_KEY" >"$dir/secret"; umask 022
+umask 077; printf %s "$S3_SECRET_KEY" >"$dir/secret"; umask 022
 # point NAME: the site's database is that server now
 point() {
 	install -m 600 "$dir/$1/password" "$dir/password"
@@ -23,7 +23,7 @@ plugins = {
   postgres = { host = "127.0.0.1"; port = $postgres_port; user = "admin"; password = "file:$dir/password"; };
   backup = { keyring = "$dir/keys"; stores = (
     { name = "local"; path = "$dir/local"; },
-    { name = "offsite"; url = "s3://backups/site1"; endpoint = "$S3_ENDPOINT"; access_key = "file:$dir/access"; secret_key = "file:$dir/secret"; } ); };
+    { name = "offsite"; url = "s3://backups/site1"; endpoint = "$S3_ENDPOINT"; access_key = "$S3_ACCESS_KEY"; secret_key = "file:$dir/secret"; } ); };
 };
 locks = [ "database", "host-logs" ];
 END
