@@ -178,7 +178,7 @@ static int judge(
 		return r;
 	json_t *holder = json_loadb(text.bytes, text.size, 0, NULL);
 	int64_t age_s = time(NULL) - s3_clock_ahead_s(s3) - modified_s;
-	bool over = age_s > STALE_S || is_dead(holder);
+	bool over = (modified_s && age_s > STALE_S) || is_dead(holder);
 	r = over ? s3_delete(s3, key, NULL, fault) : busy(s3, key, holder, age_s, store, fault);
 	json_decref(holder);
 	return r;
@@ -241,23 +241,31 @@ int store_s3_lock_take(struct store_s3_lock *lock, struct s3 *s3, bool alone, co
 	}
 	if (r == 0 && !blind)
 		r = look(lock, s3, alone, store, fault);
-	if (r < 0)
-		store_s3_lock_release(lock, s3);
-	else if (blind)
+	if (r == 0 && blind)
 		fault_clear(fault);
 	return r;
 }
 
-int store_s3_lock_keep(struct store_s3_lock *lock, struct s3 *s3, struct fault *fault)
+int store_s3_lock_check(const struct store_s3_lock *lock, struct s3 *s3, struct fault *fault)
 {
-	if (!lock->key || now_s() - lock->refreshed_s < REFRESH_S)
+	if (!lock->key)
 		return 0;
 	int r = s3_head(s3, lock->key, NULL, NULL, fault);
 	if (r == -ENOENT)
 		return fault_set(fault, -ESTALE, "run it again",
 			"the lock \"%s\" (%s) was taken away: this task was held to be dead",
 			lock->key, s3_place(s3));
-	return r == 0 || r == -EACCES ? put_lock(lock, s3, fault) : r;
+	if (r == -EACCES && fault)
+		fault_clear(fault);
+	return r == -EACCES ? 0 : r;
+}
+
+int store_s3_lock_keep(struct store_s3_lock *lock, struct s3 *s3, struct fault *fault)
+{
+	if (!lock->key || now_s() - lock->refreshed_s < REFRESH_S)
+		return 0;
+	int r = store_s3_lock_check(lock, s3, fault);
+	return r == 0 ? put_lock(lock, s3, fault) : r;
 }
 
 void store_s3_lock_release(struct store_s3_lock *lock, struct s3 *s3)

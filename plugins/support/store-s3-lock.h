@@ -25,12 +25,15 @@ struct store_s3_lock {
 	int64_t refreshed_s;
 };
 
-/* Without waiting.  -EBUSY: others hold it, and the fault says who and what to type. */
+/* Without waiting.  -EBUSY: others hold it, and the fault says who and what to type.  After any
+ * failure release it: it may be there. */
 int store_s3_lock_take(struct store_s3_lock *lock, struct s3 *s3, bool alone, const char *who,
 	const char *store, struct fault *fault);
 /* To be called before any request: refreshes the lock when it is time.  -ESTALE: it was held to be
  * dead and is gone. */
 int store_s3_lock_keep(struct store_s3_lock *lock, struct s3 *s3, struct fault *fault);
+/* -ESTALE where it is gone, however new it was; 0 also where we may not look. */
+int store_s3_lock_check(const struct store_s3_lock *lock, struct s3 *s3, struct fault *fault);
 /* By a client that is not stopped when the task is. */
 void store_s3_lock_release(struct store_s3_lock *lock, struct s3 *s3);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "support/store-s3.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -326,13 +327,30 @@ static int remote_remove_object(
 /* ---- hold -------------------------------------------------------------------------------- */
 
 struct orphans {
+	const char *prefix;
 	char **keys, **ids;
 	size_t count;
 };
 
+/* "20261123T040000Z-.../NAME": a store may have its bucket, or all of it below its prefix,
+ * together with others that upload. */
+static bool is_of_backup(const char *key)
+{
+	static const char stamp[] = "ddddddddTddddddZ-";
+	for (size_t i = 0; stamp[i]; i++)
+		if (stamp[i] == 'd' ? !isdigit((unsigned char)key[i]) : key[i] != stamp[i])
+			return false;
+	const char *slash = strchr(key, '/');
+	return slash && store_name_valid(slash + 1);
+}
+
 static int add_orphan(void *arg, const struct s3_upload *upload)
 {
 	struct orphans *orphans = arg;
+	size_t length = strlen(orphans->prefix);
+	if (strncmp(upload->key, orphans->prefix, length) != 0 ||
+		!is_of_backup(upload->key + length))
+		return 0;
 	orphans->keys = fault_resize(orphans->keys, orphans->count + 1, sizeof *orphans->keys);
 	orphans->ids = fault_resize(orphans->ids, orphans->count + 1, sizeof *orphans->ids);
 	orphans->keys[orphans->count] = fault_format("%s", upload->key);
@@ -343,7 +361,7 @@ static int add_orphan(void *arg, const struct s3_upload *upload)
 /* What killed tasks began to upload; nobody uploads while the store is held alone. */
 static void abort_orphans(struct remote *remote)
 {
-	struct orphans orphans = {0};
+	struct orphans orphans = {.prefix = remote->prefix};
 	s3_uploads(remote->s3, remote->prefix, add_orphan, &orphans, NULL);
 	for (size_t i = 0; i < orphans.count; i++) {
 		s3_upload_abort(remote->s3, orphans.keys[i], orphans.ids[i], NULL);
@@ -359,17 +377,19 @@ static int remote_hold(struct store *store, bool alone, const char *who, struct 
 	struct remote *remote = remote_of(store);
 	store_s3_lock_release(&remote->lock, remote->steady);
 	int r = store_s3_lock_take(&remote->lock, remote->s3, alone, who, store->name, fault);
-	if (r == 0 && alone)
+	if (r < 0)
+		store_s3_lock_release(&remote->lock, remote->steady);
+	else if (alone)
 		abort_orphans(remote);
 	return r == -EBUSY ? r : failed(remote, r, fault);
 }
 
+/* What was answered for is durable; but where the lock was taken away, it may be gone. */
 static int remote_sync(struct store *store, const char *group, struct fault *fault)
 {
-	(void)store;
+	struct remote *remote = remote_of(store);
 	(void)group;
-	(void)fault;
-	return 0; /* what was answered for is durable */
+	return failed(remote, store_s3_lock_check(&remote->lock, remote->s3, fault), fault);
 }
 
 static int remote_identity(struct store *store, uint64_t *ret_dev, uint64_t *ret_ino)

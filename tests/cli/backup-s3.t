@@ -76,6 +76,13 @@ not() { ! "$@"; }
 ok "nothing plain is in the bucket" not plain
 ok "no lock is left" unlocked
 ok "no secret was told" not told
+: >"$faults/requests"
+rule 'stall GET prefix=site1%2F.locks 2'
+"$upkeep" run create-offsite >"$dir/run" 2>&1 & run=$!
+until_true grep -q stall "$faults/requests"
+kill -TERM $run; wait $run
+rule
+ok "a run that is stopped while it takes its lock leaves none" unlocked
 
 # pruned and brought back, pinned, made and undone
 sleep 1

@@ -305,6 +305,70 @@ static void test_holder_elsewhere(void **state)
 	assert_int_equal(store->ops->has(store, ".locks", "shared~0123456789abcdef", NULL), 0);
 }
 
+/* A task whose lock was taken away sees it before it publishes, however soon. */
+static void test_lock_taken_away(void **state)
+{
+	(void)state;
+	CLEANUP_FAULT struct fault fault = {0};
+	CLEANUP_STORE struct store *store = store_open();
+	CLEANUP_NAMES struct store_names names = {0};
+	if (!in_bucket)
+		skip();
+	assert_int_equal(store->ops->hold(store, false, "we", NULL), 0);
+	assert_int_equal(store->ops->sync(store, "one", NULL), 0);
+	assert_int_equal(store->ops->list(store, ".locks", false, &names, NULL), 0);
+	assert_int_equal(names.count, 1);
+	assert_int_equal(store->ops->remove_object(store, ".locks", names.items[0], NULL), 0);
+	assert_int_equal(store->ops->sync(store, "one", &fault), -ESTALE);
+	assert_non_null(strstr(fault_what(&fault), "taken away"));
+}
+
+static int add_key(void *arg, const struct s3_upload *upload)
+{
+	char **keys = arg;
+	char *longer = fault_format("%s%s ", *keys, upload->key);
+	free(*keys);
+	*keys = longer;
+	return 0;
+}
+
+/* Who holds a store alone aborts uploads of backups, and no others of the bucket. */
+static void test_uploads_of_others(void **state)
+{
+	(void)state;
+	static const char *const names[] = {
+		"20261123T000000Z-a-00000000/manifest", "logs/app.gz", "x/20261123T000000Z-a-1/m"};
+	char *keys[3], *ids[3];
+	struct s3_credentials *credentials = NULL;
+	struct s3 *s3 = NULL;
+	const struct s3_credentials_settings who = {.access_key = getenv("S3_ACCESS_KEY"),
+		.secret_key = getenv("S3_SECRET_KEY"),
+		.cancel_fd = -1};
+	const struct s3_settings settings = {
+		.endpoint = getenv("S3_ENDPOINT"), .bucket = "bucket", .cancel_fd = -1};
+	if (!in_bucket)
+		skip();
+	const char *prefix = place + strlen("s3://bucket/");
+	CLEANUP_FREE char *left = fault_format("%s", "");
+	assert_int_equal(s3_credentials_open(&credentials, &who, NULL), 0);
+	assert_int_equal(s3_open(&s3, &settings, credentials, NULL), 0);
+	for (size_t i = 0; i < 3; i++) {
+		keys[i] = fault_format("%s/%s", prefix, names[i]);
+		assert_int_equal(s3_upload_begin(s3, keys[i], NULL, &ids[i], NULL), 0);
+	}
+	CLEANUP_STORE struct store *store = store_open();
+	assert_int_equal(store->ops->hold(store, true, "we", NULL), 0);
+	assert_int_equal(s3_uploads(s3, prefix, add_key, &left, NULL), 0);
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(strstr(left, keys[i]) != NULL, i > 0);
+		s3_upload_abort(s3, keys[i], ids[i], NULL);
+		free(keys[i]);
+		free(ids[i]);
+	}
+	s3_close(&s3);
+	s3_credentials_close(&credentials);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -318,6 +382,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_holders),
 		cmocka_unit_test(test_dead_holder),
 		cmocka_unit_test(test_holder_elsewhere),
+		cmocka_unit_test(test_lock_taken_away),
+		cmocka_unit_test(test_uploads_of_others),
 	};
 	const struct CMUnitTest refused[] = {cmocka_unit_test(test_refused_upload)};
 	if (argc < 3)
