@@ -160,7 +160,9 @@ int clear_run(struct clear *clear, struct fault *fault)
 	int r = clear->store->ops->list(clear->store, "", true, &groups, fault);
 	for (size_t i = 0; r >= 0 && i < groups.count; i++)
 		r = need_removed(clear, groups.items[i], fault);
-	for (size_t i = 0; r >= 0 && i < groups.count; i++)
-		r = clear_id(clear, groups.items[i], fault);
+	/* the newest first: whatever stops it, no backup is left without what it needs of older
+	 * ones, for it could still be brought back */
+	for (size_t i = groups.count; r >= 0 && i > 0; i--)
+		r = clear_id(clear, groups.items[i - 1], fault);
 	return r < 0 ? r : 0;
 }

@@ -289,6 +289,43 @@ static void test_prune_leaves_what_others_need(void **state)
 	upkeep_test_free(t);
 }
 
+/* What is brought back is whole, or it is not brought back. */
+static void test_clearing_that_is_stopped_breaks_no_backup(void **state)
+{
+	(void)state;
+	struct upkeep_test *t = site_open();
+	char *tree = make_tree("stopped", 3, 100), *id = create_again(t, "stopped", tree, 0);
+	sleep(1);
+	char *next = create_again(t, "stopped", tree, 4);
+	char *stop = fault_format("%s/store/%s/stop", site_dir, id);
+	sleep(1);
+	upkeep_test_clear(t);
+	upkeep_test_set(t, "compare", "none");
+	upkeep_test_set(t, "name", "stopped");
+	upkeep_test_add(t, "paths", tree);
+	site_expect(t, upkeep_test_run(t, "create"), UPKEEP_CHANGED);
+	char *last = fault_format("%s", upkeep_test_output(t, "id"));
+	verify(t, last, UPKEEP_UNCHANGED);
+	upkeep_test_clear(t);
+	upkeep_test_set(t, "name", "stopped");
+	upkeep_test_set(t, "keep_daily", "1");
+	upkeep_test_set(t, "undo_keep", "1s");
+	site_expect(t, upkeep_test_run(t, "prune"), UPKEEP_CHANGED);
+	size_t record = upkeep_test_records(t) - 1; /* of the newer one: the oldest goes first */
+	assert_int_equal(count_objects(next, "manifest"), 1);
+	assert_int_equal(mkdir(stop, 0700), 0); /* nothing of a store: it cannot be removed */
+	sleep(2);
+	site_expect(t, upkeep_test_run(t, "prune"), UPKEEP_FAILED);
+	assert_int_equal(upkeep_test_undo_record(t, "prune", record), UPKEEP_FAILED);
+	assert_non_null(strstr(upkeep_test_what(t), "gone"));
+	assert_int_equal(rmdir(stop), 0);
+	site_expect(t, upkeep_test_run(t, "prune"), UPKEEP_UNCHANGED);
+	assert_int_equal(count_objects(id, ""), 0);
+	expect_back(t, last, tree);
+	free(tree), free(id), free(next), free(last), free(stop);
+	upkeep_test_free(t);
+}
+
 static void test_undo_of_create_leaves_what_others_need(void **state)
 {
 	(void)state;
@@ -469,6 +506,7 @@ int main(void)
 		cmocka_unit_test(test_what_has_just_changed_is_stored_again),
 		cmocka_unit_test(test_content_is_compared_where_that_is_asked_for),
 		cmocka_unit_test(test_prune_leaves_what_others_need),
+		cmocka_unit_test(test_clearing_that_is_stopped_breaks_no_backup),
 		cmocka_unit_test(test_undo_of_create_leaves_what_others_need),
 		cmocka_unit_test(test_nothing_is_cleared_while_needs_are_not_known),
 		cmocka_unit_test(test_borrowed_packs_are_not_trusted_blindly),
