@@ -40,11 +40,18 @@ static void applied(struct put *put)
 	put->ctx->host->undo_applied(put->ctx, put->object_record, fingerprint);
 }
 
-/* Where it was not sent, or refused for good, there is no object.  Otherwise nobody knows, and
- * the record stays. */
+static void note_sent(struct put *put)
+{
+	put->sent = true;
+	put->sent_after = s3_retries(put->place.s3);
+}
+
+/* Where it was not sent, or refused at once, there is no object.  Otherwise nobody knows (what
+ * was refused may have been done by an attempt before that), and the record stays. */
 static void drop_record(struct put *put, int r)
 {
-	bool unsure = r == -EAGAIN || r == -ECANCELED || r == -EBADMSG;
+	bool unsure = r == -EAGAIN || r == -ECANCELED || r == -EBADMSG ||
+		s3_retries(put->place.s3) != put->sent_after;
 	if (!put->object_record || (put->sent && unsure))
 		return;
 	put->ctx->host->undo_drop(put->ctx, put->object_record);
@@ -58,7 +65,7 @@ int put_single(struct put *put, const struct http_body *body, const char *hash, 
 	int r = put_record_object(put, fault);
 	if (r < 0)
 		return r;
-	put->sent = true;
+	note_sent(put);
 	r = s3_put(put->place.s3, put->key, body, hash, &how, &put->object, fault);
 	r = look_who_is_there(put, r, fault);
 	if (r < 0)
@@ -105,7 +112,7 @@ int put_complete(struct put *put, struct fault *fault)
 	int r = put->condition ? look_again(put, fault) : 0;
 	if (r < 0)
 		return r;
-	put->sent = true;
+	note_sent(put);
 	r = s3_upload_complete(put->place.s3, put->key, put->upload, put->made, put->parts, &how,
 		&put->object, fault);
 	r = look_who_is_there(put, r, fault);

@@ -112,6 +112,7 @@ struct search {
 	const struct note *note;
 	struct s3 *s3;
 	char *version;
+	struct fault *fault;
 };
 
 static int look_at_version(void *arg, const struct s3_object *object)
@@ -120,12 +121,13 @@ static int look_at_version(void *arg, const struct s3_object *object)
 	CLEANUP_OBJECT struct s3_object there = {0};
 	if (object->marker || !object->version || strcmp(object->key, search->note->key) != 0)
 		return 0;
-	if (s3_head(search->s3, object->key, object->version, &there, NULL) == 0 &&
-		is_ours(search->note, &there)) {
-		search->version = fault_format("%s", object->version);
-		return 1;
-	}
-	return 0;
+	int r = s3_head(search->s3, object->key, object->version, &there, search->fault);
+	if (r < 0 && r != -ENOENT)
+		return r; /* it may be ours */
+	if (r < 0 || !is_ours(search->note, &there))
+		return 0;
+	search->version = fault_format("%s", object->version);
+	return 1;
 }
 
 /* 1: it is there, in *ret_version where the bucket has any; *ret_latest whether it is what others
@@ -134,7 +136,7 @@ static int find_ours(
 	const struct note *note, char **ret_version, bool *ret_latest, struct fault *fault)
 {
 	CLEANUP_OBJECT struct s3_object there = {0};
-	struct search search = {.note = note, .s3 = note->place.s3};
+	struct search search = {.note = note, .s3 = note->place.s3, .fault = fault};
 	enum s3_versioning versioning = S3_VERSIONS_NONE;
 	*ret_version = NULL;
 	*ret_latest = true;

@@ -31,6 +31,7 @@ struct put {
 	struct parts cut;
 	char *upload;         /* NULL: not begun */
 	bool sent;            /* the request that makes it visible: perhaps it is */
+	unsigned sent_after;  /* how many requests had been sent again before that */
 	struct s3_part *made; /* S3_PARTS_MAX; those with an ETag are stored */
 	uint64_t object_record, upload_record; /* undo records; 0: not pushed */
 	char *resume; /* name in resume_dir; NULL: the upload is not remembered */
