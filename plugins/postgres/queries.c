@@ -20,7 +20,8 @@ enum {
 	TEXT
 };
 
-/* Never our own sessions, nor what replicates, vacuums or writes: those are no client backends. */
+/* Never our own sessions ("upkeep", "upkeep dump", those of pg_restore, which have the name of its
+ * database), nor what replicates, vacuums or writes: those are no client backends. */
 #define LIST                                                                                       \
 	"SELECT pid, backend_start, state_change,"                                                 \
 	" CASE WHEN state = 'active' THEN 'running' ELSE 'idle in transaction' END AS kind,"       \
@@ -29,7 +30,7 @@ enum {
 	"  ELSE state_change END) * 1000)::bigint AS lasts,"                                       \
 	" coalesce(wait_event_type || ' ' || wait_event, ''), coalesce(query, '')"                 \
 	" FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()" \
-	" AND application_name <> 'upkeep'"                                                        \
+	" AND application_name !~ '^upkeep($|[ _])'"                                               \
 	" AND (state = 'active' AND clock_timestamp() - query_start >= $1 * interval '1 ms'"       \
 	"  OR state LIKE 'idle in transaction%'"                                                   \
 	"   AND clock_timestamp() - state_change >= $2 * interval '1 ms')"                         \
@@ -41,7 +42,7 @@ enum {
 /* The session is still the one that was listed, and in the state that it was in. */
 #define SAME                                                                                 \
 	" FROM pg_stat_activity WHERE pid = $1 AND backend_start = $2 AND state_change = $3" \
-	" AND application_name <> 'upkeep'"
+	" AND application_name !~ '^upkeep($|[ _])'"
 
 static int is_listed(const struct upkeep_strings *names, const char *name)
 {

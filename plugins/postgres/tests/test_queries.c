@@ -131,6 +131,9 @@ static void test_protected(void **state)
 {
 	(void)state;
 	PGconn *dump = runs("pg_dump", "SELECT pg_sleep(100)"),
+	       *ours = runs("upkeep dump", "SELECT pg_sleep(100)"),
+	       *fresh = runs("upkeep_new_0123456789ab", "SELECT pg_sleep(100)"),
+	       *alike = runs("upkeeper", "SELECT pg_sleep(100)"),
 	       *careful = runs("careful", "SET ROLE careful; SELECT pg_sleep(100)");
 	struct upkeep_test *t = queries("terminate");
 	upkeep_test_add(t, "protect_users", "admin");
@@ -142,8 +145,16 @@ static void test_protected(void **state)
 	server_expect(t, upkeep_test_run(t, "queries"), UPKEEP_CHANGED);
 	assert_string_equal(done(t, "pg_dump"), "protected");
 	assert_string_equal(done(t, "careful"), "cancelled");
+	assert_string_equal(done(t, "upkeeper"), "cancelled");
+	assert_null(done(t, "upkeep dump"));
+	assert_null(done(t, "upkeep_new_0123456789ab"));
 	upkeep_test_free(t);
 	expect_ended(careful, "57014");
+	expect_ended(alike, "57014");
+	PQrequestCancel(ours);
+	expect_ended(ours, "57014");
+	PQrequestCancel(fresh);
+	expect_ended(fresh, "57014");
 	PQrequestCancel(dump);
 	expect_ended(dump, "57014");
 }
