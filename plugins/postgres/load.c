@@ -100,6 +100,9 @@ static int run_restore(struct load *load, struct programs *programs, const char 
 		r = set_take_dump(load->set, load_feed_piece, &feed, &load->bytes, fault);
 	bool stopped = feed.to < 0;
 	load_feed_close(&feed);
+	/* indexes are built when all has been read: for hours */
+	if (r == 0)
+		r = program_await(&program, fault);
 	if (program.handle <= 0 || r == -ECANCELED || (r < 0 && !stopped))
 		return r;
 	int e = program_end(&program, &ended);

@@ -233,9 +233,13 @@ static int reap_drill(struct connection *connection, const char *name, struct fa
 {
 	CLEANUP_RESULT PGresult *result = NULL;
 	CLEANUP_FREE char *key = hold_key(name);
+	/* such a lock is one database's: a drill of other settings holds it in another */
 	int r = query_run(connection, "asking whether a drill lives", &result, fault,
 		"SELECT pg_try_advisory_lock(" HOLD_CLASS ", $1::int),"
-		" EXISTS (SELECT FROM pg_stat_activity WHERE datname = $2)",
+		" EXISTS (SELECT FROM pg_stat_activity WHERE datname = $2)"
+		" OR EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2"
+		"  AND classid = " HOLD_CLASS "::oid AND objid = $1::int::oid"
+		"  AND pid <> pg_backend_pid())",
 		key, name);
 	if (r < 0)
 		return r;

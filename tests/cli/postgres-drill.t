@@ -93,4 +93,24 @@ ok "killed, and its journal lost" test -n "$(scratch)"
 until_true ask postgres "SELECT count(*) FROM pg_stat_activity WHERE datname ~ '^upkeep_drill_'" 0 >/dev/null
 ok "... the next drill drops it" code 0 "$upkeep" run plain
 ok "... it" same
+# another site's drill holds its database in another one
+sql postgres -c 'CREATE DATABASE upkeep_drill_0123456789ab'
+hold app "SELECT pg_advisory_lock(1970301808, $((0x456789ab)))"
+ok "while one of other settings runs" code 0 "$upkeep" run plain
+ok "... its database is left alone" names_are "app upkeep_drill_0123456789ab upkeep_drill_mine"
+free
+ok "... afterwards it is dropped" code 0 "$upkeep" run plain
+ok "... it" same
+
+# pg_restore has read all, and builds an index for minutes
+sql app -c "CREATE FUNCTION public.slow(n bigint) RETURNS bigint LANGUAGE plpgsql IMMUTABLE AS
+	'BEGIN IF current_database() <> ''app'' THEN PERFORM pg_sleep(100); END IF; RETURN n; END'" \
+	-c 'CREATE TABLE public.slowly AS SELECT n::bigint FROM generate_series(1, 9) AS n; CREATE INDEX ON public.slowly (public.slow(n))'
+ok "a set with a slow index" code 0 "$upkeep" run dump
+everything app >"$dir/before"
+"$upkeep" run plain >"$dir/run" 2>&1 & run=$!
+until_true ask postgres "SELECT count(*) FROM pg_stat_activity WHERE datname ~ '^upkeep_drill_' AND query ~ 'CREATE INDEX slowly'" 1 >/dev/null
+kill -TERM $run; wait $run
+ok "cancelled while an index is built: stops by itself" grep -q 'stopped before the end' "$dir/run"
+ok "... and has cleared up" same
 echo "1..$n"
