@@ -130,11 +130,42 @@ static int oid_of(struct connection *connection, const char *name, char **ret, s
 	return r;
 }
 
+/* The statement has a password's hash, which a superuser can keep out of the server's log. */
+static int begin_quietly(struct connection *connection, struct fault *fault)
+{
+	int r = query_run(connection, "beginning to make a role", NULL, fault, "BEGIN");
+	return r < 0 ? r
+		     : query_run(connection, "beginning to make a role", NULL, fault,
+			       "SELECT set_config('log_statement', 'none', true),"
+			       " set_config('log_min_error_statement', 'panic', true),"
+			       " set_config('log_min_duration_statement', '-1', true)"
+			       " FROM pg_roles WHERE rolname = current_user AND rolsuper");
+}
+
+/* Its OID is noted before it is there for good: a role with no OID noted, or another, is never
+ * the one that this record made. */
+static int create(struct connection *connection, const char *name, const char *sql, uint64_t record,
+	struct fault *fault)
+{
+	CLEANUP_FREE char *oid = NULL;
+	int r = begin_quietly(connection, fault);
+	if (r == 0)
+		r = query_run(connection, "making a role", NULL, fault, sql);
+	if (r == 0)
+		r = oid_of(connection, name, &oid, fault);
+	if (r == 0) {
+		connection->ctx->host->undo_applied(connection->ctx, record, oid);
+		r = query_run(connection, "keeping a role", NULL, fault, "COMMIT");
+	}
+	if (r < 0)
+		query_run(connection, "giving a role up", NULL, NULL, "ROLLBACK");
+	return r;
+}
+
 static int make(struct connection *connection, const json_t *role, struct fault *fault)
 {
 	CLEANUP_FREE char *name = NULL;
 	CLEANUP_FREE char *sql = NULL;
-	CLEANUP_FREE char *oid = NULL;
 	CLEANUP_FREE char *comment = NULL;
 	uint64_t record = 0;
 	int r = query_name(connection, about_text(role, "name"), &name, fault);
@@ -145,12 +176,9 @@ static int make(struct connection *connection, const json_t *role, struct fault 
 	if (r == 0)
 		r = push_record(connection, about_text(role, "name"), &record, fault);
 	if (r == 0)
-		r = query_run(connection, "making a role", NULL, fault, sql);
-	if (r == 0)
-		r = oid_of(connection, about_text(role, "name"), &oid, fault);
+		r = create(connection, about_text(role, "name"), sql, record, fault);
 	if (r < 0)
 		return r;
-	connection->ctx->host->undo_applied(connection->ctx, record, oid);
 	tell(connection, about_text(role, "name"),
 		about_text(role, "password")[0] ? "made, with its password" : "made");
 	CLEANUP_FREE char *say = fault_format("COMMENT ON ROLE %s IS %s", name, comment);
@@ -221,7 +249,7 @@ struct found {
 	char name[NAME_ROOM];
 	struct connection connection;
 	char *oid; /* "": there is none */
-	bool ours; /* what undo_applied noted, where it did */
+	bool ours; /* it is the one that undo_applied noted */
 };
 
 static void found_free(struct found *found)
@@ -241,9 +269,8 @@ static int look(struct upkeep_ctx *ctx, const struct upkeep_undo *record, struct
 	if (r == 0)
 		r = oid_of(&found->connection, found->name, &found->oid, fault);
 	if (r == 0)
-		found->ours = found->oid[0] &&
-			(!record->fingerprint || !record->fingerprint[0] ||
-				strcmp(record->fingerprint, found->oid) == 0);
+		found->ours = found->oid[0] && record->fingerprint &&
+			strcmp(record->fingerprint, found->oid) == 0;
 	return r;
 }
 

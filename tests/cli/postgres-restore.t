@@ -144,6 +144,19 @@ ok "a dump that pg_restore refuses" code 11 "$upkeep" run damaged
 ok "... says why" has out "pg_restore ended with 1: pg_restore: error"
 ok "... nothing has changed" same
 
+# somebody makes a role of the set just before it is made
+sql postgres -c 'ALTER ROLE reader RENAME TO elsewhere'
+hold postgres 'CREATE ROLE reader LOGIN'
+"$upkeep" run app >"$dir/out" 2>&1 & run=$!
+until_true ask postgres "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'upkeep' AND wait_event_type = 'Lock' AND query ~ 'CREATE ROLE'" 1 >/dev/null
+echo "COMMIT; SELECT 'there';" >&"${HOLD[1]}"; read -r _ <&"${HOLD[0]}"
+wait $run; free
+ok "a role that somebody else makes meanwhile" has out "making a role failed"
+ok "... is left alone" ask postgres "SELECT count(*) FROM pg_roles WHERE rolname = 'reader'" 1
+ok "... no hash is in the server's log" eval '! grep SCRAM-SHA "$dir/pg/log"'
+sql postgres -c 'DROP ROLE reader' -c 'ALTER ROLE elsewhere RENAME TO reader'
+ok "... nothing has changed" same
+
 # killed in the middle
 "$upkeep" run slow >"$dir/run" 2>&1 & run=$!
 until_true test -e "$dir/going"
