@@ -207,16 +207,22 @@ int swap_do(const struct swap *swap, struct connection *admin, uint64_t *ret_rec
 	return r < 0 ? r : exchange(admin, swap, fault);
 }
 
+/* Catalogs too: there are definitions and large objects; but not what ANALYZE writes by itself, nor
+ * what belongs to the whole server. */
+#define WRITES                                                                                   \
+	"SELECT CASE WHEN current_setting('track_counts')::bool THEN"                            \
+	" coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0)::text END FROM pg_stat_all_tables" \
+	" WHERE relid NOT IN (SELECT unnest(ARRAY[oid, reltoastrelid]) FROM pg_class WHERE"      \
+	" relisshared OR oid IN ('pg_statistic'::regclass, 'pg_statistic_ext_data'::regclass))"
+
 int swap_writes(struct upkeep_ctx *ctx, const char *database, char **ret, struct fault *fault)
 {
 	CLEANUP_CONNECTION struct connection connection = {0};
 	CLEANUP_RESULT PGresult *result = NULL;
 	int r = connect_open(&connection, ctx, database, fault);
 	if (r == 0)
-		r = query_run(&connection, "asking how much was written", &result, fault,
-			"SELECT coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0)::text"
-			" FROM pg_stat_user_tables");
-	*ret = r == 0 ? fault_format("%s", query_text(result, 0, 0)) : NULL;
+		r = query_run(&connection, "asking how much was written", &result, fault, WRITES);
+	*ret = fault_format("%s", r == 0 ? query_text(result, 0, 0) : "");
 	return r;
 }
 
@@ -281,10 +287,10 @@ static int swap_state(
 /* ---- undo ---- */
 
 /* Where it cannot be said, it was. */
-static bool was_written(const struct swap *swap, struct upkeep_ctx *ctx)
+static bool was_written(const struct swap *swap, struct upkeep_ctx *ctx, const char *database)
 {
 	CLEANUP_FREE char *writes = NULL;
-	return swap_writes(ctx, swap->live, &writes, NULL) < 0 || !writes ||
+	return swap_writes(ctx, database, &writes, NULL) < 0 || !writes[0] ||
 		strcmp(writes, swap->writes) != 0;
 }
 
@@ -296,6 +302,8 @@ static int exchange_back(struct connection *admin, const struct swap *swap, cons
 		r = rename_one(admin, swap->live, name, fault);
 	if (r == 0)
 		r = describe(admin, name, comment, fault);
+	if (r == 0)
+		r = allow(admin, name, true, fault);
 	if (r == 0 && swap->live_oid[0])
 		r = rename_one(admin, swap->old, swap->live, fault);
 	if (r == 0 && swap->live_oid[0])
@@ -305,11 +313,11 @@ static int exchange_back(struct connection *admin, const struct swap *swap, cons
 	return r < 0 ? r : query_run(admin, "ending the exchange", NULL, fault, "COMMIT");
 }
 
+/* Only where nobody finds it any more is it known whether somebody wrote to it: up to then a
+ * session may. */
 static int go_back(const struct swap *swap, struct connection *admin, struct fault *fault)
 {
 	char undone[SCRATCH_ROOM];
-	bool written = was_written(swap, admin->ctx);
-	const char *name = written ? undone : swap->fresh;
 	CLEANUP_FREE char *what = fault_format("restored as \"%s\", taken back", swap->live);
 	CLEANUP_FREE char *comment =
 		scratch_comment(admin->ctx, what, (int64_t)time(NULL) + swap->keep_s);
@@ -317,18 +325,18 @@ static int go_back(const struct swap *swap, struct connection *admin, struct fau
 	int r = swap->terminate ? end_sessions(admin, swap->live, fault)
 				: swap_settle(admin, swap->live, fault);
 	if (r == 0)
-		r = exchange_back(admin, swap, name, comment, fault);
+		r = exchange_back(admin, swap, undone, comment, fault);
 	if (r < 0) {
 		query_run(admin, "giving the exchange up", NULL, NULL, "ROLLBACK");
 		allow(admin, swap->live, true, NULL);
 		return r;
 	}
-	if (written)
-		upkeep_warn(admin->ctx,
-			"\"%s\" was written to since it was restored: what it held is kept as "
-			"\"%s\"",
-			swap->live, name);
-	return written ? 0 : scratch_drop(admin, name, fault);
+	if (!was_written(swap, admin->ctx, undone))
+		return scratch_drop(admin, undone, fault);
+	upkeep_warn(admin->ctx,
+		"\"%s\" was written to since it was restored: what it held is kept as \"%s\"",
+		swap->live, undone);
+	return 0;
 }
 
 /* Half of it may have been done, or of an earlier undo: the one database is open, the other
@@ -388,5 +396,6 @@ int32_t swap_probe(struct upkeep_ctx *ctx, const struct upkeep_undo *record)
 		return fault_report(ctx, r, &fault);
 	if (state == NOT_SWAPPED)
 		return UPKEEP_NOT_DONE;
-	return state == SWAPPED && !was_written(&swap, ctx) ? UPKEEP_DONE : UPKEEP_PARTLY;
+	return state == SWAPPED && !was_written(&swap, ctx, swap.live) ? UPKEEP_DONE
+								       : UPKEEP_PARTLY;
 }

@@ -28,8 +28,8 @@ int swap_do(const struct swap *swap, struct connection *admin, uint64_t *ret_rec
 	struct fault *fault);
 /* Waits a second for the sessions in that database to end.  -EBUSY: they do not. */
 int swap_settle(struct connection *admin, const char *database, struct fault *fault);
-/* How much has been written to the tables of that database since it was made, as text: so a
- * change since then is seen. */
+/* How much has been written to tables and catalogs of that database since it was made, as text: so
+ * a change since then is seen.  "" where the server does not count. */
 int swap_writes(struct upkeep_ctx *ctx, const char *database, char **ret, struct fault *fault);
 
 /* Back: the old one gets its name again.  What had been restored is dropped; where somebody has
