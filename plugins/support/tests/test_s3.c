@@ -317,7 +317,7 @@ static void *put_some(void *arg)
 
 static void test_list_pages(void **state)
 {
-	CLEANUP_S3 struct s3 *s3 = open_bucket("pages");
+	CLEANUP_S3 struct s3 *s3 = NULL; /* skip does not come back to clean up */
 	CLEANUP_FAULT struct fault fault = {0};
 	struct s3_doomed doomed[MANY] = {{0}};
 	pthread_t writers[WRITERS];
@@ -326,6 +326,7 @@ static void test_list_pages(void **state)
 	(void)state;
 	if (server_is_swift && !getenv("UPKEEP_LONG"))
 		skip(); /* 50 ms for each object */
+	s3 = open_bucket("pages");
 	for (int i = 0; i < MANY; i++) {
 		snprintf(many_names[i], sizeof many_names[i], "p %d", i);
 		doomed[i].key = many_names[i];
@@ -355,12 +356,13 @@ static void test_versions(void **state)
 {
 	char text[16] = "";
 	enum s3_versioning versioning;
-	CLEANUP_S3 struct s3 *s3 = open_bucket("versions");
+	CLEANUP_S3 struct s3 *s3 = NULL;
 	CLEANUP_FAULT struct fault fault = {0};
 	CLEANUP_OBJECT struct s3_object first = {0}, second = {0};
 	(void)state;
 	if (server_is_swift)
 		skip(); /* it has none by this interface */
+	s3 = open_bucket("versions");
 	good(s3_bucket_versioning(s3, &versioning, &fault), &fault);
 	assert_int_equal(versioning, S3_VERSIONS_NONE);
 	good(s3_bucket_keep_versions(s3, &fault), &fault);

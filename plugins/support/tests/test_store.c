@@ -290,9 +290,10 @@ static void test_holder_elsewhere(void **state)
 {
 	(void)state;
 	CLEANUP_FAULT struct fault fault = {0};
-	CLEANUP_STORE struct store *store = store_open();
+	CLEANUP_STORE struct store *store = NULL; /* skip does not come back to clean up */
 	if (!in_bucket)
 		skip();
+	store = store_open();
 	put_foreign_lock(store);
 	assert_int_equal(store->ops->hold(store, true, "we", &fault), -EBUSY);
 	assert_non_null(strstr(fault_what(&fault), "task \"x\" of run 7 on far.example"));
@@ -310,10 +311,11 @@ static void test_lock_taken_away(void **state)
 {
 	(void)state;
 	CLEANUP_FAULT struct fault fault = {0};
-	CLEANUP_STORE struct store *store = store_open();
+	CLEANUP_STORE struct store *store = NULL; /* skip does not come back to clean up */
 	CLEANUP_NAMES struct store_names names = {0};
 	if (!in_bucket)
 		skip();
+	store = store_open();
 	assert_int_equal(store->ops->hold(store, false, "we", NULL), 0);
 	assert_int_equal(store->ops->sync(store, "one", NULL), 0);
 	assert_int_equal(store->ops->list(store, ".locks", false, &names, NULL), 0);
