@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+#include "base/text.h"
 #include "plan/builder.h"
 #include "plan/output.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,16 +45,16 @@ static void say_key(struct build *b, const struct scope *scope, const struct tas
 	const struct task *source)
 {
 	const char *mine = member_fault(task), *key = mine ? mine : member_fault(source);
-	char what[96];
+	struct text CLEANUP_TEXT what = {0};
 
-	snprintf(what, sizeof what,
+	text_addf(&what,
 		mine ? "and \"%s\" do not go together; it reads" : "names a task with \"%s\":",
 		key);
 	say(b, scope, task,
 		strcmp(key, "confirm_within") == 0
 			? "take it away: tasks joined by a stream are undone together"
 			: "take it away: tasks joined by a stream start together or not at all",
-		what, source->name);
+		text_string(&what), source->name);
 }
 
 static bool streams(const struct task *task, uint32_t flag)
