@@ -55,7 +55,8 @@ static void check_about(struct lint *lint, const char *what, const char *name, c
 /* A value that cannot be right for that type, or VALUE_NONE where every text is. */
 static struct value bad_value(const struct upkeep_param *param)
 {
-	struct value value = {.kind = VALUE_STRING, .string = "\x01 not one"};
+	/* without a slash it were a program's name */
+	struct value value = {.kind = VALUE_STRING, .string = "\x01/not one"};
 	uint32_t type = param->type;
 
 	if (type & UPKEEP_LIST || type == UPKEEP_GROUP)

@@ -29,9 +29,9 @@ static const struct upkeep_param settings_table[] = {
 		"container that the server runs in: reached at its own address, with the programs "
 		"inside it",
 		.preset = ""),
-	UPKEEP_PARAM_STRING(struct settings, engine,
+	UPKEEP_PARAM_PATH(struct settings, engine,
 		"name or absolute path of the program that runs the container",
-		.flags = UPKEEP_NONEMPTY, .preset = "docker"),
+		.flags = UPKEEP_NONEMPTY | UPKEEP_SEARCHED, .preset = "docker"),
 	UPKEEP_PARAM_PATH(struct settings, programs,
 		"directory of pg_dump and its like; the newest that is not older than the server "
 		"where it is not set"),
