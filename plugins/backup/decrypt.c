@@ -83,7 +83,8 @@ static int feed(struct decrypt *decrypt, int to, struct fault *fault)
 {
 	int r;
 	while ((r = wait_for(decrypt, decrypt->in, POLLIN, fault)) > 0) {
-		ssize_t n = splice(decrypt->in, NULL, to, NULL, FLOW_PIPE_BYTES, SPLICE_F_NONBLOCK);
+		ssize_t n =
+			splice(decrypt->in, NULL, to, NULL, STREAM_PIPE_BYTES, SPLICE_F_NONBLOCK);
 		if (n == 0 || (n < 0 && errno == EPIPE))
 			return 0;
 		if (n > 0)
@@ -116,7 +117,7 @@ static int judge(struct decrypt *decrypt, struct fault *fault)
 static int check(struct decrypt *decrypt, struct fault *fault)
 {
 	int ends[2];
-	int r = flow_pipe(ends, fault);
+	int r = stream_pipe(ends, fault);
 	if (r < 0)
 		return r;
 	r = flow_start(&decrypt->job, decrypt->keys, SEAL_CHECK, ends[0], decrypt->spool, fault);
@@ -158,7 +159,7 @@ int32_t decrypt_run(struct upkeep_ctx *ctx)
 	const struct decrypt_args *args = ctx->args;
 	CLEANUP_FAULT struct fault fault = {0};
 	struct decrypt decrypt = {.ctx = ctx, .spool = -1};
-	decrypt.in = ctx->host->stream(ctx, UPKEEP_STREAM_IN);
+	decrypt.in = stream_open(ctx);
 	decrypt.out = stream_open_out(ctx, &fault);
 	int r = decrypt.out < 0 ? decrypt.out
 				: keys_open(&decrypt.keys, ctx, KEYS_SECRET | KEYS_TRUST, &fault);

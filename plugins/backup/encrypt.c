@@ -21,7 +21,7 @@ struct encrypt {
 static int start(struct encrypt *encrypt, int in, int out, struct fault *fault)
 {
 	int ends[2];
-	int r = flow_pipe(ends, fault);
+	int r = stream_pipe(ends, fault);
 	if (r < 0)
 		return r;
 	encrypt->hold = ends[1];
@@ -52,7 +52,7 @@ int32_t encrypt_run(struct upkeep_ctx *ctx)
 {
 	CLEANUP_FAULT struct fault fault = {0};
 	struct encrypt encrypt = {.ctx = ctx, .hold = -1};
-	int in = ctx->host->stream(ctx, UPKEEP_STREAM_IN);
+	int in = stream_open(ctx);
 	int out = stream_open_out(ctx, &fault);
 	int r = out < 0 ? out : keys_open(&encrypt.keys, ctx, KEYS_SECRET, &fault);
 	if (r == 0)

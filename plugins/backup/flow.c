@@ -8,14 +8,6 @@
 
 #include "support/cleanup.h"
 
-int flow_pipe(int ends[2], struct fault *fault)
-{
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return fault_set(fault, -errno, NULL, "cannot make a pipe: %m");
-	fcntl(ends[1], F_SETPIPE_SZ, FLOW_PIPE_BYTES); /* less must do where that is not allowed */
-	return 0;
-}
-
 int flow_start(struct seal_job *job, struct keys *keys, enum seal_work work, int in, int out,
 	struct fault *fault)
 {

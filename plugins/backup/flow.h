@@ -5,11 +5,6 @@
 #include "backup/seal.h"
 #include "support/stream.h"
 
-#define FLOW_PIPE_BYTES (1 << 20)
-
-/* A pipe as wide as those between tasks. */
-int flow_pipe(int ends[2], struct fault *fault);
-
 /* As seal_pipe, on descriptors that stay the caller's. */
 int flow_start(struct seal_job *job, struct keys *keys, enum seal_work work, int in, int out,
 	struct fault *fault);

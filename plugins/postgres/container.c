@@ -5,9 +5,9 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include "postgres/flow.h"
 #include "postgres/settings.h"
 #include "support/cleanup.h"
+#include "support/stream.h"
 
 /* One address a line, of each network that it is in. */
 #define FORMAT "{{range .NetworkSettings.Networks}}{{println .IPAddress}}{{end}}"
@@ -21,8 +21,9 @@ static int inspect(
 		"--", settings->container, NULL};
 	size_t size = 0;
 	int ends[2];
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return fault_set(fault, -errno, NULL, "cannot make a pipe: %m");
+	int r = stream_pipe(ends, fault);
+	if (r < 0)
+		return r;
 	CLEANUP_FD int from = ends[0];
 	CLEANUP_FD int to = ends[1];
 	struct upkeep_spawn spawn = {
@@ -34,7 +35,7 @@ static int inspect(
 			"cannot ask \"%s\" for the container \"%s\": %s", settings->engine,
 			settings->container, strerror((int)-child));
 	close(TAKE_FD(to));
-	int r = flow_read(ctx, from, text, room - 1, &size, fault);
+	r = stream_read(ctx, from, text, room - 1, &size, fault);
 	text[size] = 0;
 	if (r < 0)
 		ctx->host->spawn_kill(ctx, child, SIGKILL);

@@ -3,10 +3,10 @@
 
 #include <string.h>
 
-#include "postgres/flow.h"
 #include "postgres/load.h"
 #include "postgres/roles.h"
 #include "support/cleanup.h"
+#include "support/stream.h"
 
 struct drill {
 	struct load load;
@@ -105,7 +105,7 @@ static int try_out(struct drill *drill, struct fault *fault)
 		r = load_restore(load, missing ? without : with, fault);
 	if (r == 0)
 		r = prove(drill, fault);
-	return r < 0 ? r : flow_whole(load->ctx, fault);
+	return r < 0 ? r : stream_whole(load->ctx, fault);
 }
 
 /* Whatever has happened, cancelled or not: it goes.  Where that fails, the record is there. */

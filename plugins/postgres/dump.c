@@ -6,14 +6,13 @@
 #include <unistd.h>
 
 #include "postgres/about.h"
-#include "postgres/flow.h"
 #include "postgres/programs.h"
 #include "postgres/relations.h"
 #include "postgres/set.h"
 #include "support/cleanup.h"
+#include "support/stream.h"
 
 #define ARGS_MAX 4096
-#define PIPE_BYTES (1 << 20)
 #define GATHER_US 1000
 
 struct dump {
@@ -81,7 +80,7 @@ static int collect(struct dump *dump, int fd, char **ret, size_t *ret_size, stru
 	while (r == 0 && n > 0 && size < SET_TEXT_MAX) {
 		if (size + 1 >= room)
 			text = fault_resize(text, room *= 2, 1);
-		r = flow_read_some(dump->ctx, fd, text + size, room - size - 1, &n, fault);
+		r = stream_read_some(dump->ctx, fd, text + size, room - size - 1, &n, fault);
 		size += r == 0 ? n : 0;
 	}
 	text[size] = 0;
@@ -100,11 +99,12 @@ static int run_globals(struct dump *dump, char **ret, size_t *ret_size, struct f
 	const char *const args[] = {"--globals-only", "--no-password", wait, database,
 		dump->args->role_passwords ? NULL : "--no-role-passwords", NULL};
 	int ends[2];
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return fault_set(fault, -errno, NULL, "cannot make a pipe: %m");
+	int r = stream_pipe(ends, fault);
+	if (r < 0)
+		return r;
 	CLEANUP_FD int from = ends[0];
 	CLEANUP_FD int to = ends[1];
-	int r = program_start(&program, &dump->programs, "pg_dumpall", args, -1, to, fault);
+	r = program_start(&program, &dump->programs, "pg_dumpall", args, -1, to, fault);
 	close(TAKE_FD(to));
 	if (r == 0)
 		r = collect(dump, from, ret, ret_size, fault);
@@ -209,13 +209,12 @@ static int start_dump(struct dump *dump, struct fault *fault)
 	__attribute__((cleanup(arguments_free))) struct arguments arguments = {0};
 	int ends[2];
 	int r = add_all(dump, &arguments, fault);
+	if (r == 0)
+		r = stream_pipe(ends, fault);
 	if (r < 0)
 		return r;
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return fault_set(fault, -errno, NULL, "cannot make a pipe: %m");
 	dump->from = ends[0];
 	fcntl(dump->from, F_SETFL, O_NONBLOCK);
-	fcntl(dump->from, F_SETPIPE_SZ, PIPE_BYTES);
 	r = program_start(
 		&dump->program, &dump->programs, "pg_dump", arguments.items, -1, ends[1], fault);
 	close(ends[1]);
@@ -332,10 +331,8 @@ static int dump_open(struct dump *dump, struct fault *fault)
 
 static int dump_all(struct dump *dump, struct fault *fault)
 {
-	int fd = -1;
-	int r = flow_out(dump->ctx, &fd, fault);
-	if (r == 0)
-		r = dump_open(dump, fault);
+	int fd = stream_open_out(dump->ctx, fault);
+	int r = fd < 0 ? fd : dump_open(dump, fault);
 	if (r == 0)
 		r = see(dump, fault);
 	if (r == 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "postgres/swap.h"
+#include "postgres/exchange.h"
 
 #include <time.h>
 
@@ -20,20 +20,21 @@ static int oid_of(struct connection *admin, const char *name, char **ret, struct
 	return r;
 }
 
-int swap_look(struct swap *swap, struct connection *admin, struct fault *fault)
+int exchange_look(struct exchange *exchange, struct connection *admin, struct fault *fault)
 {
 	CLEANUP_RESULT PGresult *result = NULL;
-	int r = oid_of(admin, swap->live, &swap->live_oid, fault);
+	int r = oid_of(admin, exchange->live, &exchange->live_oid, fault);
 	if (r == 0)
-		r = oid_of(admin, swap->fresh, &swap->fresh_oid, fault);
-	if (r == 0 && !swap->fresh_oid[0])
-		return fault_set(fault, -ENOENT, NULL, "the database \"%s\" is gone", swap->fresh);
+		r = oid_of(admin, exchange->fresh, &exchange->fresh_oid, fault);
+	if (r == 0 && !exchange->fresh_oid[0])
+		return fault_set(
+			fault, -ENOENT, NULL, "the database \"%s\" is gone", exchange->fresh);
 	if (r == 0)
 		r = query_run(admin, "reading a comment", &result, fault,
 			"SELECT coalesce(max(shobj_description(oid, 'pg_database')), '')"
 			" FROM pg_database WHERE datname = $1",
-			swap->live);
-	swap->comment = fault_format("%s", r == 0 ? query_text(result, 0, 0) : "");
+			exchange->live);
+	exchange->comment = fault_format("%s", r == 0 ? query_text(result, 0, 0) : "");
 	return r;
 }
 
@@ -64,7 +65,7 @@ static int pause_between(const struct connection *admin)
 	return r == -ETIMEDOUT ? 0 : r;
 }
 
-int swap_settle(struct connection *admin, const char *database, struct fault *fault)
+int exchange_settle(struct connection *admin, const char *database, struct fault *fault)
 {
 	CLEANUP_FREE char *who = NULL;
 	int64_t count = 1;
@@ -81,9 +82,9 @@ int swap_settle(struct connection *admin, const char *database, struct fault *fa
 		"%lld sessions are in the database \"%s\": %s", (long long)count, database, who);
 }
 
-int swap_is_free(const struct swap *swap, struct connection *admin, struct fault *fault)
+int exchange_is_free(const struct exchange *exchange, struct connection *admin, struct fault *fault)
 {
-	return swap->terminate ? 0 : swap_settle(admin, swap->live, fault);
+	return exchange->terminate ? 0 : exchange_settle(admin, exchange->live, fault);
 }
 
 /* Nobody comes in, and who is in goes. */
@@ -154,33 +155,35 @@ static int allow(struct connection *admin, const char *database, bool on, struct
 }
 
 /* All of it or nothing. */
-static int exchange(struct connection *admin, const struct swap *swap, struct fault *fault)
+static int rename_both(
+	struct connection *admin, const struct exchange *exchange, struct fault *fault)
 {
 	int r = query_run(admin, "beginning the exchange", NULL, fault, "BEGIN");
-	if (r == 0 && swap->live_oid[0])
-		r = rename_one(admin, swap->live, swap->old, fault);
+	if (r == 0 && exchange->live_oid[0])
+		r = rename_one(admin, exchange->live, exchange->old, fault);
 	if (r == 0)
-		r = rename_one(admin, swap->fresh, swap->live, fault);
-	if (r == 0 && swap->live_oid[0])
-		r = describe(admin, swap->old, swap->until, fault);
-	if (r == 0 && swap->live_oid[0])
-		r = allow(admin, swap->old, false, fault);
+		r = rename_one(admin, exchange->fresh, exchange->live, fault);
+	if (r == 0 && exchange->live_oid[0])
+		r = describe(admin, exchange->old, exchange->until, fault);
+	if (r == 0 && exchange->live_oid[0])
+		r = allow(admin, exchange->old, false, fault);
 	return r < 0 ? r : query_run(admin, "ending the exchange", NULL, fault, "COMMIT");
 }
 
 static int push_record(
-	const struct swap *swap, struct upkeep_ctx *ctx, uint64_t *ret, struct fault *fault)
+	const struct exchange *exchange, struct upkeep_ctx *ctx, uint64_t *ret, struct fault *fault)
 {
 	char payload[UPKEEP_PAYLOAD_MAX / 2];
 	size_t size = 0;
-	CLEANUP_FREE char *keep = fault_format("%lld", (long long)swap->keep_s);
-	CLEANUP_FREE char *about = swap->live_oid[0]
-		? fault_format("rename \"%s\" back to \"%s\"", swap->old, swap->live)
-		: fault_format("drop the database \"%s\"", swap->live);
-	const char *const members[][2] = {{"live", swap->live}, {"fresh", swap->fresh},
-		{"old", swap->old}, {"fresh_oid", swap->fresh_oid}, {"live_oid", swap->live_oid},
-		{"comment", swap->comment}, {"writes", swap->writes}, {"keep_s", keep},
-		{"terminate", swap->terminate ? "true" : "false"}};
+	CLEANUP_FREE char *keep = fault_format("%lld", (long long)exchange->keep_s);
+	CLEANUP_FREE char *about = exchange->live_oid[0]
+		? fault_format("rename \"%s\" back to \"%s\"", exchange->old, exchange->live)
+		: fault_format("drop the database \"%s\"", exchange->live);
+	const char *const members[][2] = {{"live", exchange->live}, {"fresh", exchange->fresh},
+		{"old", exchange->old}, {"fresh_oid", exchange->fresh_oid},
+		{"live_oid", exchange->live_oid}, {"comment", exchange->comment},
+		{"writes", exchange->writes}, {"keep_s", keep},
+		{"terminate", exchange->terminate ? "true" : "false"}};
 	int r = 0;
 	for (size_t i = 0; r == 0 && i < UPKEEP_COUNT(members); i++)
 		r = upkeep_kv_put(payload, sizeof payload, &size, members[i][0], members[i][1]);
@@ -196,15 +199,15 @@ static int push_record(
 		     : 0;
 }
 
-int swap_do(const struct swap *swap, struct connection *admin, uint64_t *ret_record,
+int exchange_do(const struct exchange *exchange, struct connection *admin, uint64_t *ret_record,
 	struct fault *fault)
 {
-	int r = swap_is_free(swap, admin, fault);
+	int r = exchange_is_free(exchange, admin, fault);
 	if (r == 0)
-		r = push_record(swap, admin->ctx, ret_record, fault);
-	if (r == 0 && swap->terminate && swap->live_oid[0])
-		r = end_sessions(admin, swap->live, fault);
-	return r < 0 ? r : exchange(admin, swap, fault);
+		r = push_record(exchange, admin->ctx, ret_record, fault);
+	if (r == 0 && exchange->terminate && exchange->live_oid[0])
+		r = end_sessions(admin, exchange->live, fault);
+	return r < 0 ? r : rename_both(admin, exchange, fault);
 }
 
 /* Catalogs too: there are definitions and large objects; but not what ANALYZE writes by itself, nor
@@ -215,7 +218,7 @@ int swap_do(const struct swap *swap, struct connection *admin, uint64_t *ret_rec
 	" WHERE relid NOT IN (SELECT unnest(ARRAY[oid, reltoastrelid]) FROM pg_class WHERE"      \
 	" relisshared OR oid IN ('pg_statistic'::regclass, 'pg_statistic_ext_data'::regclass))"
 
-int swap_writes(struct upkeep_ctx *ctx, const char *database, char **ret, struct fault *fault)
+int exchange_writes(struct upkeep_ctx *ctx, const char *database, char **ret, struct fault *fault)
 {
 	CLEANUP_CONNECTION struct connection connection = {0};
 	CLEANUP_RESULT PGresult *result = NULL;
@@ -236,11 +239,11 @@ static char *member(const struct upkeep_undo *record, const char *key)
 	return n < 0 ? NULL : fault_format("%s", value);
 }
 
-static int swap_read(struct swap *swap, const struct upkeep_undo *record)
+static int exchange_read(struct exchange *exchange, const struct upkeep_undo *record)
 {
 	CLEANUP_FREE char *terminate = member(record, "terminate");
 	CLEANUP_FREE char *keep = member(record, "keep_s");
-	*swap = (struct swap){.live = member(record, "live"),
+	*exchange = (struct exchange){.live = member(record, "live"),
 		.fresh = member(record, "fresh"),
 		.old = member(record, "old"),
 		.fresh_oid = member(record, "fresh_oid"),
@@ -249,153 +252,155 @@ static int swap_read(struct swap *swap, const struct upkeep_undo *record)
 		.writes = member(record, "writes"),
 		.keep_s = keep ? strtoll(keep, NULL, 10) : 0,
 		.terminate = terminate && strcmp(terminate, "true") == 0};
-	return swap->live && swap->fresh && swap->old && swap->fresh_oid && swap->live_oid &&
-			swap->comment && swap->writes && scratch_is(swap->fresh, SCRATCH_NEW) &&
-			scratch_is(swap->old, SCRATCH_OLD)
+	return exchange->live && exchange->fresh && exchange->old && exchange->fresh_oid &&
+			exchange->live_oid && exchange->comment && exchange->writes &&
+			scratch_is(exchange->fresh, SCRATCH_NEW) &&
+			scratch_is(exchange->old, SCRATCH_OLD)
 		? 0
 		: -EINVAL;
 }
 
-void swap_free(struct swap *swap)
+void exchange_free(struct exchange *exchange)
 {
-	char *const texts[] = {swap->live, swap->fresh, swap->old, swap->fresh_oid, swap->live_oid,
-		swap->comment, swap->until, swap->writes};
+	char *const texts[] = {exchange->live, exchange->fresh, exchange->old, exchange->fresh_oid,
+		exchange->live_oid, exchange->comment, exchange->until, exchange->writes};
 	for (size_t i = 0; i < UPKEEP_COUNT(texts); i++)
 		free(texts[i]);
-	*swap = (struct swap){0};
+	*exchange = (struct exchange){0};
 }
 
-enum { NOT_SWAPPED, SWAPPED, OTHERWISE };
+enum { NOT_EXCHANGED, EXCHANGED, OTHERWISE };
 
-static int swap_state(
-	const struct swap *swap, struct connection *admin, int *ret, struct fault *fault)
+static int exchange_state(
+	const struct exchange *exchange, struct connection *admin, int *ret, struct fault *fault)
 {
 	CLEANUP_FREE char *live = NULL;
 	CLEANUP_FREE char *old = NULL;
-	int r = oid_of(admin, swap->live, &live, fault);
+	int r = oid_of(admin, exchange->live, &live, fault);
 	if (r == 0)
-		r = oid_of(admin, swap->old, &old, fault);
+		r = oid_of(admin, exchange->old, &old, fault);
 	if (r < 0 || !live || !old)
 		return r;
-	if (strcmp(live, swap->fresh_oid) == 0 && strcmp(old, swap->live_oid) == 0)
-		*ret = SWAPPED;
+	if (strcmp(live, exchange->fresh_oid) == 0 && strcmp(old, exchange->live_oid) == 0)
+		*ret = EXCHANGED;
 	else
-		*ret = strcmp(live, swap->live_oid) == 0 && !old[0] ? NOT_SWAPPED : OTHERWISE;
+		*ret = strcmp(live, exchange->live_oid) == 0 && !old[0] ? NOT_EXCHANGED : OTHERWISE;
 	return 0;
 }
 
 /* ---- undo ---- */
 
 /* Where it cannot be said, it was. */
-static bool was_written(const struct swap *swap, struct upkeep_ctx *ctx, const char *database)
+static bool was_written(
+	const struct exchange *exchange, struct upkeep_ctx *ctx, const char *database)
 {
 	CLEANUP_FREE char *writes = NULL;
-	return swap_writes(ctx, database, &writes, NULL) < 0 || !writes[0] ||
-		strcmp(writes, swap->writes) != 0;
+	return exchange_writes(ctx, database, &writes, NULL) < 0 || !writes[0] ||
+		strcmp(writes, exchange->writes) != 0;
 }
 
-static int exchange_back(struct connection *admin, const struct swap *swap, const char *name,
+static int rename_back(struct connection *admin, const struct exchange *exchange, const char *name,
 	const char *comment, struct fault *fault)
 {
 	int r = query_run(admin, "beginning the exchange", NULL, fault, "BEGIN");
 	if (r == 0)
-		r = rename_one(admin, swap->live, name, fault);
+		r = rename_one(admin, exchange->live, name, fault);
 	if (r == 0)
 		r = describe(admin, name, comment, fault);
 	if (r == 0)
 		r = allow(admin, name, true, fault);
-	if (r == 0 && swap->live_oid[0])
-		r = rename_one(admin, swap->old, swap->live, fault);
-	if (r == 0 && swap->live_oid[0])
-		r = describe(admin, swap->live, swap->comment, fault);
-	if (r == 0 && swap->live_oid[0])
-		r = allow(admin, swap->live, true, fault);
+	if (r == 0 && exchange->live_oid[0])
+		r = rename_one(admin, exchange->old, exchange->live, fault);
+	if (r == 0 && exchange->live_oid[0])
+		r = describe(admin, exchange->live, exchange->comment, fault);
+	if (r == 0 && exchange->live_oid[0])
+		r = allow(admin, exchange->live, true, fault);
 	return r < 0 ? r : query_run(admin, "ending the exchange", NULL, fault, "COMMIT");
 }
 
 /* Only where nobody finds it any more is it known whether somebody wrote to it: up to then a
  * session may. */
-static int go_back(const struct swap *swap, struct connection *admin, struct fault *fault)
+static int go_back(const struct exchange *exchange, struct connection *admin, struct fault *fault)
 {
 	char undone[SCRATCH_ROOM];
-	CLEANUP_FREE char *what = fault_format("restored as \"%s\", taken back", swap->live);
+	CLEANUP_FREE char *what = fault_format("restored as \"%s\", taken back", exchange->live);
 	CLEANUP_FREE char *comment =
-		scratch_comment(admin->ctx, what, (int64_t)time(NULL) + swap->keep_s);
+		scratch_comment(admin->ctx, what, (int64_t)time(NULL) + exchange->keep_s);
 	scratch_name(undone, SCRATCH_UNDONE);
-	int r = swap->terminate ? end_sessions(admin, swap->live, fault)
-				: swap_settle(admin, swap->live, fault);
+	int r = exchange->terminate ? end_sessions(admin, exchange->live, fault)
+				    : exchange_settle(admin, exchange->live, fault);
 	if (r == 0)
-		r = exchange_back(admin, swap, undone, comment, fault);
+		r = rename_back(admin, exchange, undone, comment, fault);
 	if (r < 0) {
 		query_run(admin, "giving the exchange up", NULL, NULL, "ROLLBACK");
-		allow(admin, swap->live, true, NULL);
+		allow(admin, exchange->live, true, NULL);
 		return r;
 	}
-	if (!was_written(swap, admin->ctx, undone))
+	if (!was_written(exchange, admin->ctx, undone))
 		return scratch_drop(admin, undone, fault);
 	upkeep_warn(admin->ctx,
 		"\"%s\" was written to since it was restored: what it held is kept as \"%s\"",
-		swap->live, undone);
+		exchange->live, undone);
 	return 0;
 }
 
 /* Half of it may have been done, or of an earlier undo: the one database is open, the other
  * gone. */
-static int clear_up(const struct swap *swap, struct connection *admin, struct fault *fault)
+static int clear_up(const struct exchange *exchange, struct connection *admin, struct fault *fault)
 {
-	int r = swap->live_oid[0] ? allow(admin, swap->live, true, fault) : 0;
-	return r < 0 ? r : scratch_drop(admin, swap->fresh, fault);
+	int r = exchange->live_oid[0] ? allow(admin, exchange->live, true, fault) : 0;
+	return r < 0 ? r : scratch_drop(admin, exchange->fresh, fault);
 }
 
-static int32_t undo_otherwise(struct upkeep_ctx *ctx, const struct swap *swap)
+static int32_t undo_otherwise(struct upkeep_ctx *ctx, const struct exchange *exchange)
 {
 	return upkeep_fail(ctx, UPKEEP_NEEDS_PERSON,
 		"look with psql -l, and rename by hand: ALTER DATABASE ... RENAME TO ...", NULL,
 		"\"%s\" is no longer the database that was restored, or \"%s\" is not the one that "
 		"it "
 		"replaced",
-		swap->live, swap->old);
+		exchange->live, exchange->old);
 }
 
-int32_t swap_undo(struct upkeep_ctx *ctx, const struct upkeep_undo *record)
+int32_t exchange_undo(struct upkeep_ctx *ctx, const struct upkeep_undo *record)
 {
 	CLEANUP_FAULT struct fault fault = {0};
 	CLEANUP_CONNECTION struct connection admin = {0};
-	CLEANUP_SWAP struct swap swap = {0};
+	CLEANUP_EXCHANGE struct exchange exchange = {0};
 	int state = OTHERWISE;
-	if (swap_read(&swap, record) < 0)
+	if (exchange_read(&exchange, record) < 0)
 		return upkeep_fail(
 			ctx, UPKEEP_NEEDS_PERSON, NULL, NULL, "the undo record is not readable");
 	int r = connect_open(&admin, ctx, NULL, &fault);
 	if (r == 0)
-		r = swap_state(&swap, &admin, &state, &fault);
+		r = exchange_state(&exchange, &admin, &state, &fault);
 	if (r == 0 && state == OTHERWISE)
-		return undo_otherwise(ctx, &swap);
+		return undo_otherwise(ctx, &exchange);
 	if (r == 0)
-		r = state == SWAPPED ? go_back(&swap, &admin, &fault)
-				     : clear_up(&swap, &admin, &fault);
+		r = state == EXCHANGED ? go_back(&exchange, &admin, &fault)
+				       : clear_up(&exchange, &admin, &fault);
 	if (r < 0)
 		return fault_report(ctx, r, &fault);
 	ctx->host->undo_done(ctx, record->id);
-	return state == SWAPPED ? UPKEEP_CHANGED : UPKEEP_UNCHANGED;
+	return state == EXCHANGED ? UPKEEP_CHANGED : UPKEEP_UNCHANGED;
 }
 
-int32_t swap_probe(struct upkeep_ctx *ctx, const struct upkeep_undo *record)
+int32_t exchange_probe(struct upkeep_ctx *ctx, const struct upkeep_undo *record)
 {
 	CLEANUP_FAULT struct fault fault = {0};
 	CLEANUP_CONNECTION struct connection admin = {0};
-	CLEANUP_SWAP struct swap swap = {0};
+	CLEANUP_EXCHANGE struct exchange exchange = {0};
 	int state = OTHERWISE;
-	if (swap_read(&swap, record) < 0)
+	if (exchange_read(&exchange, record) < 0)
 		return upkeep_fail(
 			ctx, UPKEEP_FAILED, NULL, NULL, "the undo record is not readable");
 	int r = connect_open(&admin, ctx, NULL, &fault);
 	if (r == 0)
-		r = swap_state(&swap, &admin, &state, &fault);
+		r = exchange_state(&exchange, &admin, &state, &fault);
 	if (r < 0)
 		return fault_report(ctx, r, &fault);
-	if (state == NOT_SWAPPED)
+	if (state == NOT_EXCHANGED)
 		return UPKEEP_NOT_DONE;
-	return state == SWAPPED && !was_written(&swap, ctx, swap.live) ? UPKEEP_DONE
-								       : UPKEEP_PARTLY;
+	return state == EXCHANGED && !was_written(&exchange, ctx, exchange.live) ? UPKEEP_DONE
+										 : UPKEEP_PARTLY;
 }

@@ -4,11 +4,10 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "postgres/flow.h"
 #include "support/cleanup.h"
+#include "support/stream.h"
 
 #define OPTIONS_MAX 16
-#define PIPE_BYTES (1 << 20)
 
 /* The first version of each major of which pg_restore runs no program that a crafted archive
  * names (CVE-2026-116314). */
@@ -29,10 +28,7 @@ int load_begin(struct load *load, struct fault *fault)
 {
 	CLEANUP_FREE char *text = NULL;
 	size_t size = 0;
-	int fd = -1;
-	int r = flow_in(load->ctx, &fd, fault);
-	if (r == 0)
-		r = set_reader_open(&load->set, load->ctx, fd, fault);
+	int r = set_reader_open(&load->set, load->ctx, stream_open(load->ctx), fault);
 	if (r == 0)
 		r = set_take(load->set, SET_ABOUT, &text, &size, fault);
 	if (r == 0)
@@ -46,21 +42,20 @@ int load_feed_open(
 	struct load_feed *feed, struct upkeep_ctx *ctx, int *ret_from, struct fault *fault)
 {
 	int ends[2];
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return fault_set(fault, -errno, NULL, "cannot make a pipe: %m");
+	int r = stream_pipe(ends, fault);
+	if (r < 0)
+		return r;
 	*feed = (struct load_feed){ctx, ends[1]};
 	*ret_from = ends[0];
-	fcntl(feed->to, F_SETFL, O_NONBLOCK);
-	fcntl(feed->to, F_SETPIPE_SZ, PIPE_BYTES);
 	return 0;
 }
 
 int load_feed_piece(void *arg, const void *bytes, size_t size, struct fault *fault)
 {
 	struct load_feed *feed = arg;
-	int r = feed->to < 0 ? 0 : flow_write(feed->ctx, feed->to, bytes, size, fault);
+	int r = feed->to < 0 ? 0 : stream_write(feed->ctx, feed->to, bytes, size);
 	if (r != -EPIPE)
-		return r;
+		return r < 0 ? stream_write_fault(r, fault) : 0;
 	load_feed_close(feed);
 	return 0;
 }

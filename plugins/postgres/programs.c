@@ -10,10 +10,10 @@
 #include <unistd.h>
 
 #include "postgres/connect.h"
-#include "postgres/flow.h"
 #include "postgres/settings.h"
 #include "support/cleanup.h"
 #include "support/write.h"
+#include "support/stream.h"
 
 #define MESSAGES_MAX (1 << 20)
 
@@ -124,7 +124,7 @@ static char *messages_take(const struct program *program)
 
 int program_await(const struct program *program, struct fault *fault)
 {
-	return flow_await(program->ctx, program->exit_fd, POLLIN, fault);
+	return stream_await(program->ctx, program->exit_fd, POLLIN, fault);
 }
 
 int program_end(struct program *program, struct fault *fault)
@@ -167,14 +167,15 @@ static int ask_version(const struct programs *programs, struct fault *fault)
 	char text[256];
 	size_t size = 0;
 	int ends[2];
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return fault_set(fault, -errno, NULL, "cannot make a pipe: %m");
+	int r = stream_pipe(ends, fault);
+	if (r < 0)
+		return r;
 	CLEANUP_FD int from = ends[0];
 	CLEANUP_FD int to = ends[1];
-	int r = program_start(&program, programs, "pg_dump", args, -1, to, fault);
+	r = program_start(&program, programs, "pg_dump", args, -1, to, fault);
 	close(TAKE_FD(to));
 	if (r == 0)
-		r = flow_read(programs->ctx, from, text, sizeof text - 1, &size, fault);
+		r = stream_read(programs->ctx, from, text, sizeof text - 1, &size, fault);
 	text[size] = 0;
 	if (r == 0)
 		r = program_end(&program, fault);

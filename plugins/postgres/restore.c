@@ -3,19 +3,19 @@
 
 #include <time.h>
 
-#include "postgres/flow.h"
 #include "postgres/load.h"
 #include "postgres/properties.h"
 #include "postgres/roles.h"
 #include "postgres/settings.h"
-#include "postgres/swap.h"
+#include "postgres/exchange.h"
 #include "support/cleanup.h"
+#include "support/stream.h"
 
 struct restore {
 	struct load load;
 	const struct restore_args *args;
 	struct connection admin;
-	struct swap swap;
+	struct exchange exchange;
 	size_t roles_made;
 };
 
@@ -78,7 +78,7 @@ static int begin(struct restore *restore, struct fault *fault)
 {
 	struct upkeep_ctx *ctx = restore->load.ctx;
 	const struct restore_args *args = restore->args;
-	struct swap *swap = &restore->swap;
+	struct exchange *exchange = &restore->exchange;
 	char old[SCRATCH_ROOM];
 	int r = connect_open(&restore->admin, ctx, NULL, fault);
 	if (r == 0)
@@ -89,16 +89,16 @@ static int begin(struct restore *restore, struct fault *fault)
 		return r;
 	scratch_name(restore->load.name, SCRATCH_NEW);
 	scratch_name(old, SCRATCH_OLD);
-	swap->live =
+	exchange->live =
 		fault_format("%s", *args->database ? args->database : restore->load.about.database);
-	swap->fresh = fault_format("%s", restore->load.name);
-	swap->old = fault_format("%s", old);
-	swap->terminate = args->terminate;
-	swap->keep_s = args->undo_keep_ms / 1000;
-	r = refuse_name(ctx->settings, swap->live, fault);
+	exchange->fresh = fault_format("%s", restore->load.name);
+	exchange->old = fault_format("%s", old);
+	exchange->terminate = args->terminate;
+	exchange->keep_s = args->undo_keep_ms / 1000;
+	r = refuse_name(ctx->settings, exchange->live, fault);
 	if (r == 0)
 		r = need_tablespaces(restore, fault);
-	return r < 0 ? r : swap_is_free(swap, &restore->admin, fault);
+	return r < 0 ? r : exchange_is_free(exchange, &restore->admin, fault);
 }
 
 /* ---- the new database ---- */
@@ -138,26 +138,26 @@ static int put_in_place(struct restore *restore, struct fault *fault)
 {
 	struct load *load = &restore->load;
 	struct upkeep_ctx *ctx = load->ctx;
-	struct swap *swap = &restore->swap;
+	struct exchange *exchange = &restore->exchange;
 	CLEANUP_CONNECTION struct connection admin = {0};
-	CLEANUP_FREE char *what = fault_format("was \"%s\"", swap->live);
+	CLEANUP_FREE char *what = fault_format("was \"%s\"", exchange->live);
 	uint64_t record = 0;
 	int r = connect_open(&admin, ctx, NULL, fault);
-	swap->until = scratch_comment(ctx, what, (int64_t)time(NULL) + swap->keep_s);
+	exchange->until = scratch_comment(ctx, what, (int64_t)time(NULL) + exchange->keep_s);
 	/* what a session has written is counted when it ends */
 	if (r == 0)
-		r = swap_settle(&admin, load->name, fault);
+		r = exchange_settle(&admin, load->name, fault);
 	if (r == 0)
-		r = swap_writes(ctx, load->name, &swap->writes, fault);
+		r = exchange_writes(ctx, load->name, &exchange->writes, fault);
 	if (r == 0)
 		r = properties_restore(&admin, load->name, &load->about, fault);
 	if (r == 0)
-		r = swap_look(swap, &admin, fault);
+		r = exchange_look(exchange, &admin, fault);
 	if (r == 0)
-		r = swap_do(swap, &admin, &record, fault);
+		r = exchange_do(exchange, &admin, &record, fault);
 	if (r < 0)
 		return r;
-	ctx->host->undo_applied(ctx, record, swap->writes);
+	ctx->host->undo_applied(ctx, record, exchange->writes);
 	/* from here on the database is that record's */
 	ctx->host->undo_drop(ctx, load->record);
 	return 0;
@@ -167,9 +167,9 @@ static void report(const struct restore *restore)
 {
 	const struct load *load = &restore->load;
 	struct upkeep_ctx *ctx = load->ctx;
-	const struct swap *swap = &restore->swap;
-	upkeep_output_text(ctx, "database", swap->live);
-	upkeep_output_text(ctx, "old", swap->live_oid[0] ? swap->old : "");
+	const struct exchange *exchange = &restore->exchange;
+	upkeep_output_text(ctx, "database", exchange->live);
+	upkeep_output_text(ctx, "old", exchange->live_oid[0] ? exchange->old : "");
 	upkeep_output_int(ctx, "bytes", (int64_t)load->bytes);
 	upkeep_output_int(ctx, "tables", (int64_t)load->is.tables);
 	upkeep_output_int(ctx, "rows", load->is.rows);
@@ -184,7 +184,7 @@ static int restore_all(struct restore *restore, struct fault *fault)
 	if (r == 0)
 		r = prove(restore, fault);
 	if (r == 0)
-		r = flow_whole(restore->load.ctx, fault);
+		r = stream_whole(restore->load.ctx, fault);
 	return r < 0 ? r : put_in_place(restore, fault);
 }
 
@@ -196,7 +196,7 @@ int32_t restore_run(struct upkeep_ctx *ctx)
 	if (r == 0)
 		report(&restore);
 	load_free(&restore.load);
-	swap_free(&restore.swap);
+	exchange_free(&restore.exchange);
 	connect_close(&restore.admin);
 	return r < 0 ? fault_report(ctx, r, &fault) : UPKEEP_CHANGED;
 }
@@ -226,7 +226,7 @@ static const struct {
 	int32_t (*undo)(struct upkeep_ctx *ctx, const struct upkeep_undo *record);
 	int32_t (*probe)(struct upkeep_ctx *ctx, const struct upkeep_undo *record);
 } kinds[] = {{"database", scratch_undo, scratch_probe}, {"role", roles_undo, roles_probe},
-	{"swap", swap_undo, swap_probe}};
+	{"swap", exchange_undo, exchange_probe}};
 
 int32_t restore_undo(struct upkeep_ctx *ctx, const struct upkeep_undo *record)
 {

@@ -196,7 +196,8 @@ int32_t scratch_undo(struct upkeep_ctx *ctx, const struct upkeep_undo *record)
 	return there ? UPKEEP_CHANGED : UPKEEP_UNCHANGED;
 }
 
-/* Once it is in its place it has another name: then it is the swap's record that matters. */
+/* Once it is in its place it has another name: then it is the record of the exchange that matters.
+ */
 int32_t scratch_probe(struct upkeep_ctx *ctx, const struct upkeep_undo *record)
 {
 	CLEANUP_FAULT struct fault fault = {0};

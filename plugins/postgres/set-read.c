@@ -3,10 +3,10 @@
 #include <archive_entry.h>
 #include <stdbool.h>
 
-#include "postgres/flow.h"
 #include "postgres/set.h"
 #include "postgres/sums.h"
 #include "support/cleanup.h"
+#include "support/stream.h"
 
 #define INPUT_BYTES ((size_t)256 << 10)
 
@@ -29,7 +29,7 @@ static la_ssize_t read_bytes(struct archive *archive, void *arg, const void **re
 	struct set_reader *reader = arg;
 	size_t size = 0;
 	fault_clear(&reader->fault);
-	reader->code = flow_read_some(
+	reader->code = stream_read_some(
 		reader->ctx, reader->fd, reader->input, INPUT_BYTES, &size, &reader->fault);
 	*ret = reader->input;
 	if (reader->code == 0)
@@ -212,7 +212,7 @@ int set_reader_finish(struct set_reader *reader, struct fault *fault)
 		return fault_set(fault, -EBADMSG, NEXT, "the set goes on behind its end");
 	/* what is left is padding; a writer must not find its reader gone */
 	for (size = 1; r == 0 && size > 0;)
-		r = flow_read_some(
+		r = stream_read_some(
 			reader->ctx, reader->fd, reader->input, INPUT_BYTES, &size, fault);
 	return r;
 }

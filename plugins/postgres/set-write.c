@@ -4,15 +4,14 @@
 #include <stdbool.h>
 #include <time.h>
 
-#include "postgres/flow.h"
 #include "postgres/set.h"
 #include "postgres/sums.h"
 #include "support/cleanup.h"
+#include "support/stream.h"
 
 struct set_writer {
 	struct upkeep_ctx *ctx;
 	struct archive *archive;
-	struct fault fault; /* of the last write */
 	struct sums sums;
 	unsigned parts;
 	int fd, code;
@@ -25,8 +24,7 @@ static la_ssize_t write_bytes(struct archive *archive, void *arg, const void *by
 	struct set_writer *writer = arg;
 	if (writer->closing)
 		return (la_ssize_t)size;
-	fault_clear(&writer->fault);
-	writer->code = flow_write(writer->ctx, writer->fd, bytes, size, &writer->fault);
+	writer->code = stream_write(writer->ctx, writer->fd, bytes, size);
 	if (writer->code == 0)
 		return (la_ssize_t)size;
 	archive_set_error(archive, -writer->code, "cannot write");
@@ -36,8 +34,7 @@ static la_ssize_t write_bytes(struct archive *archive, void *arg, const void *by
 static int refused(struct set_writer *writer, struct fault *fault)
 {
 	if (writer->code < 0)
-		return fault_set(
-			fault, writer->code, writer->fault.next, "%s", fault_what(&writer->fault));
+		return stream_write_fault(writer->code, fault);
 	return fault_set(fault, -EIO, NULL, "cannot write the set: %s",
 		archive_error_string(writer->archive));
 }
@@ -103,7 +100,6 @@ void set_writer_close(struct set_writer **writer)
 	/* libarchive would write the archive's end: whoever reads it must not take it for whole */
 	(*writer)->closing = true;
 	archive_write_free((*writer)->archive);
-	fault_clear(&(*writer)->fault);
 	sums_free(&(*writer)->sums);
 	free(*writer);
 	*writer = NULL;

@@ -28,7 +28,7 @@
 #define SET_TEXT_MAX ((size_t)256 << 20) /* of any member but parts */
 
 struct set_writer;
-/* Onto the descriptor of flow_out. */
+/* Onto the descriptor of stream_open_out. */
 int set_writer_open(struct set_writer **ret, struct upkeep_ctx *ctx, int fd, struct fault *fault);
 int set_put(struct set_writer *writer, const char *name, const void *bytes, size_t size,
 	struct fault *fault);

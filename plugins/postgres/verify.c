@@ -4,9 +4,9 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "postgres/flow.h"
 #include "postgres/load.h"
 #include "support/cleanup.h"
+#include "support/stream.h"
 
 /* pg_restore --list, which reads the list at the dump's beginning and no more. */
 struct listing {
@@ -87,7 +87,7 @@ static int verify(struct load *load, size_t *ret_entries, struct fault *fault)
 		r = relations_parse(&load->was, text, size, fault);
 	if (r == 0)
 		r = set_reader_finish(load->set, fault);
-	return r < 0 ? r : flow_whole(load->ctx, fault);
+	return r < 0 ? r : stream_whole(load->ctx, fault);
 }
 
 int32_t verify_run(struct upkeep_ctx *ctx)

@@ -13,31 +13,6 @@ int stream_open(struct upkeep_ctx *ctx)
 	return fd < 0 ? -1 : fd;
 }
 
-int stream_read(
-	struct upkeep_ctx *ctx, int fd, char *bytes, size_t size, size_t *ret, struct fault *fault)
-{
-	struct pollfd ready[] = {
-		{.fd = ctx->host->cancel_fd(ctx), .events = POLLIN}, {.fd = fd, .events = POLLIN}};
-	ssize_t n = 1;
-	*ret = 0;
-	while (n != 0 && *ret < size) {
-		if (poll(ready, 2, -1) < 0) {
-			if (errno == EINTR)
-				continue;
-			return fault_set(fault, -errno, NULL, "cannot wait for the stream: %m");
-		}
-		if (ready[0].revents)
-			return fault_set(
-				fault, -ECANCELED, NULL, "stopped before the stream had ended");
-		n = read(fd, bytes + *ret, size - *ret);
-		if (n < 0 && errno != EINTR && errno != EAGAIN)
-			return fault_set(fault, -errno, NULL, "cannot read the stream: %m");
-		if (n > 0)
-			*ret += (size_t)n;
-	}
-	return 0;
-}
-
 int stream_open_out(struct upkeep_ctx *ctx, struct fault *fault)
 {
 	int fd = ctx->host->stream(ctx, UPKEEP_STREAM_OUT);
@@ -47,24 +22,60 @@ int stream_open_out(struct upkeep_ctx *ctx, struct fault *fault)
 		: fd;
 }
 
-/* 0 where there is room for at least a little. */
-static int wait_for_room(struct upkeep_ctx *ctx, int fd)
+int stream_pipe(int ends[2], struct fault *fault)
+{
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return fault_set(fault, -errno, NULL, "cannot make a pipe: %m");
+	/* less must do where that is not allowed */
+	fcntl(ends[1], F_SETPIPE_SZ, STREAM_PIPE_BYTES);
+	return 0;
+}
+
+int stream_await(struct upkeep_ctx *ctx, int fd, short events, struct fault *fault)
 {
 	struct pollfd ready[] = {
-		{.fd = ctx->host->cancel_fd(ctx), .events = POLLIN}, {.fd = fd, .events = POLLOUT}};
-	int flags = fcntl(fd, F_GETFL);
-	if (!(flags & O_NONBLOCK))
-		fcntl(fd, F_SETFL, flags | O_NONBLOCK);
-	if (poll(ready, 2, -1) < 0)
-		return errno == EINTR ? 0 : -errno;
-	return ready[0].revents ? -ECANCELED : 0;
+		{.fd = ctx->host->cancel_fd(ctx), .events = POLLIN}, {.fd = fd, .events = events}};
+	while (poll(ready, 2, -1) < 0)
+		if (errno != EINTR)
+			return fault_set(fault, -errno, NULL, "cannot wait: %m");
+	return ready[0].revents ? fault_set(fault, -ECANCELED, NULL, "stopped before the end") : 0;
+}
+
+int stream_read_some(
+	struct upkeep_ctx *ctx, int fd, void *bytes, size_t size, size_t *ret, struct fault *fault)
+{
+	ssize_t n;
+	*ret = 0;
+	do {
+		int r = stream_await(ctx, fd, POLLIN, fault);
+		if (r < 0)
+			return r;
+		n = read(fd, bytes, size);
+	} while (n < 0 && (errno == EINTR || errno == EAGAIN));
+	if (n < 0)
+		return fault_set(fault, -errno, NULL, "cannot read the stream: %m");
+	*ret = (size_t)n;
+	return 0;
+}
+
+int stream_read(
+	struct upkeep_ctx *ctx, int fd, void *bytes, size_t size, size_t *ret, struct fault *fault)
+{
+	size_t n = 1;
+	int r = 0;
+	for (*ret = 0; r == 0 && n > 0 && *ret < size; *ret += n)
+		r = stream_read_some(ctx, fd, (char *)bytes + *ret, size - *ret, &n, fault);
+	return r;
 }
 
 int stream_write(struct upkeep_ctx *ctx, int fd, const void *bytes, size_t size)
 {
 	const char *at = bytes;
+	int flags = fcntl(fd, F_GETFL);
+	if (!(flags & O_NONBLOCK))
+		fcntl(fd, F_SETFL, flags | O_NONBLOCK);
 	while (size > 0) {
-		int r = wait_for_room(ctx, fd);
+		int r = stream_await(ctx, fd, POLLOUT, NULL);
 		ssize_t n = r < 0 ? 0 : write(fd, at, size);
 		if (r < 0 || (n < 0 && errno != EINTR && errno != EAGAIN))
 			return r < 0 ? r : -errno;
@@ -89,6 +100,6 @@ int stream_whole(struct upkeep_ctx *ctx, struct fault *fault)
 		return fault_set(
 			fault, r, NULL, "cannot ask whether the stream is whole: %s", strerror(-r));
 	return r ? 0
-		 : fault_set(fault, -EPIPE, NULL,
-			   "what the stream came from has not succeeded: nothing is stored");
+		 : fault_set(fault, -EPIPE, "see why it failed: upkeep show last",
+			   "what the stream came from has not succeeded: nothing is kept of it");
 }

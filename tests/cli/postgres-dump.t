@@ -97,7 +97,7 @@ ok "... says so" has out 'database "absent" does not exist'
 ok "... and nothing is kept" gone_or absent.set
 ok "a sink whose disk is full" code 12 "$upkeep" run full
 ok "nobody reads it" code 10 "$upkeep" run unread
-ok "... says so" has out "nobody reads what would be written"
+ok "... says so" has out "nobody reads what it writes"
 pg_site "programs = \"$dir/old\";"
 mkdir "$dir/old"; printf '#!/bin/sh\necho "pg_dump (PostgreSQL) 11.22"\n' >"$dir/old/pg_dump"; chmod 755 "$dir/old/pg_dump"
 ok "a client older than the server" code 12 "$upkeep" run app

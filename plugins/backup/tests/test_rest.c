@@ -219,7 +219,7 @@ static void test_a_stream_is_stored_when_it_is_whole(void **state)
 	upkeep_test_stream_in(t, bytes, size);
 	upkeep_test_whole(t, 0);
 	assert_true(upkeep_test_run(t, "create") < 0);
-	assert_non_null(strstr(upkeep_test_what(t), "nothing is stored"));
+	assert_non_null(strstr(upkeep_test_what(t), "nothing is kept"));
 	upkeep_test_whole(t, 1);
 	upkeep_test_stream_in(t, bytes, size);
 	site_expect(t, upkeep_test_run(t, "create"), UPKEEP_CHANGED);
