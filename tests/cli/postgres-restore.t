@@ -37,8 +37,10 @@ ok "... says what, and how it is undone" has out "rename both back"
 everything app >"$dir/before"
 oid() { sql postgres -c "SELECT oid FROM pg_database WHERE datname = '$1'"; }
 live=$(oid app)
-# same: the live database is the same one, with all its things
-same() { everything app >"$dir/now"; cmp "$dir/before" "$dir/now" && [ "$(oid app)" = "$live" ] && names_are app &&
+# stays: the live database is the same one, alone and open; same: with all its things, which shows
+# it of all that was tried since the last time as well
+same() { everything app >"$dir/now"; cmp "$dir/before" "$dir/now" && stays; }
+stays() { [ "$(oid app)" = "$live" ] && names_are app &&
 	ask postgres "SELECT datallowconn FROM pg_database WHERE datname = 'app'" t; }
 
 # changed since the dump, then brought back
@@ -65,7 +67,7 @@ sql postgres -c "DROP DATABASE $(sql postgres -c "SELECT datname FROM pg_databas
 live=$(oid app)
 ok "as before" same
 ok "a later task fails" code 11 "$upkeep" run late
-ok "... the old one is back" same
+ok "... the old one is back" stays
 ok "an upstream that fails at its very end" code 11 "$upkeep" run torn
 ok "... nothing has changed" same
 
@@ -74,7 +76,7 @@ hold app 'SELECT 1'
 ok "somebody is connected" code 10 "$upkeep" run app
 ok "... says who" has out 'sessions are in the database "app": admin'
 ok "... what to do" has out "set terminate = true"
-ok "... nothing has changed" same
+ok "... nothing has changed" stays
 ok "... is ended, and it is undone all the same" code 11 "$upkeep" run ends-late
 ok "... nothing has changed" same
 free
@@ -144,10 +146,10 @@ at=$(grep -abo 'long and longer' "$dir/app.set" | head -n 1 | cut -d: -f1)
 cp "$dir/app.set" "$dir/damaged.set"; printf L | dd of="$dir/damaged.set" bs=1 seek="$at" conv=notrunc status=none
 ok "one byte of a row is another" code 11 "$upkeep" run damaged
 ok "... says so" has out 'the set is damaged: "database.dump.000001" has another hash'
-ok "... nothing has changed" same
+ok "... nothing has changed" stays
 head -c 1500000 "$dir/app.set" >"$dir/damaged.set"
 ok "a tail is missing" code 11 "$upkeep" run damaged
-ok "... nothing has changed" same
+ok "... nothing has changed" stays
 mkdir "$dir/hand"; tar -xf "$dir/app.set" -C "$dir/hand"
 # again MEMBER...: the set made anew by hand, with right sums
 again() { (cd "$dir/hand" && sha256sum about.json globals.sql database.dump.0* contents.json >SHA256SUMS &&
@@ -155,7 +157,7 @@ again() { (cd "$dir/hand" && sha256sum about.json globals.sql database.dump.0* c
 sed -i 's/"rows": 1000$/"rows": 1001/' "$dir/hand/contents.json"; again
 ok "rows are missing" code 11 "$upkeep" run damaged
 ok "... says which" has out '"public.child" has 1000 rows and had 1001'
-ok "... nothing has changed" same
+ok "... nothing has changed" stays
 sql template1 -c 'CREATE TABLE public.extra ()'
 tar -xf "$dir/app.set" -C "$dir/hand"; again
 ok "a set that was put together by hand" code 0 "$upkeep" run damaged
@@ -188,7 +190,7 @@ until_true eval '[ "$(sql postgres -c "SELECT count(*) FROM pg_stat_activity WHE
 # shellcheck disable=SC2046
 die $run $(cat /proc/$run/task/$run/children)
 ok "killed in the middle: recover" code 11 "$upkeep" recover
-ok "... nothing has changed" same
+ok "... nothing has changed" stays
 # killed when its record is written and both are to be renamed: for that it waits here
 hold postgres "COMMENT ON DATABASE app IS 'the ''live'' one'"
 "$upkeep" run app >"$dir/run" 2>&1 & run=$!
