@@ -45,6 +45,13 @@ struct janitor_args {
 int32_t janitor_plan(struct upkeep_ctx *ctx);
 int32_t janitor_run(struct upkeep_ctx *ctx);
 
+struct prune_args {
+	const char *below;
+	int64_t older_than_ms, keep;
+};
+int32_t prune_plan(struct upkeep_ctx *ctx);
+int32_t prune_run(struct upkeep_ctx *ctx);
+
 int32_t check_run(struct upkeep_ctx *ctx);
 
 #endif

@@ -149,6 +149,23 @@ static const struct upkeep_output janitor_outputs[] = {
 	UPKEEP_OUT("kept", UPKEEP_INT, "open uploads that are younger"),
 };
 
+static const struct upkeep_param prune_params[] = {
+	UPKEEP_PARAM_STRING(struct prune_args, below,
+		"only keys that begin so, below the prefix; all of them where empty", .preset = ""),
+	{.name = "older_than",
+		.about = "objects that were written longer ago are deleted",
+		.type = UPKEEP_DURATION,
+		.offset = UPKEEP_MEMBER(struct prune_args, older_than_ms, int64_t),
+		.flags = UPKEEP_REQUIRED},
+	UPKEEP_PARAM_INT(struct prune_args, keep, "so many of the newest stay, however old",
+		.min = 1, .max = 1000000, .preset = "1"),
+};
+static const struct upkeep_output prune_outputs[] = {
+	UPKEEP_OUT("removed", UPKEEP_INT, "objects deleted"),
+	UPKEEP_OUT("kept", UPKEEP_INT, "objects that stay"),
+	UPKEEP_OUT("freed", UPKEEP_SIZE, "bytes of those deleted"),
+};
+
 static const struct upkeep_output check_outputs[] = {
 	UPKEEP_OUT("failed", UPKEEP_INT, "checks that failed"),
 };
@@ -196,6 +213,13 @@ static const struct upkeep_action actions[] = {
 		UPKEEP_OUTPUTS(janitor_outputs),
 		.plan = janitor_plan,
 		.run = janitor_run},
+	{.name = "prune",
+		.about = "Delete objects that are older than told",
+		.changes = UPKEEP_CHANGES_IRREVERSIBLE,
+		UPKEEP_PARAMS(struct prune_args, prune_params),
+		UPKEEP_OUTPUTS(prune_outputs),
+		.plan = prune_plan,
+		.run = prune_run},
 	{.name = "check",
 		.about = "Ask whether the bucket is fit for use: clock, region, rules, permissions",
 		.changes = UPKEEP_CHANGES_NONE,
