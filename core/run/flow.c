@@ -315,7 +315,8 @@ static bool flow_await(struct engine *engine, struct flow *flow)
 	bool awaits = false;
 
 	if (!flow_bytes_in(flow->source.fd)) {
-		arm(engine, &flow->source, EPOLLIN);
+		if (!flow->closed) /* else it would be ready for ever */
+			arm(engine, &flow->source, EPOLLIN);
 		return true;
 	}
 	for (uint32_t i = 0; i < flow->end_count; i++) {
@@ -350,8 +351,10 @@ void flow_move(struct engine *engine, struct flow *flow)
 
 static void flow_ready(struct engine *engine, struct source *source, uint32_t events)
 {
-	(void)events;
-	flow_move(engine, (struct flow *)source);
+	struct flow *flow = (struct flow *)source;
+
+	flow->closed = events & EPOLLHUP;
+	flow_move(engine, flow);
 }
 
 static void end_ready(struct engine *engine, struct source *source, uint32_t events)

@@ -25,6 +25,7 @@ struct flow {
 	uint64_t bytes;
 	int64_t told_ms;
 	bool idle;      /* nothing can move now: epoll says when */
+	bool closed;    /* nobody can write to it any more */
 	bool succeeded; /* the task */
 	bool whole;     /* ... and all upstream, and its readers have it all */
 	uint32_t end_count;

@@ -26,6 +26,7 @@ mixed = { tasks = { a = { $(make 3MiB) }; b = { $(sh "md5sum >$dir/sum; exit 0" 
 few = { tasks = { a = { $(sh "printf few") }; b = { $(sh "cat >$dir/few" "$(from a)") }; }; };
 bits = { tasks = { a = { $(sh "dd if=/dev/zero bs=100 count=60000 2>/dev/null") }; b = { $(sh "dd bs=70 2>/dev/null" "$(from a)") };
 	c = { $(sh "wc -c >$dir/bits-c" "$(from b)") }; d = { $(sh "dd bs=999 2>/dev/null | wc -c >$dir/bits-d" "$(from a)") }; }; };
+shut = { tasks = { a = { $(sh "echo some; exec >/dev/null; sleep 2") }; b = { $(sh "cat >$dir/shut" "$(from a)") }; }; };
 none = { tasks = { a = { $(sh "true") }; b = { $(sh "wc -c >$dir/none" "$(from a)") }; }; };
 torn = { tasks = { a = { $(sh "echo half; sleep 0.3; exit 3") }; b = { $(sh "cat >$dir/torn; echo end >>$dir/torn" "$(from a)") }; }; };
 far = { tasks = { a = { $(sh "echo half; sleep 0.3; exit 3") }; b = { $(sh "cat" "$(from a)") };
@@ -137,6 +138,11 @@ ok "... says so" has out "Too many open files"
 script -qec "stty cols 90 rows 24; $upkeep run trickle" "$dir/typescript" </dev/null >/dev/null; cp "$dir/typescript" "$dir/out"
 ok "progress by bytes" grep -q "a .* MiB  .* MiB/s" "$dir/out"
 ok "2 GiB" code 0 "$upkeep" run big
+# rests COMMAND...: of two seconds of waiting less than one is spent
+rests() { local TIMEFORMAT='%U %S'; { time "$@" >"$dir/out" 2>&1; } 2>"$dir/times"
+	awk '{ exit $1 + $2 >= 1 }' "$dir/times" || { sed 's/^/# /' "$dir/times"; return 1; }; }
+ok "a writer that closes its stream long before its end is waited for at rest" rests "$upkeep" run shut
+ok "... all came" is "$dir/shut" some
 if [ "$(id -u)" = 0 ]; then
 	ok "other users" code 0 "$upkeep" run user
 	ok "... " is "$dir/user" nobody

@@ -32,6 +32,9 @@ static void enlist(void)
 		return;
 	page->processes[at].role = role;
 	page->processes[at].pid = self;
+	/* All are to die: who comes while they are killed may not have been seen. */
+	if (page->victims == INJECT_ALL && page->fired)
+		syscall(SYS_kill, self, SIGKILL);
 }
 
 /* A child of fork: it has told who it is by its name, or is what its parent is. */
@@ -80,15 +83,24 @@ __attribute__((constructor)) static void inject_open(int argc, char **argv)
 
 /* ---- what is done at a call ---- */
 
-static void kill_victims(void)
+static void kill_some(uint32_t roles)
 {
 	uint32_t count = page->process_count;
 
 	for (uint32_t i = 0; i < count && i < INJECT_PROCESSES; i++) {
 		pid_t pid = page->processes[i].pid;
-		if (pid > 0 && pid != self && page->victims & 1u << page->processes[i].role)
+		if (pid > 0 && pid != self && roles & 1u << page->processes[i].role)
 			syscall(SYS_kill, pid, SIGKILL);
 	}
+}
+
+/* What they have started dies with keeper and engine, and that may be we: they come last. */
+static void kill_victims(void)
+{
+	uint32_t parents = 1u << INJECT_KEEPER | 1u << INJECT_ENGINE;
+
+	kill_some(page->victims & ~parents);
+	kill_some(page->victims & parents);
 	if (page->victims & 1u << role)
 		for (;;)
 			syscall(SYS_kill, self, SIGKILL);
