@@ -207,7 +207,7 @@ static int add_all(struct dump *dump, struct arguments *arguments, struct fault 
 static int start_dump(struct dump *dump, struct fault *fault)
 {
 	__attribute__((cleanup(arguments_free))) struct arguments arguments = {0};
-	int ends[2];
+	int ends[2] = {-1, -1};
 	int r = add_all(dump, &arguments, fault);
 	if (r == 0)
 		r = stream_pipe(ends, fault);

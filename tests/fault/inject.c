@@ -83,24 +83,26 @@ __attribute__((constructor)) static void inject_open(int argc, char **argv)
 
 /* ---- what is done at a call ---- */
 
-static void kill_some(uint32_t roles)
+static void signal_some(uint32_t roles, int signal)
 {
 	uint32_t count = page->process_count;
 
 	for (uint32_t i = 0; i < count && i < INJECT_PROCESSES; i++) {
 		pid_t pid = page->processes[i].pid;
 		if (pid > 0 && pid != self && roles & 1u << page->processes[i].role)
-			syscall(SYS_kill, pid, SIGKILL);
+			syscall(SYS_kill, pid, signal);
 	}
 }
 
-/* What they have started dies with keeper and engine, and that may be we: they come last. */
+/* Keeper and engine end what they have started, and that may be we: they stand still while the
+ * others are killed, and come last. */
 static void kill_victims(void)
 {
-	uint32_t parents = 1u << INJECT_KEEPER | 1u << INJECT_ENGINE;
+	uint32_t parents = page->victims & (1u << INJECT_KEEPER | 1u << INJECT_ENGINE);
 
-	kill_some(page->victims & ~parents);
-	kill_some(page->victims & parents);
+	signal_some(parents, SIGSTOP);
+	signal_some(page->victims & ~parents, SIGKILL);
+	signal_some(parents, SIGKILL);
 	if (page->victims & 1u << role)
 		for (;;)
 			syscall(SYS_kill, self, SIGKILL);
