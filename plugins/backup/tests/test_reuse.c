@@ -215,6 +215,25 @@ static void test_what_has_just_changed_is_stored_again(void **state)
 	upkeep_test_free(t);
 }
 
+/* The newest is built upon, though others were made in the same second. */
+static void test_ids_are_in_the_order_of_time(void **state)
+{
+	(void)state;
+	struct upkeep_test *t = site_open();
+	char *tree = make_tree("order", 1, 100), *ids[5];
+	clock_gettime(CLOCK_REALTIME, &now);
+	for (int i = 0; i < 5; i++) {
+		now.tv_nsec = 240000000 * i;
+		ids[i] = site_create(t, "order", tree);
+		assert_true(i == 0 || strcmp(ids[i - 1], ids[i]) < 0);
+	}
+	now = (struct timespec){0};
+	for (int i = 0; i < 5; i++)
+		free(ids[i]);
+	free(tree);
+	upkeep_test_free(t);
+}
+
 static void test_content_is_compared_where_that_is_asked_for(void **state)
 {
 	(void)state;
@@ -504,6 +523,7 @@ int main(void)
 		cmocka_unit_test(test_a_changed_file_lies_in_a_directory_that_did_not_change),
 		cmocka_unit_test(test_names_of_one_file_stay_together),
 		cmocka_unit_test(test_what_has_just_changed_is_stored_again),
+		cmocka_unit_test(test_ids_are_in_the_order_of_time),
 		cmocka_unit_test(test_content_is_compared_where_that_is_asked_for),
 		cmocka_unit_test(test_prune_leaves_what_others_need),
 		cmocka_unit_test(test_clearing_that_is_stopped_breaks_no_backup),
