@@ -132,24 +132,11 @@ static int relation_judge(struct amcheck *a, struct connection *c, const PGresul
 	return r;
 }
 
-static int limits_set(struct amcheck *a, struct connection *c, struct fault *fault)
-{
-	const struct amcheck_args *args = c->ctx->args;
-	int64_t left_ms = a->end_ms == INT64_MAX ? 0 : a->end_ms - connect_now_ms();
-	char lock[24], statement[24];
-	snprintf(lock, sizeof lock, "%lld", (long long)args->lock_timeout_ms);
-	snprintf(statement, sizeof statement, "%lld",
-		(long long)(a->end_ms != INT64_MAX && left_ms < 1 ? 1 : left_ms));
-	return query_run(c, "setting limits", NULL, fault,
-		"SELECT set_config('lock_timeout', $1, false),"
-		" set_config('statement_timeout', $2, false)",
-		lock, statement);
-}
-
 /* A savepoint that is gone back to gives back the locks too. */
 static int relation_check(
 	struct amcheck *a, struct connection *c, const PGresult *list, int row, struct fault *fault)
 {
+	const struct amcheck_args *args = c->ctx->args;
 	CLEANUP_RESULT PGresult *result = NULL;
 	if (connect_now_ms() >= a->end_ms) {
 		a->left++;
@@ -159,7 +146,7 @@ static int relation_check(
 	if (a->in_transaction)
 		r = query_run(c, "a savepoint", NULL, fault, "SAVEPOINT each");
 	if (r == 0)
-		r = limits_set(a, c, fault);
+		r = query_limits(c, args->lock_timeout_ms, a->end_ms, fault);
 	if (r < 0)
 		return r;
 	r = relation_ask(a, c, list, row, &result, fault);
@@ -193,9 +180,7 @@ int32_t amcheck_run(struct upkeep_ctx *ctx)
 {
 	const struct amcheck_args *args = ctx->args;
 	CLEANUP_FAULT struct fault fault = {0};
-	struct amcheck a = {.ctx = ctx,
-		.end_ms = args->max_duration_ms ? connect_now_ms() + args->max_duration_ms
-						: INT64_MAX};
+	struct amcheck a = {.ctx = ctx, .end_ms = connect_end_ms(args->max_duration_ms)};
 	int r = databases_each(ctx, &args->databases, database_amcheck, &a, &fault);
 	free(a.schema);
 	upkeep_output_int(ctx, "checked", a.checked);

@@ -19,6 +19,11 @@ int64_t connect_now_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+int64_t connect_end_ms(int64_t max_duration_ms)
+{
+	return max_duration_ms ? connect_now_ms() + max_duration_ms : INT64_MAX;
+}
+
 int connect_wait(const struct connection *c, short events, int64_t limit_ms)
 {
 	int64_t end_ms = limit_ms == INT64_MAX ? INT64_MAX : connect_now_ms() + limit_ms;

@@ -56,5 +56,7 @@ int connect_password(struct upkeep_ctx *ctx, const char **ret, struct fault *fau
 
 /* Milliseconds of a clock that never jumps. */
 int64_t connect_now_ms(void);
+/* When on that clock an action is over that may last so long; 0: never, INT64_MAX. */
+int64_t connect_end_ms(int64_t max_duration_ms);
 
 #endif

@@ -3,10 +3,8 @@
 
 #include "postgres/query.h"
 
-typedef int visit_fn(struct connection *connection, void *arg, struct fault *fault);
-
-static int visit_one(
-	struct upkeep_ctx *ctx, const char *name, visit_fn *visit, void *arg, struct fault *fault)
+static int visit_one(struct upkeep_ctx *ctx, const char *name, databases_visit *visit, void *arg,
+	struct fault *fault)
 {
 	CLEANUP_CONNECTION struct connection c = {0};
 	int r = connect_open(&c, ctx, name, fault);
@@ -26,8 +24,8 @@ static int names_read(struct upkeep_ctx *ctx, PGresult **ret, struct fault *faul
 		" ORDER BY datname COLLATE \"C\"");
 }
 
-int databases_each(struct upkeep_ctx *ctx, const struct upkeep_strings *names, visit_fn *visit,
-	void *arg, struct fault *fault)
+int databases_each(struct upkeep_ctx *ctx, const struct upkeep_strings *names,
+	databases_visit *visit, void *arg, struct fault *fault)
 {
 	CLEANUP_RESULT PGresult *all = NULL;
 	int r = 0;
@@ -39,4 +37,27 @@ int databases_each(struct upkeep_ctx *ctx, const struct upkeep_strings *names, v
 	for (int row = 0; r >= 0 && row < PQntuples(all); row++)
 		r = visit_one(ctx, query_text(all, row, 0), visit, arg, fault);
 	return r;
+}
+
+int32_t databases_plan(
+	struct upkeep_ctx *ctx, const struct upkeep_strings *names, databases_visit *visit)
+{
+	CLEANUP_FAULT struct fault fault = {0};
+	int64_t count = 0;
+	int r = databases_each(ctx, names, visit, &count, &fault);
+	if (r < 0)
+		return fault_report(ctx, r, &fault);
+	return count ? UPKEEP_CHANGED : UPKEEP_UNCHANGED;
+}
+
+int32_t databases_report(struct upkeep_ctx *ctx, const struct upkeep_strings *names,
+	databases_visit *visit, const char *output)
+{
+	CLEANUP_FAULT struct fault fault = {0};
+	int64_t count = 0;
+	int r = databases_each(ctx, names, visit, &count, &fault);
+	if (r < 0)
+		return fault_report(ctx, r, &fault);
+	upkeep_output_int(ctx, output, count);
+	return UPKEEP_UNCHANGED;
 }

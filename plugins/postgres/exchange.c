@@ -87,17 +87,23 @@ int exchange_is_free(const struct exchange *exchange, struct connection *admin, 
 	return exchange->terminate ? 0 : exchange_settle(admin, exchange->live, fault);
 }
 
-/* Nobody comes in, and who is in goes. */
-static int end_sessions(struct connection *admin, const char *database, struct fault *fault)
+static int allow(struct connection *admin, const char *database, bool on, struct fault *fault)
 {
 	CLEANUP_FREE char *name = NULL;
-	CLEANUP_FREE char *who = NULL;
-	int64_t count = 0;
 	int r = query_name(admin, database, &name, fault);
 	if (r < 0)
 		return r;
-	CLEANUP_FREE char *shut = fault_format("ALTER DATABASE %s ALLOW_CONNECTIONS false", name);
-	r = query_run(admin, "shutting a database", NULL, fault, shut);
+	CLEANUP_FREE char *sql =
+		fault_format("ALTER DATABASE %s ALLOW_CONNECTIONS %s", name, on ? "true" : "false");
+	return query_run(admin, "opening or shutting a database", NULL, fault, sql);
+}
+
+/* Nobody comes in, and who is in goes. */
+static int end_sessions(struct connection *admin, const char *database, struct fault *fault)
+{
+	CLEANUP_FREE char *who = NULL;
+	int64_t count = 0;
+	int r = allow(admin, database, false, fault);
 	for (int i = 0; r == 0 && i < TRIES; i++) {
 		r = query_run(admin, "ending sessions", NULL, fault,
 			"SELECT pg_terminate_backend(pid)" SESSIONS, database);
@@ -129,31 +135,6 @@ static int rename_one(
 	return query_run(admin, "renaming a database", NULL, fault, sql);
 }
 
-static int describe(
-	struct connection *admin, const char *database, const char *text, struct fault *fault)
-{
-	CLEANUP_FREE char *name = NULL;
-	CLEANUP_FREE char *comment = NULL;
-	int r = query_name(admin, database, &name, fault);
-	if (r == 0)
-		r = properties_literal(admin, text, &comment, fault);
-	if (r < 0)
-		return r;
-	CLEANUP_FREE char *sql = fault_format("COMMENT ON DATABASE %s IS %s", name, comment);
-	return query_run(admin, "describing a database", NULL, fault, sql);
-}
-
-static int allow(struct connection *admin, const char *database, bool on, struct fault *fault)
-{
-	CLEANUP_FREE char *name = NULL;
-	int r = query_name(admin, database, &name, fault);
-	if (r < 0)
-		return r;
-	CLEANUP_FREE char *sql =
-		fault_format("ALTER DATABASE %s ALLOW_CONNECTIONS %s", name, on ? "true" : "false");
-	return query_run(admin, "opening or shutting a database", NULL, fault, sql);
-}
-
 /* All of it or nothing. */
 static int rename_both(
 	struct connection *admin, const struct exchange *exchange, struct fault *fault)
@@ -164,7 +145,7 @@ static int rename_both(
 	if (r == 0)
 		r = rename_one(admin, exchange->fresh, exchange->live, fault);
 	if (r == 0 && exchange->live_oid[0])
-		r = describe(admin, exchange->old, exchange->until, fault);
+		r = properties_comment(admin, exchange->old, exchange->until, fault);
 	if (r == 0 && exchange->live_oid[0])
 		r = allow(admin, exchange->old, false, fault);
 	return r < 0 ? r : query_run(admin, "ending the exchange", NULL, fault, "COMMIT");
@@ -306,13 +287,13 @@ static int rename_back(struct connection *admin, const struct exchange *exchange
 	if (r == 0)
 		r = rename_one(admin, exchange->live, name, fault);
 	if (r == 0)
-		r = describe(admin, name, comment, fault);
+		r = properties_comment(admin, name, comment, fault);
 	if (r == 0)
 		r = allow(admin, name, true, fault);
 	if (r == 0 && exchange->live_oid[0])
 		r = rename_one(admin, exchange->old, exchange->live, fault);
 	if (r == 0 && exchange->live_oid[0])
-		r = describe(admin, exchange->live, exchange->comment, fault);
+		r = properties_comment(admin, exchange->live, exchange->comment, fault);
 	if (r == 0 && exchange->live_oid[0])
 		r = allow(admin, exchange->live, true, fault);
 	return r < 0 ? r : query_run(admin, "ending the exchange", NULL, fault, "COMMIT");

@@ -145,16 +145,18 @@ static int restore_owner(struct connection *connection, const char *database,
 		     : query_run(connection, "limiting the restored database", NULL, fault, bound);
 }
 
-static int restore_comment(struct connection *connection, const char *database,
-	const struct about *about, struct fault *fault)
+int properties_comment(
+	struct connection *connection, const char *database, const char *text, struct fault *fault)
 {
+	CLEANUP_FREE char *name = NULL;
 	CLEANUP_FREE char *comment = NULL;
-	int r = properties_literal(connection, about_text(about->json, "comment"), &comment, fault);
+	int r = query_name(connection, database, &name, fault);
+	if (r == 0)
+		r = properties_literal(connection, text, &comment, fault);
 	if (r < 0)
 		return r;
-	/* an empty one is none */
-	CLEANUP_FREE char *sql = fault_format("COMMENT ON DATABASE %s IS %s", database, comment);
-	return query_run(connection, "describing the restored database", NULL, fault, sql);
+	CLEANUP_FREE char *sql = fault_format("COMMENT ON DATABASE %s IS %s", name, comment);
+	return query_run(connection, "describing a database", NULL, fault, sql);
 }
 
 int properties_restore(struct connection *connection, const char *database,
@@ -173,5 +175,7 @@ int properties_restore(struct connection *connection, const char *database,
 				json_object_get(item, "settings"), fault);
 	if (r == 0)
 		r = restore_rights(connection, name, json_object_get(about->json, "acl"), fault);
-	return r < 0 ? r : restore_comment(connection, name, about, fault);
+	return r < 0 ? r
+		     : properties_comment(
+			       connection, database, about_text(about->json, "comment"), fault);
 }

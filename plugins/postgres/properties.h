@@ -16,6 +16,10 @@ int properties_literal(
 int properties_settings(struct connection *connection, const char *role, const char *database,
 	const json_t *settings, struct fault *fault);
 
+/* COMMENT ON DATABASE; an empty one is none. */
+int properties_comment(
+	struct connection *connection, const char *database, const char *text, struct fault *fault);
+
 /* Gives `database` what `about` says of the one that was dumped. */
 int properties_restore(struct connection *connection, const char *database,
 	const struct about *about, struct fault *fault);

@@ -247,6 +247,34 @@ char *query_array(const struct upkeep_strings *strings)
 	return text;
 }
 
+int query_limits(struct connection *c, int64_t lock_timeout_ms, int64_t end_ms, struct fault *fault)
+{
+	int64_t left_ms = end_ms == INT64_MAX ? 0 : end_ms - connect_now_ms();
+	char lock[24], statement[24];
+	snprintf(lock, sizeof lock, "%lld", (long long)lock_timeout_ms);
+	snprintf(statement, sizeof statement, "%lld",
+		(long long)(end_ms != INT64_MAX && left_ms < 1 ? 1 : left_ms));
+	return query_run(c, "setting limits", NULL, fault,
+		"SELECT set_config('lock_timeout', $1, false),"
+		" set_config('statement_timeout', $2, false)",
+		lock, statement);
+}
+
+int query_exist(struct connection *c, const char *what, const char *names, struct fault *fault)
+{
+	CLEANUP_RESULT PGresult *result = NULL;
+	int r = query_run(c, "looking for what is named", &result, fault,
+		"SELECT t FROM unnest($1::text[]) AS t WHERE to_regclass(t) IS NULL LIMIT 1",
+		names);
+	if (r < 0 || PQntuples(result) == 0)
+		return r;
+	return fault_set(fault, -ENOENT,
+		"write it with its schema, as in SQL: \"public.orders\", \"public.\\\"Odd "
+		"name\\\"\"",
+		"there is no %s %s in database \"%s\"", what, query_text(result, 0, 0),
+		c->database);
+}
+
 static void cell_fill(
 	struct upkeep_cell *cell, const PGresult *result, int row, int column, uint32_t type)
 {

@@ -54,6 +54,16 @@ int query_path(struct connection *connection, const char *schema, const char *na
 /* The strings as the text of an array of the server's, on the heap; to be cast to text[]. */
 char *query_array(const struct upkeep_strings *strings);
 
+/* How long the statements from here on wait for a lock (0: for ever) and go on: to `end_ms` on
+ * connect_now_ms's clock. */
+int query_limits(struct connection *connection, int64_t lock_timeout_ms, int64_t end_ms,
+	struct fault *fault);
+
+/* -ENOENT: one of the names (an array as query_array makes it) is no relation of the database.
+ * `what` it was to be, for the message: "table". */
+int query_exist(
+	struct connection *connection, const char *what, const char *names, struct fault *fault);
+
 /* Rows of the result as rows of `table`: first the instance as "server", then the columns
  * under their own names, of these types (UPKEEP_STRING, ... or QUERY_STATEMENT: the text of a
  * statement, shown without its values), as many as the result has. */

@@ -52,19 +52,6 @@ enum { OID, SCHEMA, NAME, TABLE, SIZE, BLOAT };
 	"  WHEN 'bloat' THEN bloat >= $2::numeric AND size >= $3::numeric ELSE true END"           \
 	" ORDER BY bloat DESC NULLS LAST, size DESC, indexrelid"
 
-static int missing_find(struct connection *c, const char *names, struct fault *fault)
-{
-	CLEANUP_RESULT PGresult *result = NULL;
-	int r = query_run(c, "looking for what is named", &result, fault,
-		"SELECT t FROM unnest($1::text[]) AS t WHERE to_regclass(t) IS NULL LIMIT 1",
-		names);
-	if (r < 0 || PQntuples(result) == 0)
-		return r;
-	return fault_set(fault, -ENOENT,
-		"write it with its schema, as in SQL: \"public.orders_pkey\"",
-		"there is no %s in database \"%s\"", query_text(result, 0, 0), c->database);
-}
-
 static int list_read(struct connection *c, PGresult **ret, struct fault *fault)
 {
 	const struct reindex_args *args = c->ctx->args;
@@ -74,9 +61,9 @@ static int list_read(struct connection *c, PGresult **ret, struct fault *fault)
 	int named = args->indexes.count + args->tables.count > 0;
 	snprintf(bloat, sizeof bloat, "%.3f", args->min_bloat);
 	snprintf(size, sizeof size, "%llu", (unsigned long long)args->min_size);
-	int r = missing_find(c, indexes, fault);
+	int r = query_exist(c, "index", indexes, fault);
 	if (r == 0)
-		r = missing_find(c, tables, fault);
+		r = query_exist(c, "table", tables, fault);
 	if (r < 0)
 		return r;
 	return query_run(c, "listing the indexes", ret, fault, LIST, named ? "list" : args->by,
@@ -144,20 +131,6 @@ static int record_push(
 	return 0;
 }
 
-static int limits_set(struct connection *c, int64_t end_ms, struct fault *fault)
-{
-	const struct reindex_args *args = c->ctx->args;
-	int64_t left_ms = end_ms == INT64_MAX ? 0 : end_ms - connect_now_ms();
-	char lock[24], statement[24];
-	snprintf(lock, sizeof lock, "%lld", (long long)args->lock_timeout_ms);
-	snprintf(statement, sizeof statement, "%lld",
-		(long long)(end_ms != INT64_MAX && left_ms < 1 ? 1 : left_ms));
-	return query_run(c, "setting limits", NULL, fault,
-		"SELECT set_config('lock_timeout', $1, false),"
-		" set_config('statement_timeout', $2, false)",
-		lock, statement);
-}
-
 /* One try; what it leaves is noted in *ret_left under the record *ret_id. */
 static int index_try(struct reindex *x, struct connection *c, const PGresult *list, int row,
 	struct leftovers *ret_left, uint64_t *ret_id, struct fault *fault)
@@ -170,7 +143,7 @@ static int index_try(struct reindex *x, struct connection *c, const PGresult *li
 		r = leftovers_note(
 			ret_left, c, query_text(list, row, OID), args->lock_timeout_ms, fault);
 	if (r == 0)
-		r = limits_set(c, x->end_ms, fault);
+		r = query_limits(c, args->lock_timeout_ms, x->end_ms, fault);
 	if (r == 0)
 		r = record_push(x, ret_left, ret_id, fault);
 	if (r < 0)
@@ -305,21 +278,14 @@ static int database_plan(struct connection *c, void *arg, struct fault *fault)
 int32_t reindex_plan(struct upkeep_ctx *ctx)
 {
 	const struct reindex_args *args = ctx->args;
-	CLEANUP_FAULT struct fault fault = {0};
-	int64_t count = 0;
-	int r = databases_each(ctx, &args->databases, database_plan, &count, &fault);
-	if (r < 0)
-		return fault_report(ctx, r, &fault);
-	return count ? UPKEEP_CHANGED : UPKEEP_UNCHANGED;
+	return databases_plan(ctx, &args->databases, database_plan);
 }
 
 int32_t reindex_run(struct upkeep_ctx *ctx)
 {
 	const struct reindex_args *args = ctx->args;
 	CLEANUP_FAULT struct fault fault = {0};
-	struct reindex x = {.ctx = ctx,
-		.end_ms = args->max_duration_ms ? connect_now_ms() + args->max_duration_ms
-						: INT64_MAX};
+	struct reindex x = {.ctx = ctx, .end_ms = connect_end_ms(args->max_duration_ms)};
 	int r = databases_each(ctx, &args->databases, database_reindex, &x, &fault);
 	upkeep_output_int(ctx, "rebuilt", x.done);
 	upkeep_output_int(ctx, "left", x.left);

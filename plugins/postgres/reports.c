@@ -43,13 +43,7 @@ static int database_locks(struct connection *c, void *arg, struct fault *fault)
 int32_t locks_run(struct upkeep_ctx *ctx)
 {
 	const struct locks_args *args = ctx->args;
-	CLEANUP_FAULT struct fault fault = {0};
-	int64_t total = 0;
-	int r = databases_each(ctx, &args->databases, database_locks, &total, &fault);
-	if (r < 0)
-		return fault_report(ctx, r, &fault);
-	upkeep_output_int(ctx, "blocked", total);
-	return UPKEEP_UNCHANGED;
+	return databases_report(ctx, &args->databases, database_locks, "blocked");
 }
 
 /* One statement of the whole server: its rows as `table`, their number as `output`. */

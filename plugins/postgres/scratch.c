@@ -109,20 +109,16 @@ static int make(struct connection *connection, const char *name, const struct ab
 	CLEANUP_FREE char *locale = NULL;
 	CLEANUP_FREE char *text = fault_format("upkeep run %s, task %s: not yet in use",
 		connection->ctx->run_id, connection->ctx->task);
-	CLEANUP_FREE char *comment = NULL;
 	int r = locale_clause(connection, about, &locale, fault);
-	if (r == 0)
-		r = properties_literal(connection, text, &comment, fault);
 	if (r < 0)
 		return r;
 	/* the name is of letters, digits and _ alone */
 	CLEANUP_FREE char *sql =
 		fault_format("CREATE DATABASE %s TEMPLATE template0 %s", name, locale);
-	CLEANUP_FREE char *say = fault_format("COMMENT ON DATABASE %s IS %s", name, comment);
 	CLEANUP_FREE char *shut = fault_format("REVOKE ALL ON DATABASE %s FROM PUBLIC", name);
 	r = query_run(connection, "making a database", NULL, fault, sql);
 	if (r == 0)
-		r = query_run(connection, "describing the new database", NULL, fault, say);
+		r = properties_comment(connection, name, text, fault);
 	return r < 0 ? r : query_run(connection, "shutting the new database", NULL, fault, shut);
 }
 

@@ -58,11 +58,5 @@ static int database_list(struct connection *c, void *arg, struct fault *fault)
 int32_t tables_run(struct upkeep_ctx *ctx)
 {
 	const struct tables_args *args = ctx->args;
-	CLEANUP_FAULT struct fault fault = {0};
-	int64_t total = 0;
-	int r = databases_each(ctx, &args->databases, database_list, &total, &fault);
-	if (r < 0)
-		return fault_report(ctx, r, &fault);
-	upkeep_output_int(ctx, "tables", total);
-	return UPKEEP_UNCHANGED;
+	return databases_report(ctx, &args->databases, database_list, "tables");
 }

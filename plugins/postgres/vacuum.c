@@ -33,20 +33,6 @@ enum { OID, SCHEMA, NAME, DEAD, SIZE, AGE };
 	" ORDER BY CASE $1 WHEN 'age' THEN age(c.relfrozenxid) ELSE s.n_dead_tup END DESC" \
 	" NULLS LAST, n.nspname COLLATE \"C\", c.relname COLLATE \"C\""
 
-static int missing_find(struct connection *c, const char *names, struct fault *fault)
-{
-	CLEANUP_RESULT PGresult *result = NULL;
-	int r = query_run(c, "looking for the tables", &result, fault,
-		"SELECT t FROM unnest($1::text[]) AS t WHERE to_regclass(t) IS NULL LIMIT 1",
-		names);
-	if (r < 0 || PQntuples(result) == 0)
-		return r;
-	return fault_set(fault, -ENOENT,
-		"write it with its schema, as in SQL: \"public.orders\", \"public.\\\"Odd "
-		"name\\\"\"",
-		"there is no table %s in database \"%s\"", query_text(result, 0, 0), c->database);
-}
-
 static int list_read(struct connection *c, PGresult **ret, struct fault *fault)
 {
 	const struct vacuum_args *args = c->ctx->args;
@@ -55,7 +41,7 @@ static int list_read(struct connection *c, PGresult **ret, struct fault *fault)
 	snprintf(dead, sizeof dead, "%lld", (long long)args->min_dead);
 	snprintf(percent, sizeof percent, "%.3f", args->min_dead_percent);
 	snprintf(age, sizeof age, "%lld", (long long)args->min_age);
-	int r = args->tables.count ? missing_find(c, names, fault) : 0;
+	int r = args->tables.count ? query_exist(c, "table", names, fault) : 0;
 	if (r < 0)
 		return r;
 	return query_run(c, "listing the tables", ret, fault, LIST,
@@ -101,17 +87,12 @@ static int is_busy(struct connection *c, const char *oid, struct fault *fault)
 static int limits_set(struct connection *c, int64_t end_ms, struct fault *fault)
 {
 	const struct vacuum_args *args = c->ctx->args;
-	int64_t left_ms = end_ms == INT64_MAX ? 0 : end_ms - connect_now_ms();
-	char lock[24], statement[24], delay[24];
-	snprintf(lock, sizeof lock, "%lld", (long long)args->lock_timeout_ms);
-	snprintf(statement, sizeof statement, "%lld",
-		(long long)(end_ms != INT64_MAX && left_ms < 1 ? 1 : left_ms));
+	char delay[24];
 	snprintf(delay, sizeof delay, "%lld", (long long)args->cost_delay_ms);
-	return query_run(c, "setting limits", NULL, fault,
-		"SELECT set_config('lock_timeout', $1, false),"
-		" set_config('statement_timeout', $2, false),"
-		" set_config('vacuum_cost_delay', $3, false)",
-		lock, statement, delay);
+	int r = query_limits(c, args->lock_timeout_ms, end_ms, fault);
+	return r < 0 ? r
+		     : query_run(c, "setting limits", NULL, fault,
+			       "SELECT set_config('vacuum_cost_delay', $1, false)", delay);
 }
 
 static int statement_run(struct connection *c, const PGresult *list, int row, struct fault *fault)
@@ -227,21 +208,14 @@ static int database_plan(struct connection *c, void *arg, struct fault *fault)
 int32_t vacuum_plan(struct upkeep_ctx *ctx)
 {
 	const struct vacuum_args *args = ctx->args;
-	CLEANUP_FAULT struct fault fault = {0};
-	int64_t count = 0;
-	int r = databases_each(ctx, &args->databases, database_plan, &count, &fault);
-	if (r < 0)
-		return fault_report(ctx, r, &fault);
-	return count ? UPKEEP_CHANGED : UPKEEP_UNCHANGED;
+	return databases_plan(ctx, &args->databases, database_plan);
 }
 
 int32_t vacuum_run(struct upkeep_ctx *ctx)
 {
 	const struct vacuum_args *args = ctx->args;
 	CLEANUP_FAULT struct fault fault = {0};
-	struct vacuum v = {.ctx = ctx,
-		.end_ms = args->max_duration_ms ? connect_now_ms() + args->max_duration_ms
-						: INT64_MAX};
+	struct vacuum v = {.ctx = ctx, .end_ms = connect_end_ms(args->max_duration_ms)};
 	int r = databases_each(ctx, &args->databases, database_vacuum, &v, &fault);
 	upkeep_output_int(ctx, "vacuumed", v.done);
 	upkeep_output_int(ctx, "skipped", v.skipped);

@@ -112,7 +112,7 @@ static void test_named(void **state)
 	upkeep_test_free(t);
 	t = reindex("public.nothing");
 	server_expect(t, upkeep_test_run(t, "reindex"), UPKEEP_FAILED);
-	assert_non_null(strstr(upkeep_test_what(t), "no public.nothing"));
+	assert_non_null(strstr(upkeep_test_what(t), "no index public.nothing"));
 	upkeep_test_free(t);
 }
 
