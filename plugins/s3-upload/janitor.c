@@ -28,7 +28,13 @@ static int add_upload(void *arg, const struct s3_upload *upload)
 {
 	struct janitor *janitor = arg;
 	int64_t now_s = time(NULL) - s3_clock_ahead_s(janitor->place.s3);
-	if ((now_s - upload->begun_s) * 1000 < janitor->args->older_than_ms) {
+	if (!upload->begun_s) {
+		CLEANUP_FREE char *url = place_url(&janitor->place, upload->key);
+		upkeep_warn(janitor->place.ctx,
+			"the server does not say when the upload of %s (%s) began: it is left", url,
+			upload->upload);
+	}
+	if (!upload->begun_s || (now_s - upload->begun_s) * 1000 < janitor->args->older_than_ms) {
 		janitor->kept++;
 		return 0;
 	}

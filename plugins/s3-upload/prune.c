@@ -24,7 +24,8 @@ struct prune {
 	char *prefix;
 	struct aged *items; /* the newest first; from `kept` on they go */
 	size_t count, room, kept;
-	char *store; /* a key that shows that backups lie there */
+	int64_t undated; /* stay too */
+	char *store;     /* a key that shows that backups lie there */
 	int64_t removed;
 	uint64_t freed;
 };
@@ -50,6 +51,13 @@ static int add_object(void *arg, const struct s3_object *object)
 	if (is_of_store(object->key)) {
 		prune->store = fault_format("%s", object->key);
 		return -EPERM;
+	}
+	if (!object->modified_s) {
+		CLEANUP_FREE char *url = place_url(&prune->place, object->key);
+		upkeep_warn(prune->place.ctx,
+			"the server does not say when %s was written: it is left", url);
+		prune->undated++;
+		return 0;
 	}
 	if (prune->count == prune->room) {
 		prune->room = prune->room ? prune->room * 2 : 64;
@@ -225,7 +233,7 @@ int32_t prune_run(struct upkeep_ctx *ctx)
 		r = delete_all(&prune, &fault);
 	CLEANUP_FREE char *freed = fault_format("%llu", (unsigned long long)prune.freed);
 	upkeep_output_int(ctx, "removed", prune.removed);
-	upkeep_output_int(ctx, "kept", (int64_t)prune.kept);
+	upkeep_output_int(ctx, "kept", (int64_t)prune.kept + prune.undated);
 	upkeep_output_text(ctx, "freed", freed);
 	int32_t result = prune.removed ? UPKEEP_CHANGED : UPKEEP_UNCHANGED;
 	prune_free(&prune);

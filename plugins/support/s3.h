@@ -73,11 +73,11 @@ unsigned s3_retries(const struct s3 *s3);
 
 /* What a server says of an object.  Texts may be NULL where it did not say. */
 struct s3_object {
-	char *key;     /* in listings */
-	char *etag;    /* without quotes; "" where the server sent none */
-	char *version; /* NULL in a bucket without versions */
-	uint64_t size; /* bytes */
-	int64_t modified_s;
+	char *key;                 /* in listings */
+	char *etag;                /* without quotes; "" where the server sent none */
+	char *version;             /* NULL in a bucket without versions */
+	uint64_t size;             /* bytes */
+	int64_t modified_s;        /* 0: the server said no time that can be read */
 	bool latest, marker;       /* in listings of versions */
 	struct http_answer answer; /* its headers; of head, get and put */
 };
@@ -190,7 +190,7 @@ void s3_parts_free(struct s3_part *parts, size_t count);
 /* An upload that is neither completed nor aborted. */
 struct s3_upload {
 	const char *key, *upload;
-	int64_t begun_s;
+	int64_t begun_s; /* 0: the server said no time that can be read */
 };
 typedef int (*s3_each_upload)(void *arg, const struct s3_upload *upload);
 int s3_uploads(

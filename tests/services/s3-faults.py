@@ -19,6 +19,7 @@ rule that has one for a request decides.  FAULT:
                    when 90 % of the answer's body are sent
     cut:90         of a GET: the connection is closed in good order there
     no-etag        the server does it, but the answer's ETag is empty
+    no-date        the server does it, but the times in the answer's body are empty
     corrupt        a byte of the request's body is another one; of a GET: of the answer's
     stall          there is no answer
     after:FAULT    the server does it before a status or "reset"
@@ -37,6 +38,7 @@ import urllib.parse
 UPSTREAM = urllib.parse.urlsplit(sys.argv[1])
 DOCUMENT = ('<?xml version="1.0" encoding="UTF-8"?><Error><Code>%s</Code>'
             "<Message>made by the test</Message><RequestId>0</RequestId></Error>")
+EMPTIED = {"no-etag": rb"(<ETag>)[^<]*", "no-date": rb"(<(?:Initiated|LastModified)>)[^<]*"}
 LOCK = threading.Lock()
 HOP = ("connection", "transfer-encoding", "keep-alive", "expect", "content-length")
 
@@ -128,8 +130,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         status, headers, data = self.ask(body)
         if fault == "no-etag":
             headers = [(n, "" if n.lower() == "etag" else v) for n, v in headers]
+        if fault in EMPTIED:
             size = len(data)
-            data = re.sub(rb"<ETag>[^<]*</ETag>", b"<ETag></ETag>", data)
+            data = re.sub(EMPTIED[fault], rb"\1", data)
             headers = [(n, str(len(data)) if n == "Content-Length" and v == str(size) else v) for n, v in headers]
         if fault == "corrupt" and self.command == "GET":
             data = flip(data)

@@ -29,6 +29,10 @@ ok "the plan" code 2 "$upkeep" plan all
 ok "... names them" has out "abort the upload of s3://bucket/p/two x"
 ok "... and not those of others" hasnt out "s3://bucket/other"
 ok "... and changes nothing" uploads_are bucket 3
+echo 'no-date GET uploads 1 all' >"$dir/s3-faults/rules"
+ok "when they began is not known" code 0 "$upkeep" run all
+ok "... is said" has out "does not say when the upload of s3://bucket/p/one"
+ok "... and they are left" uploads_are bucket 3
 echo '403:AccessDenied DELETE /one.uploadId' >"$dir/s3-faults/rules"
 ok "one that may not be aborted" code 12 "$upkeep" run --json all
 ok "... is told" json '.tables.uploads[0].result | test("403 AccessDenied")'

@@ -33,6 +33,10 @@ ok "... are not deleted" keys_are other p/db/1 p/db/2 p/db/3 p/db/4
 ok "the newest three stay" code 0 "$upkeep" run --json three
 ok "... one is deleted" json '[.tables.objects[] | [.key, .result]] == [["db/1", "deleted"]]'
 ok "... others not" keys_are other p/db/2 p/db/3 p/db/4
+rule 'no-date GET list-type 1 all'
+ok "when they were written is not known" code 0 "$upkeep" run all
+ok "... is said" has out "does not say when s3://bucket/p/db/2 was written"
+ok "... and they are left" keys_are other p/db/2 p/db/3 p/db/4
 rule 'no-etag HEAD p/db'
 ok "one that is another object now" code 0 "$upkeep" run --json all
 ok "... stays" json '[.tables.objects[].result] | sort == ["deleted", "it is another object now, and stays"]'
