@@ -23,6 +23,8 @@ struct page {
 	/* The next page: a token, or the key and the version or upload of the last entry (what
 	 * servers say of it, some encode and some do not). */
 	char *next_key, *next_id;
+	char *earlier; /* one of the places where a page began */
+	uint64_t count;
 };
 
 /* The keys of a listing are encoded as in URLs, since XML cannot hold every byte; some servers
@@ -140,6 +142,20 @@ static void ask(struct s3_call *call, const char *name, const char *value)
 		call->query[call->query_count++] = (struct sigv4_pair){name, value};
 }
 
+/* Whether the next page was there before.  Each power of two of pages its place is kept, and those
+ * after it are compared with that: a circle of any length is found. */
+static bool is_circle(struct page *page)
+{
+	CLEANUP_FREE char *next =
+		fault_format("%s\n%s", page->next_key, page->next_id ? page->next_id : "");
+	if (page->earlier && strcmp(page->earlier, next) == 0)
+		return true;
+	page->count++;
+	if ((page->count & (page->count - 1)) == 0)
+		put_text(&page->earlier, TAKE_PTR(next));
+	return false;
+}
+
 /* The names of the markers of the next page: by key and by id (NULL: one token). */
 static int list_pages(struct s3 *s3, struct s3_call *first, struct page *page, const char *key_name,
 	const char *id_name, struct fault *fault)
@@ -153,11 +169,15 @@ static int list_pages(struct s3 *s3, struct s3_call *first, struct page *page, c
 		r = s3_send(s3, &call, &answer, fault);
 		if (r == 0 && (page_read(page, &answer) < 0 || (page->more && !page->next_key)))
 			r = s3_odd_answer(s3, &call, fault);
+		if (r == 0 && page->stopped == 0 && page->more && is_circle(page))
+			r = fault_set(fault, -EPROTO, "ask who runs the server",
+				"%s: the server's listing repeats itself", s3_place(s3));
 	} while (r == 0 && page->stopped == 0 && page->more);
 	s3_object_free(&page->object);
 	free(page->upload);
 	free(page->next_key);
 	free(page->next_id);
+	free(page->earlier);
 	return r < 0 ? r : page->stopped;
 }
 

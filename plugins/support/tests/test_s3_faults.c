@@ -124,6 +124,52 @@ static void test_region(void **state)
 	scene_close(&scene);
 }
 
+/* ---- listings ----------------------------------------------------------------------------- */
+
+static int hundred(void *arg, const struct s3_object *object)
+{
+	(void)object;
+	return ++*(int *)arg == 100 ? 42 : 0;
+}
+
+static void page_answer(const char *token)
+{
+	CLEANUP_FREE char *body =
+		fault_format(XML "<ListBucketResult><IsTruncated>true</IsTruncated>"
+				 "<NextContinuationToken>%s</NextContinuationToken>"
+				 "<Contents><Key>k</Key></Contents></ListBucketResult>",
+			token);
+	script_answer("200 OK", "", body);
+}
+
+/* The last page comes again and again. */
+static void test_endless(void **state)
+{
+	struct scene scene = {0};
+	int keys = 0;
+	(void)state;
+	for (const char *token = "abcdef"; *token; token++)
+		page_answer(token);
+	scene_open(&scene, "KEY");
+	assert_int_equal(s3_list(scene.s3, "", NULL, hundred, &keys, &scene.fault), -EPROTO);
+	assert_non_null(strstr(fault_what(&scene.fault), "the server's listing repeats itself"));
+	scene_close(&scene);
+}
+
+/* A circle of three, five times; then it ends. */
+static void test_circle(void **state)
+{
+	struct scene scene = {0};
+	int keys = 0;
+	(void)state;
+	for (int i = 0; i < 15; i++)
+		page_answer(&"a\0b\0c"[i % 3 * 2]);
+	script_answer("200 OK", "", XML "<ListBucketResult/>");
+	scene_open(&scene, "KEY");
+	assert_int_equal(s3_list(scene.s3, "", NULL, hundred, &keys, &scene.fault), -EPROTO);
+	scene_close(&scene);
+}
+
 /* ---- bodies ---------------------------------------------------------------------------- */
 
 static int append(void *arg, const void *bytes, size_t size)
@@ -403,6 +449,8 @@ int main(void)
 		cmocka_unit_test(test_always_busy),
 		cmocka_unit_test(test_final_at_once),
 		cmocka_unit_test(test_region),
+		cmocka_unit_test(test_endless),
+		cmocka_unit_test(test_circle),
 		cmocka_unit_test(test_get_cut),
 		cmocka_unit_test(test_get_changed),
 		cmocka_unit_test(test_get_whole_for_part),
