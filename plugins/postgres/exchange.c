@@ -65,7 +65,8 @@ static int pause_between(const struct connection *admin)
 	return r == -ETIMEDOUT ? 0 : r;
 }
 
-int exchange_settle(struct connection *admin, const char *database, struct fault *fault)
+int exchange_settle(
+	struct connection *admin, const char *database, const char *next, struct fault *fault)
 {
 	CLEANUP_FREE char *who = NULL;
 	int64_t count = 1;
@@ -78,13 +79,15 @@ int exchange_settle(struct connection *admin, const char *database, struct fault
 		if (r < 0 || !count)
 			return r;
 	}
-	return fault_set(fault, -EBUSY, "stop what uses it, or set terminate = true",
-		"%lld sessions are in the database \"%s\": %s", (long long)count, database, who);
+	return fault_set(fault, -EBUSY, next, "%lld sessions are in the database \"%s\": %s",
+		(long long)count, database, who);
 }
 
 int exchange_is_free(const struct exchange *exchange, struct connection *admin, struct fault *fault)
 {
-	return exchange->terminate ? 0 : exchange_settle(admin, exchange->live, fault);
+	return exchange->terminate ? 0
+				   : exchange_settle(admin, exchange->live,
+					     "stop what uses it, or set terminate = true", fault);
 }
 
 static int allow(struct connection *admin, const char *database, bool on, struct fault *fault)
@@ -115,7 +118,9 @@ static int end_sessions(struct connection *admin, const char *database, struct f
 		r = pause_between(admin);
 	}
 	return r < 0 ? r
-		     : fault_set(fault, -EBUSY, "end them by hand",
+		     : fault_set(fault, -EBUSY,
+			       "see what they wait for: SELECT pid, wait_event FROM "
+			       "pg_stat_activity",
 			       "sessions in \"%s\" do not end: %s", database, who ? who : "");
 }
 
@@ -299,6 +304,21 @@ static int rename_back(struct connection *admin, const struct exchange *exchange
 	return r < 0 ? r : query_run(admin, "ending the exchange", NULL, fault, "COMMIT");
 }
 
+/* The parameters are those of the run: nothing can be set any more. */
+static int undo_settle(
+	const struct exchange *exchange, struct connection *admin, struct fault *fault)
+{
+	CLEANUP_FREE char *name = NULL;
+	int r = properties_literal(admin, exchange->live, &name, fault);
+	if (r < 0)
+		return r;
+	CLEANUP_FREE char *next = fault_format(
+		"stop what uses it, or end its sessions by SQL: SELECT pg_terminate_backend(pid) "
+		"FROM pg_stat_activity WHERE datname = %s; then upkeep rollback RUN",
+		name);
+	return exchange_settle(admin, exchange->live, next, fault);
+}
+
 /* Only where nobody finds it any more is it known whether somebody wrote to it: up to then a
  * session may. */
 static int go_back(const struct exchange *exchange, struct connection *admin, struct fault *fault)
@@ -309,7 +329,7 @@ static int go_back(const struct exchange *exchange, struct connection *admin, st
 		scratch_comment(admin->ctx, what, (int64_t)time(NULL) + exchange->keep_s);
 	scratch_name(undone, SCRATCH_UNDONE);
 	int r = exchange->terminate ? end_sessions(admin, exchange->live, fault)
-				    : exchange_settle(admin, exchange->live, fault);
+				    : undo_settle(exchange, admin, fault);
 	if (r == 0)
 		r = rename_back(admin, exchange, undone, comment, fault);
 	if (r < 0) {

@@ -27,8 +27,10 @@ int exchange_is_free(
 /* Writes the record of kind "swap", then does it. */
 int exchange_do(const struct exchange *exchange, struct connection *admin, uint64_t *ret_record,
 	struct fault *fault);
-/* Waits a second for the sessions in that database to end.  -EBUSY: they do not. */
-int exchange_settle(struct connection *admin, const char *database, struct fault *fault);
+/* Waits a second for the sessions in that database to end.  -EBUSY: they do not, and `next` is what
+ * to do. */
+int exchange_settle(
+	struct connection *admin, const char *database, const char *next, struct fault *fault);
 /* How much has been written to tables and catalogs of that database since it was made, as text: so
  * a change since then is seen.  "" where the server does not count. */
 int exchange_writes(struct upkeep_ctx *ctx, const char *database, char **ret, struct fault *fault);

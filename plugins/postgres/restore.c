@@ -146,7 +146,8 @@ static int put_in_place(struct restore *restore, struct fault *fault)
 	exchange->until = scratch_comment(ctx, what, (int64_t)time(NULL) + exchange->keep_s);
 	/* what a session has written is counted when it ends */
 	if (r == 0)
-		r = exchange_settle(&admin, load->name, fault);
+		r = exchange_settle(
+			&admin, load->name, "stop what uses it, and run it again", fault);
 	if (r == 0)
 		r = exchange_writes(ctx, load->name, &exchange->writes, fault);
 	if (r == 0)

@@ -81,6 +81,20 @@ ok "... is ended, and it is undone all the same" code 11 "$upkeep" run ends-late
 ok "... nothing has changed" same
 free
 
+# at the time of the undo nothing can be set any more: what is said can be typed
+ok "restore" code 0 "$upkeep" run app
+hold app 'SELECT 1'
+ok "rollback while somebody is connected" code 13 "$upkeep" rollback last
+ok "what is to be done" code 0 "$upkeep" show last
+ok "... is not to set what is recorded" hasnt out "terminate = true"
+ended=$(grep -o "SELECT pg_terminate_backend.*'app'" "$dir/out" | head -n 1)
+ok "... is said as SQL" test -n "$ended"
+ok "... and what comes then" grep -q "; then upkeep rollback 2" "$dir/out"
+ok "the SQL" eval 'sql postgres -c "$ended" >/dev/null'
+free
+ok "... and the rollback" code 0 "$upkeep" rollback last
+ok "... the old one is back" same
+
 # written to after the restore: not lost
 ok "restore, and somebody writes" code 0 "$upkeep" run app
 sql app -c "INSERT INTO public.upper VALUES (99)"
