@@ -66,8 +66,9 @@ static const char *of_state(enum run_state state)
 		return "upkeep resume RUN to go on, upkeep rollback RUN to put everything back, or "
 		       "put it right by hand and then upkeep resolve RUN --why \"...\"";
 	case RUN_ROLLBACK_FAILED:
-		return "upkeep rollback RUN to try the undo again, or put it right by hand and "
-		       "then upkeep resolve RUN --why \"...\"";
+		return "upkeep rollback RUN to try the undo again (after a change of settings "
+		       "with --settings current), or put it right by hand and then upkeep resolve "
+		       "RUN --why \"...\"";
 	default:
 		return NULL;
 	}

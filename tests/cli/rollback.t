@@ -121,7 +121,7 @@ ok "... and what to type" has out "next: upkeep show 2"
 ok "... the state" run_is .state "rollback failed"
 ok "... of its undo" task a .undo "undo failed"
 id=$("$upkeep" show last --json | jq -r .run)
-ok "... what show says to type" run_is .next "upkeep rollback $id to try the undo again, or put it right by hand and then upkeep resolve $id --why \"...\""
+ok "... what show says to type" run_is .next "upkeep rollback $id to try the undo again (after a change of settings with --settings current), or put it right by hand and then upkeep resolve $id --why \"...\""
 ok "the graph does not run again" code 14 "$upkeep" run once
 ok "... says which run" has err 'of graph "once" is not settled (rollback failed)'
 ok "... and what to type" has err "upkeep resolve"

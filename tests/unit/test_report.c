@@ -175,7 +175,8 @@ static void test_what_to_type_after_a_run(void **state)
 	assert_after((struct next_run){.state = RUN_AWAITING_CONFIRMATION},
 		"upkeep confirm RUN to keep what it did");
 	assert_after((struct next_run){.state = RUN_ROLLBACK_FAILED, .task = "t", .look = true},
-		"upkeep show RUN, then upkeep rollback RUN to try the undo again, or put it right "
+		"upkeep show RUN, then upkeep rollback RUN to try the undo again (after a "
+		"change of settings with --settings current), or put it right "
 		"by hand and then upkeep resolve RUN --why \"...\"");
 }
 
