@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "postgres/properties.h"
+#include "postgres/record.h"
 #include "postgres/scratch.h"
 #include "support/cleanup.h"
 
@@ -156,8 +157,8 @@ static int rename_both(
 	return r < 0 ? r : query_run(admin, "ending the exchange", NULL, fault, "COMMIT");
 }
 
-static int push_record(
-	const struct exchange *exchange, struct upkeep_ctx *ctx, uint64_t *ret, struct fault *fault)
+static int push_record(const struct exchange *exchange, struct connection *admin, uint64_t *ret,
+	struct fault *fault)
 {
 	char payload[UPKEEP_PAYLOAD_MAX / 2];
 	size_t size = 0;
@@ -173,16 +174,10 @@ static int push_record(
 	int r = 0;
 	for (size_t i = 0; r == 0 && i < UPKEEP_COUNT(members); i++)
 		r = upkeep_kv_put(payload, sizeof payload, &size, members[i][0], members[i][1]);
-	struct upkeep_undo record = {.struct_size = sizeof record,
-		.kind = "swap",
-		.version = 1,
-		.payload = payload,
-		.payload_size = size,
-		.about = about};
-	if (r == 0)
-		r = upkeep_undo_push(ctx, &record, ret);
-	return r < 0 ? fault_set(fault, r, NULL, "cannot write the undo record: %s", strerror(-r))
-		     : 0;
+	return r < 0
+		? fault_set(fault, r, NULL, "cannot note the exchange of \"%s\": %s",
+			  exchange->live, strerror(-r))
+		: record_push(admin, "swap", about, payload, sizeof payload, &size, ret, fault);
 }
 
 int exchange_do(const struct exchange *exchange, struct connection *admin, uint64_t *ret_record,
@@ -190,7 +185,7 @@ int exchange_do(const struct exchange *exchange, struct connection *admin, uint6
 {
 	int r = exchange_is_free(exchange, admin, fault);
 	if (r == 0)
-		r = push_record(exchange, admin->ctx, ret_record, fault);
+		r = push_record(exchange, admin, ret_record, fault);
 	if (r == 0 && exchange->terminate && exchange->live_oid[0])
 		r = end_sessions(admin, exchange->live, fault);
 	return r < 0 ? r : rename_both(admin, exchange, fault);
@@ -374,6 +369,8 @@ int32_t exchange_undo(struct upkeep_ctx *ctx, const struct upkeep_undo *record)
 			ctx, UPKEEP_NEEDS_PERSON, NULL, NULL, "the undo record is not readable");
 	int r = connect_open(&admin, ctx, NULL, &fault);
 	if (r == 0)
+		r = record_settle(record, &admin, &fault);
+	if (r == 0)
 		r = exchange_state(&exchange, &admin, &state, &fault);
 	if (r == 0 && state == OTHERWISE)
 		return undo_otherwise(ctx, &exchange);
@@ -396,6 +393,8 @@ int32_t exchange_probe(struct upkeep_ctx *ctx, const struct upkeep_undo *record)
 		return upkeep_fail(
 			ctx, UPKEEP_FAILED, NULL, NULL, "the undo record is not readable");
 	int r = connect_open(&admin, ctx, NULL, &fault);
+	if (r == 0)
+		r = record_settle(record, &admin, &fault);
 	if (r == 0)
 		r = exchange_state(&exchange, &admin, &state, &fault);
 	if (r < 0)

@@ -4,9 +4,6 @@
 #include "postgres/query.h"
 #include "support/cleanup.h"
 
-/* How long the end of a session is waited for. */
-#define END_MS 10000
-
 /* $1 the table, $2 what was known, $3 the index itself. */
 #define OURS                                                             \
 	" FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid" \
@@ -21,9 +18,7 @@ int leftovers_note(struct leftovers *ret, struct connection *c, const char *inde
 	CLEANUP_RESULT PGresult *result = NULL;
 	int r = query_run(c, "looking at the index", &result, fault,
 		"SELECT i.indrelid, i.indexrelid, i.indexrelid::regclass,"
-		" (SELECT array_agg(indexrelid) FROM pg_index AS o WHERE o.indrelid = i.indrelid),"
-		" pg_backend_pid(), (SELECT backend_start FROM pg_stat_activity"
-		"  WHERE pid = pg_backend_pid())"
+		" (SELECT array_agg(indexrelid) FROM pg_index AS o WHERE o.indrelid = i.indrelid)"
 		" FROM pg_index AS i WHERE i.indexrelid = $1::oid",
 		index);
 	if (r < 0)
@@ -35,8 +30,6 @@ int leftovers_note(struct leftovers *ret, struct connection *c, const char *inde
 		.index = fault_format("%s", query_text(result, 0, 1)),
 		.name = fault_format("%s", query_text(result, 0, 2)),
 		.known = fault_format("%s", query_text(result, 0, 3)),
-		.pid = fault_format("%s", query_text(result, 0, 4)),
-		.started = fault_format("%s", query_text(result, 0, 5)),
 		.lock_ms = fault_format("%lld", (long long)lock_timeout_ms)};
 	return 0;
 }
@@ -53,35 +46,6 @@ int leftovers_count(const struct leftovers *l, struct connection *c, struct faul
 	CLEANUP_RESULT PGresult *result = NULL;
 	int r = ours_read(l, c, &result, fault);
 	return r < 0 ? r : PQntuples(result);
-}
-
-/* 1: it was there and has been told to end. */
-static int session_end(const struct leftovers *l, struct connection *c, struct fault *fault)
-{
-	CLEANUP_RESULT PGresult *result = NULL;
-	int r = query_run(c, "ending the session that rebuilt it", &result, fault,
-		"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = $1::int"
-		" AND backend_start = $2::timestamptz AND pid <> pg_backend_pid()",
-		l->pid, l->started);
-	return r < 0 ? r : PQntuples(result);
-}
-
-static int session_await(const struct leftovers *l, struct connection *c, struct fault *fault)
-{
-	int64_t end_ms = connect_now_ms() + END_MS;
-	struct connection sleeper = {.ctx = c->ctx};
-	for (;;) {
-		int r = session_end(l, c, fault);
-		if (r <= 0)
-			return r;
-		if (connect_now_ms() >= end_ms)
-			return fault_set(fault, -EBUSY, "end it at the server, then try again",
-				"the session with pid %s that rebuilt %s does not end", l->pid,
-				l->name);
-		r = connect_wait(&sleeper, 0, 50);
-		if (r == -ECANCELED)
-			return fault_set(fault, r, NULL, "stopped while a session ended");
-	}
 }
 
 static int one_drop(struct connection *c, const char *schema, const char *name, struct fault *fault)
@@ -101,12 +65,10 @@ static int one_drop(struct connection *c, const char *schema, const char *name, 
 int leftovers_drop(const struct leftovers *l, struct connection *c, struct fault *fault)
 {
 	CLEANUP_RESULT PGresult *result = NULL;
-	int r = session_await(l, c, fault);
-	if (r == 0)
-		r = query_run(c, "setting limits", NULL, fault,
-			"SELECT set_config('lock_timeout', $1, false),"
-			" set_config('statement_timeout', '0', false)",
-			l->lock_ms);
+	int r = query_run(c, "setting limits", NULL, fault,
+		"SELECT set_config('lock_timeout', $1, false),"
+		" set_config('statement_timeout', '0', false)",
+		l->lock_ms);
 	if (r == 0)
 		r = ours_read(l, c, &result, fault);
 	for (int row = 0; r == 0 && row < PQntuples(result); row++)
@@ -115,13 +77,12 @@ int leftovers_drop(const struct leftovers *l, struct connection *c, struct fault
 }
 
 /* Keys of the payload, in the order of the members. */
-static const char *const keys[] = {
-	"database", "table", "index", "name", "known", "pid", "started", "lock_ms"};
+static const char *const keys[] = {"database", "table", "index", "name", "known", "lock_ms"};
 
 int leftovers_write(const struct leftovers *l, char *payload, size_t room, size_t *ret_size)
 {
 	const char *const values[] = {
-		l->database, l->table, l->index, l->name, l->known, l->pid, l->started, l->lock_ms};
+		l->database, l->table, l->index, l->name, l->known, l->lock_ms};
 	int r = 0;
 	*ret_size = 0;
 	for (size_t i = 0; i < UPKEEP_COUNT(keys) && r == 0; i++)
@@ -132,8 +93,8 @@ int leftovers_write(const struct leftovers *l, char *payload, size_t room, size_
 int leftovers_read(struct leftovers *ret, const char *payload, size_t size)
 {
 	*ret = (struct leftovers){0};
-	char **const members[] = {&ret->database, &ret->table, &ret->index, &ret->name, &ret->known,
-		&ret->pid, &ret->started, &ret->lock_ms};
+	char **const members[] = {
+		&ret->database, &ret->table, &ret->index, &ret->name, &ret->known, &ret->lock_ms};
 	for (size_t i = 0; i < UPKEEP_COUNT(keys); i++) {
 		*members[i] = fault_alloc(size + 1);
 		if (upkeep_kv_get(payload, size, keys[i], *members[i], size + 1) < 0)
@@ -149,8 +110,6 @@ void leftovers_free(struct leftovers *l)
 	free(l->index);
 	free(l->name);
 	free(l->known);
-	free(l->pid);
-	free(l->started);
 	free(l->lock_ms);
 	*l = (struct leftovers){0};
 }

@@ -16,7 +16,6 @@ struct leftovers {
 	char *table, *index; /* OIDs, as text */
 	char *name;          /* of the index, for people */
 	char *known;         /* OIDs of all indexes of the table, as an array's text */
-	char *pid, *started; /* of the session that rebuilds */
 	char *lock_ms;       /* how long locks are waited for; "0": for ever */
 };
 
@@ -28,8 +27,8 @@ int leftovers_note(struct leftovers *ret, struct connection *connection, const c
 int leftovers_count(
 	const struct leftovers *leftovers, struct connection *connection, struct fault *fault);
 
-/* Ends the session that rebuilds, if it is another and still there, and drops what is ours.
- * Returns how many were dropped.  -EBUSY: a lock on the table was not to be had. */
+/* Drops what is ours.  Returns how many were dropped.  -EBUSY: a lock on the table was not to be
+ * had. */
 int leftovers_drop(
 	const struct leftovers *leftovers, struct connection *connection, struct fault *fault);
 

@@ -4,6 +4,7 @@
 #include "postgres/databases.h"
 #include "postgres/leftovers.h"
 #include "postgres/query.h"
+#include "postgres/record.h"
 #include "support/cleanup.h"
 
 #define KIND "reindex"
@@ -110,25 +111,17 @@ static int invalid_report(struct reindex *x, struct connection *c, struct fault 
 	return 0;
 }
 
-static int record_push(
-	struct reindex *x, const struct leftovers *l, uint64_t *ret_id, struct fault *fault)
+static int push_record(
+	struct connection *c, const struct leftovers *l, uint64_t *ret_id, struct fault *fault)
 {
 	char payload[UPKEEP_PAYLOAD_MAX];
 	size_t size;
 	CLEANUP_FREE char *about = fault_format(
 		"drop what an unfinished REINDEX of %s in \"%s\" leaves", l->name, l->database);
 	int r = leftovers_write(l, payload, sizeof payload, &size);
-	const struct upkeep_undo record = {.kind = KIND,
-		.version = 1,
-		.payload = payload,
-		.payload_size = size,
-		.about = about};
-	if (r == 0)
-		r = upkeep_undo_push(x->ctx, &record, ret_id);
-	if (r < 0)
-		return fault_set(fault, r, NULL, "cannot write down the rebuilding of %s: %s",
-			l->name, strerror(-r));
-	return 0;
+	return r < 0 ? fault_set(fault, r, NULL, "cannot note the rebuilding of %s: %s", l->name,
+			       strerror(-r))
+		     : record_push(c, KIND, about, payload, sizeof payload, &size, ret_id, fault);
 }
 
 /* One try; what it leaves is noted in *ret_left under the record *ret_id. */
@@ -145,7 +138,7 @@ static int index_try(struct reindex *x, struct connection *c, const PGresult *li
 	if (r == 0)
 		r = query_limits(c, args->lock_timeout_ms, x->end_ms, fault);
 	if (r == 0)
-		r = record_push(x, ret_left, ret_id, fault);
+		r = push_record(c, ret_left, ret_id, fault);
 	if (r < 0)
 		return r;
 	CLEANUP_FREE char *sql = fault_format("REINDEX INDEX CONCURRENTLY %s", name);
@@ -332,6 +325,8 @@ int32_t reindex_undo(struct upkeep_ctx *ctx, const struct upkeep_undo *record)
 	if (result < 0)
 		return result;
 	int r = connect_open(&c, ctx, l.database, &fault);
+	if (r == 0)
+		r = record_settle(record, &c, &fault);
 	if (r == 0)
 		r = leftovers_drop(&l, &c, &fault);
 	if (r == -ENOENT && is_gone(ctx, l.database))

@@ -2,6 +2,7 @@
 #include "postgres/roles.h"
 
 #include "postgres/properties.h"
+#include "postgres/record.h"
 #include "support/cleanup.h"
 
 #define NAME_ROOM 512
@@ -75,20 +76,14 @@ static void tell_differences(struct connection *connection, const json_t *role, 
 static int push_record(
 	struct connection *connection, const char *name, uint64_t *ret, struct fault *fault)
 {
-	char payload[NAME_ROOM];
+	char payload[2 * NAME_ROOM];
 	size_t size = 0;
 	CLEANUP_FREE char *about = fault_format("drop the role \"%s\"", name);
-	int r = upkeep_kv_put(payload, sizeof payload, &size, "name", name);
-	struct upkeep_undo record = {.struct_size = sizeof record,
-		.kind = "role",
-		.version = 1,
-		.payload = payload,
-		.payload_size = size,
-		.about = about};
-	if (r == 0)
-		r = upkeep_undo_push(connection->ctx, &record, ret);
-	return r < 0 ? fault_set(fault, r, NULL, "cannot write the undo record: %s", strerror(-r))
-		     : 0;
+	int r = upkeep_kv_put(payload, NAME_ROOM, &size, "name", name);
+	return r < 0
+		? fault_set(fault, r, NULL, "cannot note the role \"%s\": %s", name, strerror(-r))
+		: record_push(
+			  connection, "role", about, payload, sizeof payload, &size, ret, fault);
 }
 
 static int add_literal(struct connection *connection, char **sql, const char *word,
@@ -266,6 +261,8 @@ static int look(struct upkeep_ctx *ctx, const struct upkeep_undo *record, struct
 		0)
 		return fault_set(fault, -EINVAL, NULL, "the undo record is not readable");
 	int r = connect_open(&found->connection, ctx, NULL, fault);
+	if (r == 0)
+		r = record_settle(record, &found->connection, fault);
 	if (r == 0)
 		r = oid_of(&found->connection, found->name, &found->oid, fault);
 	if (r == 0)

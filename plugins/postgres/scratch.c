@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "postgres/properties.h"
+#include "postgres/record.h"
 #include "support/cleanup.h"
 
 #define DIGITS 12
@@ -68,19 +69,12 @@ static int locale_clause(
 static int push_record(
 	struct connection *connection, const char *name, uint64_t *ret, struct fault *fault)
 {
-	char payload[128];
+	char payload[256];
 	size_t size = 0;
 	CLEANUP_FREE char *about = fault_format("drop the database \"%s\"", name);
 	upkeep_kv_put(payload, sizeof payload, &size, "name", name);
-	struct upkeep_undo record = {.struct_size = sizeof record,
-		.kind = "database",
-		.version = 1,
-		.payload = payload,
-		.payload_size = size,
-		.about = about};
-	int r = upkeep_undo_push(connection->ctx, &record, ret);
-	return r < 0 ? fault_set(fault, r, NULL, "cannot write the undo record: %s", strerror(-r))
-		     : 0;
+	return record_push(
+		connection, "database", about, payload, sizeof payload, &size, ret, fault);
 }
 
 static int is_there(struct connection *connection, const char *name, bool *ret, struct fault *fault)
@@ -183,6 +177,8 @@ int32_t scratch_undo(struct upkeep_ctx *ctx, const struct upkeep_undo *record)
 			ctx, UPKEEP_NEEDS_PERSON, NULL, NULL, "the undo record is not readable");
 	int r = connect_open(&connection, ctx, NULL, &fault);
 	if (r == 0)
+		r = record_settle(record, &connection, &fault);
+	if (r == 0)
 		r = is_there(&connection, name, &there, &fault);
 	if (r == 0 && there)
 		r = scratch_drop(&connection, name, &fault);
@@ -204,6 +200,8 @@ int32_t scratch_probe(struct upkeep_ctx *ctx, const struct upkeep_undo *record)
 		return upkeep_fail(
 			ctx, UPKEEP_FAILED, NULL, NULL, "the undo record is not readable");
 	int r = connect_open(&connection, ctx, NULL, &fault);
+	if (r == 0)
+		r = record_settle(record, &connection, &fault);
 	if (r == 0)
 		r = is_there(&connection, name, &there, &fault);
 	if (r < 0)

@@ -205,6 +205,16 @@ until_true eval '[ "$(sql postgres -c "SELECT count(*) FROM pg_stat_activity WHE
 die $run $(cat /proc/$run/task/$run/children)
 ok "killed in the middle: recover" code 11 "$upkeep" recover
 ok "... nothing has changed" stays
+# killed while the server makes the new database, which it goes on with
+hold postgres 'LOCK TABLE pg_database IN SHARE MODE'
+"$upkeep" run app >"$dir/run" 2>&1 & run=$!
+until_true ask postgres "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'upkeep' AND wait_event_type = 'Lock' AND query ~ 'CREATE DATABASE'" 1 >/dev/null
+# shellcheck disable=SC2046
+die $run $(cat /proc/$run/task/$run/children)
+ok "killed before the server has made it: recover" code 11 "$upkeep" recover
+free
+until_true ask postgres "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'upkeep'" 0
+ok "... nor is it made later" same
 # killed when its record is written and both are to be renamed: for that it waits here
 hold postgres "COMMENT ON DATABASE app IS 'the ''live'' one'"
 "$upkeep" run app >"$dir/run" 2>&1 & run=$!

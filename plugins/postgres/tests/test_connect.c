@@ -230,6 +230,37 @@ static void test_two(void **state)
 	server_remove(&other);
 }
 
+/* A killed client's statement goes on: it is ended before it is asked what there is. */
+static void test_undo_of_what_still_runs(void **state)
+{
+	(void)state;
+	struct upkeep_test *t = server_test(&server);
+	PGconn *pg = server_connect(&server, "postgres");
+	PGconn *maker = server_connect(&server, "postgres");
+	CLEANUP_FREE char *session = server_ask(maker,
+		"SELECT format(E'pid=%s\nstarted=%s\n', pid, backend_start) FROM pg_stat_activity"
+		" WHERE pid = pg_backend_pid()");
+	CLEANUP_FREE char *payload = fault_format("name=upkeep_new_0123456789ab\n%s", session);
+	server_do(pg, "BEGIN; LOCK TABLE pg_database IN SHARE MODE");
+	assert_true(PQsendQuery(maker, "CREATE DATABASE upkeep_new_0123456789ab"));
+	server_await(pg,
+		"SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'CREATE DATABASE%'"
+		" AND wait_event_type = 'Lock'",
+		"1");
+	size_t record = upkeep_test_forge(t, "database", 1, payload);
+	server_expect(t, upkeep_test_undo_record(t, "restore", record), UPKEEP_UNCHANGED);
+	server_do(pg, "ROLLBACK");
+	PGresult *result = PQgetResult(maker);
+	assert_int_equal(PQresultStatus(result), PGRES_FATAL_ERROR);
+	PQclear(result);
+	CLEANUP_FREE char *count =
+		server_ask(pg, "SELECT count(*) FROM pg_database WHERE datname LIKE 'upkeep%'");
+	assert_string_equal(count, "0");
+	PQfinish(maker);
+	PQfinish(pg);
+	upkeep_test_free(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -239,6 +270,7 @@ int main(void)
 		cmocka_unit_test(test_session),
 		cmocka_unit_test(test_cancelled),
 		cmocka_unit_test(test_cut),
+		cmocka_unit_test(test_undo_of_what_still_runs),
 		cmocka_unit_test(test_container),
 		cmocka_unit_test(test_two),
 	};
