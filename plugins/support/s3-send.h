@@ -16,6 +16,7 @@ struct s3 {
 	char *region, *bucket, *place;
 	int cancel_fd;
 	unsigned attempts, retries;
+	bool checksum;
 	int64_t clock_ahead_s;
 	void (*note)(void *arg, const char *text);
 	void *note_arg;
@@ -60,6 +61,15 @@ int s3_none_there(struct s3 *s3, const char *key, struct fault *fault);
 
 /* SHA-256 of a body. */
 int s3_body_hash(const struct http_body *body, char ret[SIGV4_HASH_TEXT], struct fault *fault);
+
+/* Where the client sends checksums, *ret_header becomes S3_SUM_HEADER with that of the body, on the
+ * heap; *hash, where it is NULL, is computed into `room`.  Else both stay. */
+int s3_sum_make(const struct s3 *s3, const struct http_body *body, const char **hash,
+	char room[SIGV4_HASH_TEXT], char **ret_header, struct fault *fault);
+/* What is answered to that header (may be NULL): -EBADMSG where it is another sum.  *ret (may be
+ * NULL) is the sum on the heap, or NULL where the server says none. */
+int s3_sum_read(const struct s3 *s3, const char *key, const struct http_answer *answer,
+	const char *header, char **ret, struct fault *fault);
 
 /* "content-md5: ...", on the heap: some requests want it beside the signature. */
 char *s3_md5_header(const char *text, size_t size);

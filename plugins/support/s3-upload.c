@@ -18,12 +18,18 @@ int s3_upload_begin(struct s3 *s3, const char *key, const struct s3_put *put, ch
 {
 	CLEANUP_ANSWER struct http_answer answer = {0};
 	const struct http_body body = {.bytes = "", .size = 0};
+	size_t count = put ? put->header_count : 0;
+	CLEANUP_FREE const char **headers = fault_alloc((count + 1) * sizeof *headers);
+	for (size_t i = 0; i < count; i++)
+		headers[i] = put->headers[i];
+	if (s3->checksum)
+		headers[count++] = "x-amz-checksum-algorithm: SHA256";
 	const struct s3_call call = {.method = "POST",
 		.key = key,
 		.query = {{"uploads", ""}},
 		.query_count = 1,
-		.headers = put ? put->headers : NULL,
-		.header_count = put ? put->header_count : 0,
+		.headers = headers,
+		.header_count = count,
 		.body = &body};
 	int r = s3_send(s3, &call, &answer, fault);
 	if (r < 0)
@@ -37,26 +43,36 @@ int s3_upload_part(struct s3 *s3, const char *key, const char *upload, unsigned 
 	const struct http_body *body, const char *hash, struct s3_part *ret, struct fault *fault)
 {
 	CLEANUP_ANSWER struct http_answer answer = {0};
-	char text[16];
+	CLEANUP_FREE char *sum = NULL;
+	CLEANUP_FREE char *etag = NULL;
+	char text[16], room[SIGV4_HASH_TEXT];
+	struct s3_part part = {.number = number, .size = body->size};
 	snprintf(text, sizeof text, "%u", number);
+	int r = s3_sum_make(s3, body, &hash, room, &sum, fault);
+	if (r < 0)
+		return r;
 	const struct s3_call call = {.method = "PUT",
 		.key = key,
 		.query = {{"partNumber", text}, {"uploadId", upload}},
 		.query_count = 2,
+		.headers = (const char *const[]){sum},
+		.header_count = sum != NULL,
 		.body = body,
 		.hash = hash};
-	int r = s3_send(s3, &call, &answer, fault);
+	r = s3_send(s3, &call, &answer, fault);
 	if (r < 0)
 		return r;
-	char *etag = s3_etag(http_header(&answer, "etag"));
-	if (!etag || !etag[0]) {
-		free(etag);
+	etag = s3_etag(http_header(&answer, "etag"));
+	if (!etag || !etag[0])
 		return fault_set(fault, -EPROTO, NULL,
 			"%s: the server took part %u of \"%s\" without an ETag, which it needs to "
 			"be completed",
 			s3->place, number, key);
-	}
-	*ret = (struct s3_part){.number = number, .size = body->size, .etag = etag};
+	r = s3_sum_read(s3, key, &answer, sum, &part.sha256, fault);
+	if (r < 0)
+		return r;
+	part.etag = TAKE_PTR(etag);
+	*ret = part;
 	return 0;
 }
 
@@ -69,8 +85,13 @@ static char *complete_text(const struct s3_part *parts, size_t count, size_t *re
 	fputs("<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">", f);
 	for (size_t i = 0; i < count; i++) {
 		CLEANUP_FREE char *etag = s3_xml_escape(parts[i].etag);
-		fprintf(f, "<Part><PartNumber>%u</PartNumber><ETag>&quot;%s&quot;</ETag></Part>",
+		fprintf(f, "<Part><PartNumber>%u</PartNumber><ETag>&quot;%s&quot;</ETag>",
 			parts[i].number, etag);
+		if (parts[i].sha256) { /* Swift knows no such element */
+			CLEANUP_FREE char *sum = s3_xml_escape(parts[i].sha256);
+			fprintf(f, "<ChecksumSHA256>%s</ChecksumSHA256>", sum);
+		}
+		fputs("</Part>", f);
 	}
 	fputs("</CompleteMultipartUpload>", f);
 	return fclose(f) == 0 ? text : NULL;
@@ -200,6 +221,9 @@ static void read_part(void *arg, const char *path, const char *text)
 	} else if (strcmp(path, "ListPartsResult/Part/ETag") == 0) {
 		free(page->part.etag);
 		page->part.etag = s3_etag(text);
+	} else if (strcmp(path, "ListPartsResult/Part/ChecksumSHA256") == 0) {
+		free(page->part.sha256);
+		page->part.sha256 = fault_format("%s", text);
 	} else if (strcmp(path, "ListPartsResult/Part") == 0) {
 		page->parts = fault_resize(page->parts, page->count + 1, sizeof *page->parts);
 		page->parts[page->count++] = page->part;
@@ -227,7 +251,7 @@ int s3_upload_parts(struct s3 *s3, const char *key, const char *upload, struct s
 			r = s3_odd_answer(s3, &call, fault);
 	} while (r == 0 && page.more);
 	free(page.next);
-	free(page.part.etag);
+	s3_part_clear(&page.part);
 	if (r < 0) {
 		s3_parts_free(page.parts, page.count);
 		return r;
@@ -237,10 +261,16 @@ int s3_upload_parts(struct s3 *s3, const char *key, const char *upload, struct s
 	return 0;
 }
 
+void s3_part_clear(struct s3_part *part)
+{
+	free(TAKE_PTR(part->etag));
+	free(TAKE_PTR(part->sha256));
+}
+
 void s3_parts_free(struct s3_part *parts, size_t count)
 {
-	for (size_t i = 0; i < count; i++)
-		free(parts[i].etag);
+	for (size_t i = 0; parts && i < count; i++)
+		s3_part_clear(&parts[i]);
 	free(parts);
 }
 

@@ -79,6 +79,7 @@ int s3_open(struct s3 **ret, const struct s3_settings *settings, struct s3_crede
 	s3->credentials = credentials;
 	s3->bucket = fault_format("%s", settings->bucket);
 	s3->cancel_fd = settings->cancel_fd;
+	s3->checksum = settings->checksum;
 	s3->attempts = settings->attempts ? settings->attempts : ATTEMPTS;
 	s3->note = settings->note;
 	s3->note_arg = settings->note_arg;
@@ -193,20 +194,28 @@ static int send_put(struct s3 *s3, const char *key, const struct http_body *body
 	const struct s3_put *put, bool if_none_match, struct http_answer *answer,
 	struct fault *fault)
 {
+	char room[SIGV4_HASH_TEXT];
+	CLEANUP_FREE char *sum = NULL;
+	int r = s3_sum_make(s3, body, &hash, room, &sum, fault);
+	if (r < 0)
+		return r;
 	size_t count = put ? put->header_count : 0;
-	CLEANUP_FREE const char **headers = fault_alloc((count + 1) * sizeof *headers);
-	const struct s3_call call = {.method = "PUT",
-		.key = key,
-		.headers = headers,
-		.header_count = count + if_none_match,
-		.body = body,
-		.hash = hash,
-		.precondition = -EEXIST};
+	CLEANUP_FREE const char **headers = fault_alloc((count + 2) * sizeof *headers);
 	for (size_t i = 0; i < count; i++)
 		headers[i] = put->headers[i];
 	if (if_none_match)
-		headers[count] = "if-none-match: *";
-	return s3_send(s3, &call, answer, fault);
+		headers[count++] = "if-none-match: *";
+	if (sum)
+		headers[count++] = sum;
+	const struct s3_call call = {.method = "PUT",
+		.key = key,
+		.headers = headers,
+		.header_count = count,
+		.body = body,
+		.hash = hash,
+		.precondition = -EEXIST};
+	r = s3_send(s3, &call, answer, fault);
+	return r < 0 ? r : s3_sum_read(s3, key, answer, sum, NULL, fault);
 }
 
 int s3_none_there(struct s3 *s3, const char *key, struct fault *fault)

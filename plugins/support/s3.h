@@ -38,6 +38,8 @@
 #define S3_PART_MAX ((uint64_t)5 << 30) /* bytes; of one put as well */
 #define S3_KEY_MAX 1024u                /* bytes */
 #define S3_DELETE_MAX 1000u             /* keys in one request */
+/* Of an object or a part, where the client sends it and the server keeps it. */
+#define S3_SUM_HEADER "x-amz-checksum-sha256"
 
 /* A client: one bucket, one thread at a time. */
 struct s3;
@@ -49,6 +51,9 @@ struct s3_settings {
 	/* Where the bucket's name goes: into the path, unless the endpoint is AWS's own or
 	 * `virtual_host`. */
 	bool virtual_host;
+	/* Objects and parts go with S3_SUM_HEADER: a server that knows it compares it, keeps it,
+	 * and answers it.  What it answers is compared too: -EBADMSG. */
+	bool checksum;
 	const char *ca_file;                          /* as in http.h */
 	int cancel_fd;                                /* -1: none */
 	int64_t connect_timeout_ms, stall_timeout_ms; /* as in http.h */
@@ -166,12 +171,13 @@ struct s3_part {
 	unsigned number; /* from 1 */
 	uint64_t size;   /* bytes */
 	char *etag;      /* without quotes */
+	char *sha256;    /* base64; NULL where the server keeps none */
 };
 
 /* Begins an upload; nothing of it is visible until it is completed.  The id is on the heap. */
 int s3_upload_begin(struct s3 *s3, const char *key, const struct s3_put *put, char **ret_upload,
 	struct fault *fault);
-/* Stores one part; `hash` as in s3_put.  *ret->etag is the caller's. */
+/* Stores one part; `hash` as in s3_put.  The texts of *ret are the caller's. */
 int s3_upload_part(struct s3 *s3, const char *key, const char *upload, unsigned number,
 	const struct http_body *body, const char *hash, struct s3_part *ret, struct fault *fault);
 /* Makes an object of the parts (ascending numbers).  A server that sends no ETag, or
@@ -186,6 +192,8 @@ int s3_upload_abort(struct s3 *s3, const char *key, const char *upload, struct f
 int s3_upload_parts(struct s3 *s3, const char *key, const char *upload, struct s3_part **ret,
 	size_t *ret_count, struct fault *fault);
 void s3_parts_free(struct s3_part *parts, size_t count);
+/* Frees the texts of one, and forgets them. */
+void s3_part_clear(struct s3_part *part);
 
 /* An upload that is neither completed nor aborted. */
 struct s3_upload {
@@ -200,6 +208,32 @@ int s3_uploads(
  * SSE-KMS and SSE-C, Ceph RGW and Swift): "MD5 of the MD5s-COUNT", on the heap; NULL where a
  * part's is none. */
 char *s3_parts_etag(const struct s3_part *parts, size_t count);
+
+/* ---- checksums ----------------------------------------------------------------- */
+
+/* What can go with bytes so that a server may refuse others. */
+enum s3_sum {
+	S3_SUM_SIGNATURE, /* x-amz-content-sha256, which every request has */
+	S3_SUM_MD5,       /* Content-MD5 */
+	S3_SUM_SHA256,    /* from here on x-amz-checksum-NAME */
+	S3_SUM_CRC32,
+	S3_SUM_CRC32C,
+	S3_SUM_CRC64NVME,
+	S3_SUMS
+};
+/* As messages call it. */
+const char *s3_sum_name(enum s3_sum sum);
+
+enum s3_sum_use {
+	S3_SUM_COMPARED, /* a wrong one is refused, a right one is taken */
+	S3_SUM_IGNORED,  /* a wrong one is taken */
+	S3_SUM_REFUSED,  /* a right one is refused */
+	S3_SUM_USES
+};
+/* Tries it with an upload under `key` that is begun, given nine bytes, and aborted by `tidier`,
+ * a client that no cancel descriptor stops: nothing becomes visible. */
+int s3_sum_try(struct s3 *s3, struct s3 *tidier, const char *key, enum s3_sum sum,
+	enum s3_sum_use *ret, struct fault *fault);
 
 /* ---- the bucket --------------------------------------------------------------- */
 

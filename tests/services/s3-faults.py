@@ -8,7 +8,8 @@ signed stays valid.  A rule is a line
 
     FAULT METHOD PATTERN [FIRST [COUNT]]
 
-PATTERN is a regular expression that is searched in path and query.  Of the requests that match, the
+PATTERN is a regular expression that is searched in path, query and the names of the headers
+x-amz-checksum-*, with a blank before each.  Of the requests that match, the
 FIRST one (1 unless given) and those after it, COUNT in all (1; "all"), get the fault; the first
 rule that has one for a request decides.  FAULT:
 
@@ -21,9 +22,14 @@ rule that has one for a request decides.  FAULT:
     no-etag        the server does it, but the answer's ETag is empty
     no-date        the server does it, but the times in the answer's body are empty
     corrupt        a byte of the request's body is another one; of a GET: of the answer's
+    sums           x-amz-checksum-* is compared with the request's body: 400:BadDigest where it is
+                   another, else the answer has it too; of the POST that completes an upload:
+                   400:InvalidRequest where a part is without the checksum that was answered
     stall          there is no answer
     after:FAULT    the server does it before a status or "reset"
 """
+import base64
+import hashlib
 import http.client
 import http.server
 import os
@@ -40,6 +46,7 @@ DOCUMENT = ('<?xml version="1.0" encoding="UTF-8"?><Error><Code>%s</Code>'
             "<Message>made by the test</Message><RequestId>0</RequestId></Error>")
 EMPTIED = {"no-etag": rb"(<ETag>)[^<]*", "no-date": rb"(<(?:Initiated|LastModified)>)[^<]*"}
 LOCK = threading.Lock()
+SUM = "x-amz-checksum-"
 HOP = ("connection", "transfer-encoding", "keep-alive", "expect", "content-length")
 
 
@@ -67,6 +74,23 @@ class Rules:
         return ""
 
 
+def crc(body, width, polynomial):
+    """Reflected, begun with ones, inverted: as every CRC here is."""
+    ones = (1 << width) - 1
+    value = ones
+    for byte in body:
+        value ^= byte
+        for _ in range(8):
+            value = value >> 1 ^ (polynomial if value & 1 else 0)
+    return (value ^ ones).to_bytes(width // 8, "big")
+
+
+SUMS = {"sha256": lambda body: hashlib.sha256(body).digest(),
+        "crc32": lambda body: crc(body, 32, 0xEDB88320),
+        "crc32c": lambda body: crc(body, 32, 0x82F63B78),
+        "crc64nvme": lambda body: crc(body, 64, 0x9A6C9329AC4BC9B5)}
+
+
 def flip(body):
     middle = len(body) // 2
     return body[:middle] + bytes([body[middle] ^ 1]) + body[middle + 1:] if body else body
@@ -74,6 +98,7 @@ def flip(body):
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    told = set()
 
     def log_message(self, *arguments):
         pass
@@ -124,6 +149,22 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def end_orderly(self):
         self.close_connection = True
 
+    def sums(self):
+        return [(n, v) for n, v in self.headers.items()
+                if n.lower().startswith(SUM) and n[len(SUM):].lower() in SUMS]
+
+    def wrong(self, body):
+        if self.command == "POST":
+            parts = re.findall(rb"<ETag>[^<]*</ETag><ChecksumSHA256>([^<]*)<", body)
+            whole = len(parts) == body.count(b"<Part>") and Handler.told.issuperset(parts)
+            return "" if whole else "400:InvalidRequest"
+        for name, value in self.sums():
+            right = base64.b64encode(SUMS[name[len(SUM):].lower()](body)).decode()
+            if value != right:
+                return "400:BadDigest"
+            Handler.told.add(value.encode())
+        return ""
+
     def pass_on(self, fault, share, body):
         if fault == "corrupt" and self.command != "GET":
             body = flip(body)
@@ -136,12 +177,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
             headers = [(n, str(len(data)) if n == "Content-Length" and v == str(size) else v) for n, v in headers]
         if fault == "corrupt" and self.command == "GET":
             data = flip(data)
+        if fault == "sums":
+            headers += self.sums()
         self.note(fault or status)
         ends = {"reset": self.reset, "cut": self.end_orderly}
         self.send(status, headers, data, int(share or 100), ends.get(fault))
 
     def serve(self):
-        fault = Rules.fault_for(self.command, self.path)
+        names = "".join(" " + name.lower() for name in self.headers if name.lower().startswith(SUM))
+        fault = Rules.fault_for(self.command, self.path + names)
         length = int(self.headers.get("Content-Length", 0))
         kind, _, share = fault.partition(":")
         if kind == "reset" and self.command != "GET":
@@ -160,6 +204,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 self.reset()
             else:
                 self.refuse(share)
+        elif kind == "sums" and self.wrong(body):
+            self.note(self.wrong(body))
+            self.refuse(self.wrong(body))
         elif kind.isdigit():
             self.note(fault)
             self.refuse(fault)

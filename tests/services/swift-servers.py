@@ -35,7 +35,7 @@ use = egg:swift#s3api
 location = us-east-1
 [filter:tempauth]
 use = egg:swift#tempauth
-user_test_tester = testing .admin
+user_test_tester = swift-testing .admin
 [filter:slo]
 use = egg:swift#slo
 [filter:dlo]

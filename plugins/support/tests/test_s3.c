@@ -435,8 +435,8 @@ static void test_upload(void **state)
 	assert_string_equal(s3_object_header(&head, "x-amz-meta-id"), "7");
 	good(s3_uploads(client, "big", no_upload, NULL, &fault), &fault);
 	s3_parts_free(found, count_found);
-	free(parts[0].etag);
-	free(parts[1].etag);
+	s3_part_clear(&parts[0]);
+	s3_part_clear(&parts[1]);
 }
 
 static void test_abort(void **state)

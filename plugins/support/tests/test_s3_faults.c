@@ -288,8 +288,8 @@ static void test_settings_refused(void **state)
 
 static int complete(struct scene *scene, struct s3_object *ret)
 {
-	struct s3_part parts[] = {{1, 5, (char[]){"5f363e0e58a95f06cbe9bbc662c5dfb6"}},
-		{2, 1, (char[]){"93b885adfe0da089cdf634904fd59f71"}}};
+	struct s3_part parts[] = {{1, 5, (char[]){"5f363e0e58a95f06cbe9bbc662c5dfb6"}, NULL},
+		{2, 1, (char[]){"93b885adfe0da089cdf634904fd59f71"}, NULL}};
 	return s3_upload_complete(scene->s3, "key", "id", parts, 2, NULL, ret, &scene->fault);
 }
 #define DONE(etag) \

@@ -202,8 +202,8 @@ static void test_etag(void **state)
 /* Two parts of zeros, 5 MiB and 1 byte: what Ceph RGW says of the object. */
 static void test_parts_etag(void **state)
 {
-	struct s3_part parts[] = {{1, 5 << 20, (char[]){"5f363e0e58a95f06cbe9bbc662c5dfb6"}},
-		{2, 1, (char[]){"93b885adfe0da089cdf634904fd59f71"}}};
+	struct s3_part parts[] = {{1, 5 << 20, (char[]){"5f363e0e58a95f06cbe9bbc662c5dfb6"}, NULL},
+		{2, 1, (char[]){"93b885adfe0da089cdf634904fd59f71"}, NULL}};
 	(void)state;
 	CLEANUP_FREE char *etag = s3_parts_etag(parts, 2);
 	assert_string_equal(etag, "92f3a08aa3b1d7eb318ab9c2fc4a6ec3-2");
