@@ -15,6 +15,11 @@ static void note(void *arg, const char *text)
 	upkeep_info((struct upkeep_ctx *)arg, "%s", text);
 }
 
+bool place_sums(const struct place *place)
+{
+	return strcmp(place->settings->checksum, "sha256") == 0;
+}
+
 static struct s3_settings client_settings(const struct place *place)
 {
 	const struct settings *settings = place->settings;
@@ -22,6 +27,7 @@ static struct s3_settings client_settings(const struct place *place)
 		.region = settings->region,
 		.bucket = settings->bucket,
 		.virtual_host = settings->virtual_host,
+		.checksum = place_sums(place),
 		.ca_file = settings->ca_file,
 		.cancel_fd = place->ctx->host->cancel_fd(place->ctx),
 		.stall_timeout_ms = settings->stall_ms,

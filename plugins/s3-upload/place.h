@@ -25,6 +25,9 @@ int place_client(const struct place *place, struct s3 **ret, struct fault *fault
  * failure. */
 int place_tidier(const struct place *place, struct s3 **ret, struct fault *fault);
 
+/* Whether what is put goes with its checksum. */
+bool place_sums(const struct place *place);
+
 /* The whole key of what an argument names; on the heap. */
 char *place_key(const struct place *place, const char *name);
 /* "s3://bucket/key", on the heap. */

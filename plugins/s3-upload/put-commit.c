@@ -40,6 +40,15 @@ static void applied(struct put *put)
 	put->ctx->host->undo_applied(put->ctx, put->object_record, fingerprint);
 }
 
+/* Once for an object: the server compared nothing that it was told. */
+static void note_sum(struct put *put, const char *sum)
+{
+	if (place_sums(&put->place) && !sum)
+		upkeep_warn(put->ctx,
+			"the server took %s and says nothing of its checksum: it keeps none",
+			put->key);
+}
+
 static void note_sent(struct put *put)
 {
 	put->sent = true;
@@ -67,6 +76,8 @@ int put_single(struct put *put, const struct http_body *body, const char *hash, 
 		return r;
 	note_sent(put);
 	r = s3_put(put->place.s3, put->key, body, hash, &how, &put->object, fault);
+	if (r == 0)
+		note_sum(put, s3_object_header(&put->object, S3_SUM_HEADER));
 	r = look_who_is_there(put, r, fault);
 	if (r < 0)
 		return r;
@@ -119,6 +130,7 @@ int put_complete(struct put *put, struct fault *fault)
 	if (r < 0)
 		return r;
 	applied(put);
+	note_sum(put, put->made[0].sha256);
 	put->ctx->host->undo_drop(put->ctx, put->upload_record);
 	put->upload_record = 0;
 	put_resume_forget(put);

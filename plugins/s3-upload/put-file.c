@@ -82,10 +82,8 @@ static int slice_check(const struct slice *slice, struct store_hash *hash, struc
 	EVP_MD_CTX_free(md5);
 	for (size_t i = 0; i < (MD5_TEXT - 1) / 2; i++)
 		snprintf(text + 2 * i, 3, "%02x", sum[i]);
-	if (made->size != slice->size || strcmp(made->etag, text) != 0) {
-		free(made->etag);
-		made->etag = NULL;
-	}
+	if (made->size != slice->size || strcmp(made->etag, text) != 0)
+		s3_part_clear(made);
 	return r;
 }
 

@@ -164,20 +164,33 @@ int put_headers_kept(const struct put *put, const struct s3_object *there, struc
 		is ? "encrypted by " : "took the object and did not encrypt it", is ? is : "");
 }
 
+/* What the server may not do, or want; on the heap, or NULL. */
+static char *doubts(const struct put *put, const char *what)
+{
+	const char *class = put->args->storage_class, *sse = sse_of(put->args);
+	bool sums = place_sums(&put->place);
+	if (!sums && strstr(what, "x-amz-checksum-")) /* Amazon's, of what is locked */
+		return fault_format("set checksum = \"sha256\"");
+	if (!class[0] && !sse && !sums)
+		return NULL;
+	return fault_format("look whether the server %s%s%s%s%s%s",
+		sums ? "takes checksum = \"sha256\" (the action check says so)" : "",
+		sums && (class[0] || sse) ? " and " : "", class[0] ? "has the storage class " : "",
+		class, class[0] && sse ? " and " : "",
+		sse ? "encrypts: some do by https alone" : "");
+}
+
 void put_headers_explain(const struct put *put, int r, struct fault *fault)
 {
-	const char *what = fault_what(fault), *sse = sse_of(put->args);
-	const char *class = put->args->storage_class[0] ? put->args->storage_class : NULL;
+	const char *what = fault_what(fault);
 	bool key = put->args->sse_key[0] && strcasestr(what, "kms");
 	bool refused = r == -EOPNOTSUPP || (r == -EPROTO && strstr(what, "Invalid"));
-	if (!key && (!refused || fault->next || (!class && !sse)))
+	if (!key && (!refused || fault->next))
 		return;
 	CLEANUP_FREE char *next = key
 		? fault_format("look whether the server has the key \"%s\", and who may use it",
 			  put->args->sse_key)
-		: fault_format("look whether the server %s%s%s%s",
-			  class ? "has the storage class " : "", class ? class : "",
-			  class && sse ? " and " : "",
-			  sse ? "encrypts: some do by https alone" : "");
-	fault_set(fault, r, next, "%s", what);
+		: doubts(put, what);
+	if (next)
+		fault_set(fault, r, next, "%s", what);
 }

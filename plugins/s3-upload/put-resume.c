@@ -67,8 +67,9 @@ static char *identity(struct put *put)
 	parts_write(&put->cut, cut);
 	char **headers = put_headers(put, PUT_META_PARTS, cut);
 	snprintf(put->id, sizeof put->id, "%s", id);
-	char *text = fault_format("%s\n%s\n%llu %llu %llu %lld.%09ld\n", s3_place(put->place.s3),
-		put->key, (unsigned long long)put->st.st_dev, (unsigned long long)put->st.st_ino,
+	char *text = fault_format("%s\n%s\n%s%llu %llu %llu %lld.%09ld\n", s3_place(put->place.s3),
+		put->key, place_sums(&put->place) ? "sha256\n" : "",
+		(unsigned long long)put->st.st_dev, (unsigned long long)put->st.st_ino,
 		(unsigned long long)put->st.st_size, (long long)put->st.st_mtim.tv_sec,
 		put->st.st_mtim.tv_nsec);
 	for (char **line = headers; *line; line++) {
@@ -107,7 +108,7 @@ static int take_parts(struct put *put, struct fault *fault)
 			!parts[i].etag)
 			continue;
 		*made = parts[i];
-		parts[i].etag = NULL;
+		parts[i] = (struct s3_part){0};
 	}
 	s3_parts_free(parts, count);
 	return 0;

@@ -101,9 +101,7 @@ static int put_open(struct put *put, struct upkeep_ctx *ctx, bool planning, stru
 
 static void put_close(struct put *put)
 {
-	for (unsigned i = 0; put->made && i < S3_PARTS_MAX; i++)
-		free(put->made[i].etag);
-	free(put->made);
+	s3_parts_free(put->made, S3_PARTS_MAX);
 	free(put->upload);
 	free(put->resume);
 	free(put->key);

@@ -56,7 +56,7 @@ void put_headers_free(char ***headers);
  * takes "s3" by https and ignores it. */
 int put_headers_kept(const struct put *put, const struct s3_object *there, struct fault *fault);
 /* After a failure with `r`: what to look at, where the server may have refused `storage_class`,
- * `sse` or `sse_key`; some say no more than InvalidArgument. */
+ * `sse`, `sse_key` or the checksum; some say no more than InvalidArgument. */
 void put_headers_explain(const struct put *put, int r, struct fault *fault);
 
 /* ---- where it comes from ---- */

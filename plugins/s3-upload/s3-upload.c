@@ -35,6 +35,10 @@ static const struct upkeep_param settings_table[] = {
 		.preset = "1m",
 		.min = 1000,
 		.max = 86400000},
+	UPKEEP_PARAM_CHOICE(struct settings, checksum,
+		"what put sends with the bytes so that the server keeps it; check says which are "
+		"taken",
+		.choices = "none|sha256", .preset = "none"),
 	UPKEEP_PARAM_PATH(struct settings, resume_dir,
 		"directory of the task's user that remembers uploads of files which were cut off, "
 		"so that the next put goes on; where not set, they are aborted"),

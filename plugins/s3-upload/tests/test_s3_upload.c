@@ -246,6 +246,27 @@ static void test_headers(void **state)
 	upkeep_test_free(t);
 }
 
+/* Amazon's servers take what is locked with a checksum alone. */
+static void test_checksum_wanted(void **state)
+{
+	struct upkeep_test *t = open_host("bucket");
+	(void)state;
+	script_answer("404 Not Found", "", "");
+	script_answer("400 Bad Request", "",
+		"<Error><Code>InvalidRequest</Code><Message>Content-MD5 OR x-amz-checksum- HTTP "
+		"header is required for Put Object requests with Object Lock parameters</Message>"
+		"</Error>");
+	upkeep_test_setting(t, "endpoint", script_start());
+	upkeep_test_set(t, "key", "locked");
+	upkeep_test_set(t, "object_lock", "governance");
+	upkeep_test_set(t, "retain_days", "1");
+	upkeep_test_stream_in(t, "small", 5);
+	expect(t, upkeep_test_run(t, "put"), UPKEEP_FAILED);
+	assert_string_equal(upkeep_test_next(t), "set checksum = \"sha256\"");
+	script_stop();
+	upkeep_test_free(t);
+}
+
 static void test_get_undo(void **state)
 {
 	CLEANUP_FREE char *path = fault_format("%s/file", dir);
@@ -313,6 +334,7 @@ int main(void)
 		cmocka_unit_test(test_no_record),
 		cmocka_unit_test(test_cancelled),
 		cmocka_unit_test(test_headers),
+		cmocka_unit_test(test_checksum_wanted),
 		cmocka_unit_test(test_get_undo),
 	};
 	return !!cmocka_run_group_tests(tests, start, stop);
