@@ -136,6 +136,56 @@ static void check_write(struct checks *checks)
 		show(checks, "write", "OK", "an upload was begun and aborted", "");
 }
 
+/* What to do about checksums, the worst first. */
+static const char *advice(const struct checks *checks, const enum s3_sum_use uses[S3_SUMS])
+{
+	bool sent = place_sums(&checks->place);
+	if (sent && uses[S3_SUM_SHA256] == S3_SUM_REFUSED)
+		return "set checksum = \"none\"";
+	if (uses[S3_SUM_SIGNATURE] != S3_SUM_COMPARED)
+		return "use https, and verify = \"get\" of put: the server would take other bytes";
+	if (sent && uses[S3_SUM_SHA256] == S3_SUM_IGNORED)
+		return "checksum = \"sha256\" does nothing here";
+	if (!sent && uses[S3_SUM_SHA256] == S3_SUM_COMPARED)
+		return "checksum = \"sha256\" lets the server keep it with what is put";
+	return "";
+}
+
+static char *sums_text(const enum s3_sum_use uses[S3_SUMS])
+{
+	static const char *const words[S3_SUM_USES] = {[S3_SUM_COMPARED] = "verified",
+		[S3_SUM_IGNORED] = "ignored",
+		[S3_SUM_REFUSED] = "refused"};
+	char *text = fault_format("%s", "");
+	for (int use = 0; use < S3_SUM_USES; use++)
+		for (int sum = 0, count = 0; sum < S3_SUMS; sum++) {
+			if ((int)uses[sum] != use)
+				continue;
+			CLEANUP_FREE char *before = text;
+			const char *name = s3_sum_name((enum s3_sum)sum);
+			text = count++ ? fault_format("%s, %s", before, name)
+				       : fault_format("%s%s%s: %s", before, before[0] ? "; " : "",
+						 words[use], name);
+		}
+	return text;
+}
+
+static void check_sums(struct checks *checks)
+{
+	CLEANUP_FAULT struct fault fault = {0};
+	CLEANUP_S3 struct s3 *tidier = NULL;
+	CLEANUP_FREE char *key = place_key(&checks->place, "upkeep-check");
+	enum s3_sum_use uses[S3_SUMS];
+	int r = place_tidier(&checks->place, &tidier, &fault);
+	for (int sum = 0; r == 0 && sum < S3_SUMS; sum++)
+		r = s3_sum_try(checks->place.s3, tidier, key, (enum s3_sum)sum, &uses[sum], &fault);
+	if (!judge(checks, "checksums", r, &fault))
+		return;
+	CLEANUP_FREE char *text = sums_text(uses);
+	bool good = !place_sums(&checks->place) || uses[S3_SUM_SHA256] != S3_SUM_REFUSED;
+	show(checks, "checksums", good ? "OK" : "FAILED", text, advice(checks, uses));
+}
+
 int32_t check_run(struct upkeep_ctx *ctx)
 {
 	CLEANUP_FAULT struct fault fault = {0};
@@ -154,6 +204,7 @@ int32_t check_run(struct upkeep_ctx *ctx)
 		check_lock(&checks);
 		check_list(&checks);
 		check_write(&checks);
+		check_sums(&checks);
 		r = 0;
 	}
 	CLEANUP_FREE char *place = fault_format("%s", r == 0 ? s3_place(checks.place.s3) : "");
