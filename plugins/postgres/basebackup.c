@@ -167,7 +167,7 @@ static int programs_ready(struct programs *ret, struct upkeep_ctx *ctx, struct f
 static int program_whole(const struct programs *programs, const char *name, const char *const *args,
 	int stdout_fd, struct fault *fault)
 {
-	CLEANUP_PROGRAM struct program program = PROGRAM_INIT;
+	CLEANUP_PROGRAM struct program program = {0};
 	int r = program_start(&program, programs, name, args, -1, stdout_fd, fault);
 	if (r == 0)
 		r = program_await(&program, fault);

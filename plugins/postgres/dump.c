@@ -91,7 +91,7 @@ static int collect(struct dump *dump, int fd, char **ret, size_t *ret_size, stru
 
 static int run_globals(struct dump *dump, char **ret, size_t *ret_size, struct fault *fault)
 {
-	CLEANUP_PROGRAM struct program program = PROGRAM_INIT;
+	CLEANUP_PROGRAM struct program program = {0};
 	CLEANUP_FREE char *name = programs_dbname(dump->connection.database);
 	CLEANUP_FREE char *database = fault_format("--database=%s", name);
 	CLEANUP_FREE char *wait =
@@ -381,7 +381,7 @@ static void say(const struct dump *dump)
 int32_t dump_run(struct upkeep_ctx *ctx)
 {
 	CLEANUP_FAULT struct fault fault = {0};
-	struct dump dump = {.ctx = ctx, .args = ctx->args, .from = -1, .program = PROGRAM_INIT};
+	struct dump dump = {.ctx = ctx, .args = ctx->args, .from = -1, .program = {0}};
 	int r = dump_all(&dump, &fault);
 	if (r == 0)
 		say(&dump);
@@ -394,7 +394,7 @@ int32_t dump_plan(struct upkeep_ctx *ctx)
 {
 	CLEANUP_FAULT struct fault fault = {0};
 	CLEANUP_RESULT PGresult *result = NULL;
-	struct dump dump = {.ctx = ctx, .args = ctx->args, .from = -1, .program = PROGRAM_INIT};
+	struct dump dump = {.ctx = ctx, .args = ctx->args, .from = -1, .program = {0}};
 	int r = dump_open(&dump, &fault);
 	if (r == 0)
 		r = query_run(&dump.connection, "asking for the database's size", &result, &fault,

@@ -82,7 +82,7 @@ static int start_restore(struct load *load, struct programs *programs, struct pr
 static int run_restore(struct load *load, struct programs *programs, const char *const *options,
 	struct fault *fault)
 {
-	CLEANUP_PROGRAM struct program program = PROGRAM_INIT;
+	CLEANUP_PROGRAM struct program program = {0};
 	CLEANUP_FAULT struct fault ended = {0};
 	CLEANUP_FEED struct load_feed feed = {.to = -1};
 	int from = -1;

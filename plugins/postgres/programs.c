@@ -6,7 +6,6 @@
 #include <glob.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "postgres/connect.h"
@@ -14,8 +13,6 @@
 #include "support/cleanup.h"
 #include "support/write.h"
 #include "support/stream.h"
-
-#define MESSAGES_MAX (1 << 20)
 
 /* Where distributions put them; /usr/bin last: Debian has wrappers there that choose by
  * themselves. */
@@ -84,33 +81,29 @@ int program_start(struct program *ret, const struct programs *programs, const ch
 {
 	CLEANUP_FREE char *path = fault_format("%s/%s", programs->dir ? programs->dir : "", name);
 	CLEANUP_FREE const char **argv = argv_make(programs, path, name, args);
-	*ret = (struct program){.ctx = programs->ctx,
-		.name = name,
-		.messages = memfd_create("messages", MFD_CLOEXEC)};
-	if (ret->messages < 0)
-		return fault_set(fault, -errno, NULL, "cannot start %s: %m", name);
+	*ret = (struct program){.ctx = programs->ctx, .name = name};
+	CLEANUP_FD int messages_to = -1;
+	int r = messages_begin(&ret->messages, &messages_to, fault);
+	if (r < 0)
+		return r;
 	struct upkeep_spawn spawn = {.argv = argv,
 		.env = (const char *const *)programs->env,
 		.stdin_fd = stdin_fd,
 		.stdout_fd = stdout_fd,
-		.stderr_fd = ret->messages};
+		.stderr_fd = messages_to};
 	ret->handle = upkeep_spawn_start(programs->ctx, &spawn, &ret->exit_fd);
 	if (ret->handle > 0)
 		return 0;
-	int r = ret->handle < 0 ? (int)ret->handle : -EIO;
+	r = ret->handle < 0 ? (int)ret->handle : -EIO;
 	ret->handle = 0;
 	return fault_set(fault, r, NULL, "cannot start \"%s\": %s", argv[0], strerror(-r));
 }
 
 /* All of it for the log; the first line that says "error" is returned, else the last. */
-static char *messages_take(const struct program *program)
+static char *messages_take(struct program *program)
 {
-	off_t size = lseek(program->messages, 0, SEEK_END);
-	size_t room = size > MESSAGES_MAX ? MESSAGES_MAX : size > 0 ? (size_t)size : 0;
-	CLEANUP_FREE char *text = fault_alloc(room + 1);
-	ssize_t n = pread(program->messages, text, room, 0);
+	CLEANUP_FREE char *text = messages_end(&program->messages);
 	char *reason = NULL, *last = NULL, *rest = text;
-	text[n > 0 ? n : 0] = 0;
 	for (char *line; (line = strsep(&rest, "\n"));) {
 		if (!*line)
 			continue;
@@ -152,9 +145,7 @@ void program_free(struct program *program)
 		program->ctx->host->spawn_wait(program->ctx, program->handle);
 		program->handle = 0;
 	}
-	if (program->messages >= 0)
-		close(program->messages);
-	program->messages = -1;
+	free(messages_end(&program->messages));
 }
 
 /* ---- finding ---- */
@@ -163,7 +154,7 @@ void program_free(struct program *program)
 static int ask_version(const struct programs *programs, struct fault *fault)
 {
 	const char *const args[] = {"--version", NULL};
-	CLEANUP_PROGRAM struct program program = PROGRAM_INIT;
+	CLEANUP_PROGRAM struct program program = {0};
 	char text[256];
 	size_t size = 0;
 	int ends[2];

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 
 #include "support/fault.h"
+#include "support/messages.h"
 
 #define PROGRAMS_ENV_MAX 12
 
@@ -44,18 +45,14 @@ int programs_prepare(struct programs *programs, const char *application, int ser
 void programs_free(struct programs *programs);
 #define CLEANUP_PROGRAMS __attribute__((cleanup(programs_free)))
 
-/* One that runs.  Begin with PROGRAM_INIT. */
+/* One that runs.  Begin with zeroes. */
 struct program {
 	struct upkeep_ctx *ctx;
 	const char *name;
 	int64_t handle; /* 0: none */
 	int exit_fd;    /* the host's: readable when it has ended */
-	int messages;   /* what it writes to standard error */
+	struct messages *messages;
 };
-#define PROGRAM_INIT           \
-	{                      \
-		.messages = -1 \
-	}
 
 /* Starts `name` with `args` (NULL at the end; without the name).  The descriptors stay the
  * caller's; -1: none. */
@@ -63,8 +60,8 @@ int program_start(struct program *ret, const struct programs *programs, const ch
 	const char *const *args, int stdin_fd, int stdout_fd, struct fault *fault);
 /* Waits until it has ended.  -ECANCELED: the action has to stop; it still runs then. */
 int program_await(const struct program *program, struct fault *fault);
-/* Waits for its end and puts its messages into the log.  -EAGAIN: it failed or was killed; the
- * last thing that it said is in the message. */
+/* Waits for its end and puts its messages into the log, of very many the first and the last.
+ * -EAGAIN: it failed or was killed; the last thing that it said is in the message. */
 int program_end(struct program *program, struct fault *fault);
 /* Ends it, if it runs, and closes. */
 void program_free(struct program *program);

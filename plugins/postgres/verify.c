@@ -48,7 +48,7 @@ static int count(const struct listing *listing, size_t *ret, struct fault *fault
 
 static int list(struct load *load, struct programs *programs, size_t *ret, struct fault *fault)
 {
-	struct listing listing = {.feed.to = -1, .list = -1, .program = PROGRAM_INIT};
+	struct listing listing = {.feed.to = -1, .list = -1, .program = {0}};
 	int r = start(&listing, programs, fault);
 	if (r == 0)
 		r = set_take_dump(load->set, load_feed_piece, &listing.feed, &load->bytes, fault);

@@ -3,11 +3,11 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "support/cleanup.h"
+#include "support/thread.h"
 
 struct member {
 	struct crew *crew;
@@ -81,13 +81,9 @@ static void *member_main(void *arg)
 /* Signals are the worker's own thread's. */
 static int start(struct member *member, struct fault *fault)
 {
-	sigset_t all, before;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	int e = pthread_create(&member->thread, NULL, member_main, member);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	member->started = e == 0;
-	return e ? fault_set(fault, -e, NULL, "cannot start a thread: %s", strerror(e)) : 0;
+	int r = thread_start(&member->thread, member_main, member);
+	member->started = r == 0;
+	return r < 0 ? fault_set(fault, r, NULL, "cannot start a thread: %s", strerror(-r)) : 0;
 }
 
 int crew_open(struct crew **ret, const struct place *place, uint64_t memory, struct fault *fault)

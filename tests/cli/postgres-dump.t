@@ -104,6 +104,22 @@ ok "a client older than the server" code 12 "$upkeep" run app
 ok "... says so" has out "client older than server: version 15 is needed, the newest pg_dump here is 11.22"
 ok "... what to install" has out "postgresql-client-15"
 ok "... and nothing is kept" gone_or app.set
+pg_site "programs = \"$dir/loud\";"
+mkdir "$dir/loud"; ln -s "$postgres_bin/pg_dumpall" "$dir/loud"
+cat >"$dir/loud/pg_dump" <<END
+#!/bin/sh
+[ "\$1" != --version ] || exec "$postgres_bin/pg_dump" --version
+echo the first words >&2
+head -c 20000000 /dev/zero | tr '\\0' w | fold >&2
+printf "\nthe last words\n" >&2
+exit 3
+END
+chmod 755 "$dir/loud/pg_dump"
+ok "a program that warns without end" code 12 "$upkeep" run app
+ok "... its last words are the reason" has out "pg_dump ended with 3: the last words"
+ok "... its first are in the log" eval '"$upkeep" log last dump | grep -q "the first words"'
+ok "... and how much is left out" eval '"$upkeep" log last dump | grep -q "bytes are left out here"'
+ok "... and nothing is kept" gone_or app.set
 pg_site; sed -i 's/user = "admin"/user = "poor"/' "$UPKEEP_SITE"
 ok "a wrong password" code 12 "$upkeep" run app
 ok "... says so" has out "password authentication failed"
