@@ -2,6 +2,7 @@
 #include "backup/seal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include "support/cleanup.h"
 
 #define ARGUMENTS_MAX 160
+#define SAID_MAX (64 * 1024)
 
 struct arguments {
 	const char *items[ARGUMENTS_MAX];
@@ -21,6 +23,18 @@ int seal_memory(const char *name, struct fault *fault)
 {
 	int fd = memfd_create(name, MFD_CLOEXEC);
 	return fd < 0 ? fault_set(fault, -errno, NULL, "cannot make a file in memory: %m") : fd;
+}
+
+/* The same for what gpg says: of that the first SAID_MAX bytes, whatever it is made to say. */
+static int seal_said(const char *name, struct fault *fault)
+{
+	int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (fd >= 0 && ftruncate(fd, SAID_MAX) == 0 &&
+		fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK) == 0)
+		return fd;
+	int r = fault_set(fault, -errno, NULL, "cannot make a file in memory: %m");
+	cleanup_fd(&fd);
+	return r;
 }
 
 static void add_arguments(struct arguments *list, const char *const *more)
@@ -70,8 +84,8 @@ static int begin_job(struct seal_job *job, struct keys *keys, enum seal_work wor
 		.out = out,
 		.status = -1,
 		.errors = -1};
-	job->status = seal_memory("status", fault);
-	job->errors = job->status < 0 ? -1 : seal_memory("errors", fault);
+	job->status = seal_said("status", fault);
+	job->errors = job->status < 0 ? -1 : seal_said("errors", fault);
 	return job->errors < 0 ? -ENOMEM : 0;
 }
 
@@ -193,11 +207,10 @@ static int wait_for_end(struct seal_job *job)
 	}
 }
 
-static char *read_memory(int fd)
+static char *read_said(int fd)
 {
-	size_t room = 64 * 1024;
-	char *text = fault_alloc(room);
-	ssize_t n = pread(fd, text, room - 1, 0);
+	char *text = fault_alloc(SAID_MAX + 1);
+	ssize_t n = pread(fd, text, SAID_MAX, 0);
 	text[n > 0 ? n : 0] = 0;
 	return text;
 }
@@ -267,7 +280,7 @@ static int judge_end(
 		[SEAL_SIGN] = "sign",
 		[SEAL_CHECK] = "check the signature"};
 	bool reads = job->work == SEAL_OPEN || job->work == SEAL_CHECK;
-	CLEANUP_FREE char *errors = read_memory(job->errors);
+	CLEANUP_FREE char *errors = read_said(job->errors);
 	if (end == 0 && is_good(job, status))
 		return 0;
 	for (char *line = errors; (line = strchr(line, '\n'));)
@@ -303,7 +316,7 @@ int seal_end(struct seal_job *job, char **ret_status, struct fault *fault)
 	CLEANUP_FREE char *status = NULL;
 	int32_t end = job->ctx->host->spawn_wait(job->ctx, job->handle);
 	job->handle = 0;
-	status = read_memory(job->status);
+	status = read_said(job->status);
 	int r = end < 0 ? fault_set(fault, end, NULL, "lost sight of gpg: %s", strerror(-end))
 			: judge_end(job, end, status, fault);
 	if (ret_status)

@@ -29,6 +29,7 @@ sealed = { tasks = { $(act get backup.archive "$tree") $(eval "$seal") $(save se
 whole = { tasks = { $(sh get "cat $dir/tree/numbers") $(eval "$seal") $(act open backup.decrypt 'from = "seal";') $(save whole open) }; };
 open = { tasks = { $(sh get "cat $dir/in") $(eval "$open") $(save opened open) }; };
 strange = { tasks = { $(sh get "cat $dir/tree/numbers") $(act seal stranger.encrypt 'from = "get";') $(save in seal) }; };
+loud = { tasks = { $(sh get "cat $dir/in; touch $dir/going; exec sleep 300") $(eval "$open") $(save opened open) }; };
 fails = { tasks = { $(sh get "cat $dir/tree/numbers; exit 3") $(eval "$seal")
   $(sh zip "gzip -c >$dir/got/zip; touch $dir/got/end" 'from = "seal";') $(sh cat "cat >$dir/got/cat; touch $dir/got/end" 'from = "seal";') }; };
 halts = { tasks = { $(sh get "cat $dir/tree/numbers") $(eval "$seal") $(sh save "head -c 100 >$dir/got/part" 'from = "seal";') }; };
@@ -94,6 +95,15 @@ ok "ours, sealed to another" refuses "the keyring has no secret key of a recipie
 sign -s -z 0 --sig-notation stream@upkeep.invalid=1 <"$dir/tree/numbers" >"$dir/in"
 ok "ours, not sealed" refuses "gpg could not decrypt"
 ok "... nothing is left of the spool" test -z "$(ls -A "$dir/spool")"
+
+# gpg says a line of each byte that has no place there
+{ printf -- '-----BEGIN PGP MESSAGE-----\n\n'; yes '@@@@@@@@@@@@@@@' | head -n 200000; } >"$dir/in"
+"$upkeep" run loud >"$dir/run" 2>&1 & run=$!
+until_true test -e "$dir/going"
+said=$(find /proc/[0-9]*/fd -lname '/memfd:errors *' -exec stat -Lc %s {} + 2>/dev/null | sort -n | tail -n 1)
+ok "what gpg says is bounded" test "${said:-0}" -gt 0 -a "${said:-0}" -le 65536
+kill -TERM $run; wait $run
+ok "... nothing came out" none_out opened
 
 # what is not whole has no end
 ok "a writer that fails" code 10 "$upkeep" run fails
