@@ -10,10 +10,10 @@
 #include <unistd.h>
 
 #include "backup/flow.h"
-#include "backup/moment.h"
 #include "backup/spool.h"
 #include "backup/verdict.h"
 #include "support/cleanup.h"
+#include "support/moment.h"
 
 #define LOOK_MS 200
 /* What gpg may have written before the pipe shows that it was read. */

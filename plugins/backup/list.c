@@ -6,10 +6,10 @@
 #include <unistd.h>
 
 #include "backup/match.h"
-#include "backup/moment.h"
 #include "backup/seal.h"
 #include "backup/vault.h"
 #include "support/cleanup.h"
+#include "support/moment.h"
 
 #define FOUND_MAX 10000
 

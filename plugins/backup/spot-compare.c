@@ -6,10 +6,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "backup/moment.h"
 #include "backup/reader.h"
 #include "backup/source.h"
 #include "support/cleanup.h"
+#include "support/moment.h"
 
 #define CHUNK 65536
 

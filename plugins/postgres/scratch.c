@@ -7,6 +7,7 @@
 #include "postgres/properties.h"
 #include "postgres/record.h"
 #include "support/cleanup.h"
+#include "support/moment.h"
 
 #define DIGITS 12
 #define HOLD_CLASS "1970301808" /* "upkp" */
@@ -88,11 +89,8 @@ static int is_there(struct connection *connection, const char *name, bool *ret, 
 
 char *scratch_comment(const struct upkeep_ctx *ctx, const char *what, int64_t until_s)
 {
-	time_t until = (time_t)until_s;
-	struct tm tm;
-	char text[32] = "";
-	gmtime_r(&until, &tm);
-	strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm);
+	char text[32];
+	moment_format(until_s, text);
 	return fault_format(
 		"upkeep run %s, task %s: %s" UNTIL "%s", ctx->run_id, ctx->task, what, text);
 }

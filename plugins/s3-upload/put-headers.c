@@ -8,6 +8,7 @@
 
 #include "s3-upload/put.h"
 #include "support/cleanup.h"
+#include "support/moment.h"
 #include "support/sigv4.h"
 
 #define DAY_S 86400
@@ -78,14 +79,12 @@ static void add(char ***headers, size_t *count, char *line)
 void put_headers_lock(struct put *put)
 {
 	const struct put_args *args = put->args;
-	struct tm tm;
-	time_t until = args->retain_until ? (time_t)args->retain_until
-					  : time(NULL) + (time_t)args->retain_days * DAY_S;
 	if (is_none(args->object_lock))
 		return;
 	put->lock = strcmp(args->object_lock, "governance") == 0 ? "GOVERNANCE" : "COMPLIANCE";
-	strftime(put->lock_until, sizeof put->lock_until, "%Y-%m-%dT%H:%M:%SZ",
-		gmtime_r(&until, &tm));
+	moment_format(
+		args->retain_until ? args->retain_until : time(NULL) + args->retain_days * DAY_S,
+		put->lock_until);
 }
 
 static char *tagging(const struct upkeep_strings *tags)

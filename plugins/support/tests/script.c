@@ -14,6 +14,7 @@
 
 #include "support/cleanup.h"
 #include "support/fault.h"
+#include "support/moment.h"
 #include "support/write.h"
 
 #define ANSWERS_MAX 16
@@ -124,9 +125,7 @@ void script_answer(const char *status, const char *headers, const char *body)
 void script_keys(const char *access, int64_t seconds)
 {
 	char when[32];
-	time_t then = time(NULL) + seconds;
-	struct tm tm;
-	strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&then, &tm));
+	moment_format(time(NULL) + seconds, when);
 	CLEANUP_FREE char *body = fault_format(
 		"{\"Code\": \"Success\", \"AccessKeyId\": \"%s\", \"SecretAccessKey\": \"s3cret\", "
 		"\"Token\": \"t0ken\", \"Expiration\": \"%s\"}",

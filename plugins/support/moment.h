@@ -1,6 +1,6 @@
 /* A moment as text. */
-#ifndef BACKUP_MOMENT_H
-#define BACKUP_MOMENT_H
+#ifndef SUPPORT_MOMENT_H
+#define SUPPORT_MOMENT_H
 
 #include <stdint.h>
 #include <time.h>
