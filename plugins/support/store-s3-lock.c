@@ -14,11 +14,13 @@
 #include <unistd.h>
 
 #include "support/cleanup.h"
+#include "support/moment.h"
 
 #define LOCKS ".locks/"
 #define ALONE "alone~"
 #define SHARED "shared~"
 #define STALE_S (6 * 3600)
+#define ENDED "{\"ended\": true}"
 #define REFRESH_S (5 * 60)
 #define TEXT_MAX ((uint64_t)4096)
 
@@ -138,32 +140,39 @@ static void others_free(struct others *others)
 }
 
 struct text {
-	char bytes[TEXT_MAX];
+	char bytes[TEXT_MAX + 1];
 	size_t size;
 };
 
 static int add_text(void *arg, const void *bytes, size_t size)
 {
 	struct text *text = arg;
-	if (size > sizeof text->bytes - text->size)
+	if (size > TEXT_MAX - text->size)
 		return -EFBIG;
 	memcpy(text->bytes + text->size, bytes, size);
 	text->size += size;
 	return 0;
 }
 
-static int busy(struct s3 *s3, const char *key, const json_t *holder, int64_t age_s,
+static int busy(struct s3 *s3, const char *key, const json_t *holder, int64_t modified_s,
 	const char *store, struct fault *fault)
 {
 	const char *who = text_of(holder, "who"), *host = text_of(holder, "host");
+	const char *place = s3_place(s3);
+	char last[32], until[32];
+	moment_format(modified_s, last);
+	moment_format(modified_s ? modified_s + STALE_S : 0, until);
 	CLEANUP_FREE char *next = fault_format(
-		"try again when it has ended; if it is dead, remove the object \"%s\" (%s); after "
-		"%d hours without a sign of life it is removed by itself",
-		key, s3_place(s3), STALE_S / 3600);
+		"try again when it has ended; if it is dead, remove the object %.*s/%s%s; without "
+		"a further sign of life it counts until %s",
+		(int)strcspn(place, " "), place, key, place + strcspn(place, " "),
+		modified_s ? until : "it is removed");
 	return fault_set(fault, -EBUSY, next,
-		"the store \"%s\" is held by %s%s%s (process %lld), last sign of life %lld s ago",
+		"the store \"%s\" is held by %s%s%s (process %lld), last sign of life %s, counts "
+		"until %s",
 		store, *who ? who : "something that cannot be read", *host ? " on " : "", host,
-		number_of(holder, "pid"), (long long)age_s);
+		number_of(holder, "pid"), modified_s ? last : "unknown",
+		modified_s ? until : "it is removed");
 }
 
 /* 0 where the other lock no longer counts; it is gone then. */
@@ -171,15 +180,17 @@ static int judge(
 	struct s3 *s3, const char *key, int64_t modified_s, const char *store, struct fault *fault)
 {
 	struct text text = {0};
-	int r = s3_get(s3, key, NULL, sizeof text.bytes, add_text, &text, NULL, fault);
+	int r = s3_get(s3, key, NULL, TEXT_MAX, add_text, &text, NULL, fault);
 	if (r == -ENOENT)
 		return 0;
 	if (r < 0 && r != -EACCES && r != -EFBIG)
 		return r;
 	json_t *holder = json_loadb(text.bytes, text.size, 0, NULL);
 	int64_t age_s = time(NULL) - s3_clock_ahead_s(s3) - modified_s;
-	bool over = (modified_s && age_s > STALE_S) || is_dead(holder);
-	r = over ? s3_delete(s3, key, NULL, fault) : busy(s3, key, holder, age_s, store, fault);
+	bool over = (modified_s && age_s > STALE_S) || is_dead(holder) ||
+		strcmp(text.bytes, ENDED) == 0;
+	r = over ? s3_delete(s3, key, NULL, fault)
+		 : busy(s3, key, holder, modified_s, store, fault);
 	json_decref(holder);
 	return r;
 }
@@ -270,7 +281,8 @@ int store_s3_lock_keep(struct store_s3_lock *lock, struct s3 *s3, struct fault *
 
 void store_s3_lock_release(struct store_s3_lock *lock, struct s3 *s3)
 {
-	if (lock->key)
-		s3_delete(s3, lock->key, NULL, NULL);
+	const struct http_body ended = {.bytes = ENDED, .size = strlen(ENDED)};
+	if (lock->key && s3_delete(s3, lock->key, NULL, NULL) == -EACCES)
+		s3_put(s3, lock->key, &ended, NULL, NULL, NULL, NULL);
 	forget(lock);
 }

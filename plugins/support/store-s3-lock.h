@@ -7,6 +7,9 @@
  * another machine counts until it is removed, or was not refreshed for six hours (by the server's
  * clock); its holder refreshes it every five minutes of work.
  *
+ * Who may write a lock and not remove it writes over it, in the end, that it has ended; the next
+ * who looks takes it away.
+ *
  * Who may not list locks, or not write them, and wants the store shared, goes on without: a host
  * that can only write puts its lock where others see it; one that can only read harms nobody.
  */

@@ -157,7 +157,10 @@ policy <<END
 { "Version": "2012-10-17", "Statement": [ $ours, $(allow other '"s3:PutObject"' '/site1/*') ] }
 END
 before=$(count)
+ok "no lock is left" unlocked
 ok "a host that may only write: backs up" code 0 create writer
+ok "... cannot remove its lock" test "$(keys .locks | wc -l)" = 1
+ok "... which says that it has ended" test "$(s3 GET "/backups/$(keys .locks)")" = '{"ended": true}'
 ok "... cannot read" code 10 "$upkeep" run list-writer
 ok "... and says so" has out "403 AccessDenied"
 ok "... its backup is good" good $((before + 1))

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "support/cleanup.h"
@@ -285,6 +286,18 @@ static void put_foreign_lock(struct store *store)
 		0);
 }
 
+/* Behind the words stands a moment that is `after_s` from now, give or take a test. */
+static void assert_until(const char *text, const char *words, int64_t after_s)
+{
+	struct tm tm = {0};
+	const char *at = strstr(text, words);
+	assert_non_null(at);
+	assert_non_null(strptime(at + strlen(words), "%Y-%m-%dT%H:%M:%SZ", &tm));
+	int64_t off_s = (int64_t)timegm(&tm) - time(NULL) - after_s;
+	if (off_s < -600 || off_s > 600)
+		fail_msg("%s: off by %lld s", text, (long long)off_s);
+}
+
 /* In a bucket the lock of another machine counts, until it has been silent for hours. */
 static void test_holder_elsewhere(void **state)
 {
@@ -297,13 +310,30 @@ static void test_holder_elsewhere(void **state)
 	put_foreign_lock(store);
 	assert_int_equal(store->ops->hold(store, true, "we", &fault), -EBUSY);
 	assert_non_null(strstr(fault_what(&fault), "task \"x\" of run 7 on far.example"));
-	assert_non_null(strstr(fault.next, ".locks/shared~0123456789abcdef"));
+	assert_non_null(strstr(fault.next, "remove the object s3://"));
+	assert_non_null(strstr(fault.next, ".locks/shared~0123456789abcdef on "));
+	assert_until(fault_what(&fault), "last sign of life ", 0);
+	assert_until(fault_what(&fault), "counts until ", 6 * 3600);
+	assert_until(fault.next, "counts until ", 6 * 3600);
 	later_s = 5 * 3600;
 	assert_int_equal(store->ops->hold(store, true, "we", NULL), -EBUSY);
 	later_s = 7 * 3600;
 	assert_int_equal(store->ops->hold(store, true, "we", NULL), 0);
 	later_s = 0;
 	assert_int_equal(store->ops->has(store, ".locks", "shared~0123456789abcdef", NULL), 0);
+}
+
+/* One who may not remove its lock has written that it holds it no longer. */
+static void test_holder_has_ended(void **state)
+{
+	(void)state;
+	CLEANUP_STORE struct store *store = NULL; /* skip does not come back to clean up */
+	if (!in_bucket)
+		skip();
+	store = store_open();
+	assert_int_equal(put(store, ".locks", "shared~fedcba9876543210", "{\"ended\": true}"), 0);
+	assert_int_equal(store->ops->hold(store, true, "we", NULL), 0);
+	assert_int_equal(store->ops->has(store, ".locks", "shared~fedcba9876543210", NULL), 0);
 }
 
 /* A task whose lock was taken away sees it before it publishes, however soon. */
@@ -384,6 +414,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_holders),
 		cmocka_unit_test(test_dead_holder),
 		cmocka_unit_test(test_holder_elsewhere),
+		cmocka_unit_test(test_holder_has_ended),
 		cmocka_unit_test(test_lock_taken_away),
 		cmocka_unit_test(test_uploads_of_others),
 	};
