@@ -139,7 +139,7 @@ static const struct upkeep_param spot_params[] = {
 	UPKEEP_PARAM_PATHS(struct spot_args, paths,
 		"files and directories to compare; all of the backup where empty"),
 	UPKEEP_PARAM_STRINGS(struct spot_args, exclude,
-		"patterns of what not to compare: those that the backup was made with",
+		"patterns of what not to compare; those that the backup was made with where empty",
 		.flags = UPKEEP_GLOBS),
 	UPKEEP_PARAM_PERCENT(
 		struct spot_args, sample, "share of the files that are compared", .preset = "1%"),

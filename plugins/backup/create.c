@@ -92,7 +92,9 @@ static void name_backup(struct create *create)
 		.host = create->item.host,
 		.created_s = now.tv_sec,
 		.paths = create->paths,
-		.path_count = create->args->paths.count};
+		.path_count = create->args->paths.count,
+		.exclude = (char **)(uintptr_t)create->args->exclude.items,
+		.exclude_count = create->args->exclude.count};
 	for (size_t i = 0; i < create->args->paths.count; i++)
 		create->paths[i] = (char *)(uintptr_t)create->args->paths.items[i];
 	if (create->stream_path)

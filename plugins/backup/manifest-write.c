@@ -54,6 +54,16 @@ static int put_line(struct frame_writer *frame, struct frame_writer *also, json_
 	return r < 0 || !also ? r : frame_write(also, line, size);
 }
 
+static json_t *strings_array(char *const *strings, size_t count)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; i < count; i++) {
+		json_t *text = json_string(strings[i]);
+		json_array_append_new(list, text ? text : json_string(""));
+	}
+	return list;
+}
+
 static json_t *head_object(const struct manifest *head)
 {
 	json_t *object = json_pack("{si, ss, ss, ss, sI}", "upkeep_backup", MANIFEST_FORMAT, "id",
@@ -61,13 +71,11 @@ static json_t *head_object(const struct manifest *head)
 		(json_int_t)head->created_s);
 	if (object && head->label && *head->label)
 		set_bytes(object, "label", head->label);
-	json_t *paths = json_array();
-	for (size_t i = 0; object && i < head->path_count; i++) {
-		json_t *text = json_string(head->paths[i]);
-		json_array_append_new(paths, text ? text : json_string(""));
-	}
 	if (object)
-		json_object_set_new(object, "paths", paths);
+		json_object_set_new(object, "paths", strings_array(head->paths, head->path_count));
+	if (object && head->exclude_count)
+		json_object_set_new(
+			object, "exclude", strings_array(head->exclude, head->exclude_count));
 	return object;
 }
 

@@ -23,15 +23,21 @@ static void free_entry(struct manifest_entry *entry)
 	free(entry->pieces);
 }
 
+static void free_strings(char **strings, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		free(strings[i]);
+	free(strings);
+}
+
 void manifest_free(struct manifest *manifest)
 {
 	free(manifest->id);
 	free(manifest->name);
 	free(manifest->label);
 	free(manifest->host);
-	for (size_t i = 0; i < manifest->path_count; i++)
-		free(manifest->paths[i]);
-	free(manifest->paths);
+	free_strings(manifest->paths, manifest->path_count);
+	free_strings(manifest->exclude, manifest->exclude_count);
 	for (size_t i = 0; i < manifest->entry_count; i++)
 		free_entry(&manifest->entries[i]);
 	free(manifest->entries);
@@ -140,18 +146,17 @@ static int get_hash(const json_t *object, char hash[STORE_HASH_TEXT])
 	return 0;
 }
 
-static int add_paths(struct manifest *manifest, const json_t *list)
+static int get_strings(const json_t *list, char ***ret, size_t *ret_count)
 {
 	size_t i;
 	json_t *value;
 	if (!json_is_array(list))
 		return -EBADMSG;
-	manifest->paths = fault_alloc((json_array_size(list) + 1) * sizeof *manifest->paths);
+	*ret = fault_alloc((json_array_size(list) + 1) * sizeof **ret);
 	json_array_foreach(list, i, value) {
 		if (!json_is_string(value))
 			return -EBADMSG;
-		manifest->paths[manifest->path_count++] =
-			fault_format("%s", json_string_value(value));
+		(*ret)[(*ret_count)++] = fault_format("%s", json_string_value(value));
 	}
 	return 0;
 }
@@ -159,6 +164,7 @@ static int add_paths(struct manifest *manifest, const json_t *list)
 static int add_head(struct manifest *manifest, const json_t *object, struct fault *fault)
 {
 	uint64_t format, created;
+	const json_t *exclude = json_object_get(object, "exclude");
 	if (manifest->id)
 		return bad(fault, "it has two heads");
 	if (get_integer(object, "upkeep_backup", UINT32_MAX, &format) < 0)
@@ -173,7 +179,9 @@ static int add_head(struct manifest *manifest, const json_t *object, struct faul
 	manifest->host = get_bytes(object, "host");
 	if (!manifest->id || !store_name_valid(manifest->id) || !manifest->name ||
 		!manifest->host || get_integer(object, "created_s", INT64_MAX, &created) < 0 ||
-		add_paths(manifest, json_object_get(object, "paths")) < 0)
+		get_strings(json_object_get(object, "paths"), &manifest->paths,
+			&manifest->path_count) < 0 ||
+		(exclude && get_strings(exclude, &manifest->exclude, &manifest->exclude_count) < 0))
 		return bad(fault, "its head is not whole");
 	manifest->created_s = (int64_t)created;
 	return 0;

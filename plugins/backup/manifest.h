@@ -1,6 +1,7 @@
 /*
  * The manifest: what is in a backup and where.  JSON lines, one object each:
- *	{"upkeep_backup": 2, "id": ..., "name": ..., "host": ..., "created_s": ..., "paths": [...]}
+ *	{"upkeep_backup": 2, "id": ..., "name": ..., "host": ..., "created_s": ..., "paths": [...],
+ *	 "exclude": [...]}
  *	{"borrowed": 0, "of": ID, "number": ..., "sha256": ..., "size": ..., "plain": ...}
  *	{"path": ..., "type": "f", "mode": ..., "at": [[pack, offset, length, from, size]],
  *	 "seen": [ctime_s, ctime_ns, inode, device], ...}
@@ -15,8 +16,9 @@
  * borrowed pack is -1 - its place in the table of borrowed packs.  A pack lies in the store as
  * ID/NNNNN.pack; its hash is in the manifest that refers to it, whoever made it.
  *
- * "seen" is there where the entry kept still long enough for a later backup to trust its times
- * (manifest_entry).  Format 1 had neither "borrowed" nor "seen".
+ * "exclude" is there where patterns were left out.  "seen" is there where the entry kept still long
+ *enough for a later backup to trust its times (manifest_entry).  Format 1 had neither "borrowed"
+ *nor "seen".
  */
 #ifndef BACKUP_MANIFEST_H
 #define BACKUP_MANIFEST_H
@@ -85,8 +87,8 @@ struct manifest_problem {
 struct manifest {
 	char *id, *name, *label, *host;
 	int64_t created_s;
-	char **paths;
-	size_t path_count;
+	char **paths, **exclude;
+	size_t path_count, exclude_count;
 	struct manifest_entry *entries;
 	size_t entry_count, entry_room;
 	struct manifest_pack *packs; /* its own */

@@ -75,6 +75,16 @@ static void add_live(struct spot *spot, bool *seen)
 	}
 }
 
+/* What is told, or what was left out of the backup. */
+static struct upkeep_strings excluded(const struct spot *spot)
+{
+	const struct spot_args *args = spot->ctx->args;
+	const struct manifest *manifest = &spot->manifest;
+	return args->exclude.count ? args->exclude
+				   : (struct upkeep_strings){(const char *const *)manifest->exclude,
+					     manifest->exclude_count};
+}
+
 /* As in the walk, what lies below something that is left out is left out too. */
 static bool is_left_out(const struct upkeep_strings *exclude, const char *path)
 {
@@ -102,14 +112,14 @@ static bool is_below(const struct upkeep_strings *paths, const char *path)
 /* Each file once, by whichever of its names is meant. */
 static void add_stored(struct spot *spot, const struct upkeep_strings *paths, const bool *seen)
 {
-	const struct spot_args *args = spot->ctx->args;
+	const struct upkeep_strings exclude = excluded(spot);
 	struct manifest *manifest = &spot->manifest;
 	CLEANUP_FREE bool *counted = fault_alloc(manifest->entry_count + 1);
 	for (size_t i = 0; i < manifest->entry_count; i++) {
 		const char *path = manifest->entries[i].path;
 		struct manifest_entry *file = find_file(spot, &manifest->entries[i]);
 		if (!file || file->type != 'f' || !is_below(paths, path) ||
-			is_left_out(&args->exclude, path))
+			is_left_out(&exclude, path))
 			continue;
 		size_t index = (size_t)(file - manifest->entries);
 		if (counted[index])
@@ -127,7 +137,7 @@ static int walk(struct spot *spot, const struct upkeep_strings *paths, struct fa
 	const struct spot_args *args = spot->ctx->args;
 	CLEANUP_FREE const char **there = fault_alloc((paths->count + 1) * sizeof *there);
 	struct tree_options options = {.paths = {.items = there},
-		.exclude = args->exclude,
+		.exclude = excluded(spot),
 		.one_file_system = args->one_file_system,
 		.skip_caches = args->skip_caches,
 		.cancel_fd = spot->ctx->host->cancel_fd(spot->ctx)};

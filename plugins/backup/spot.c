@@ -139,8 +139,8 @@ static int judge(const struct spot *spot, struct fault *fault)
 			(unsigned long long)spot->sampled, spot->manifest.id);
 	if (counts > args->count_tolerance)
 		return fault_set(fault, -ERANGE,
-			"make a new backup, or give `paths` and `exclude` as backup.create has "
-			"them",
+			"make a new backup; `paths` and `exclude`, where given, are to be as "
+			"backup.create has them",
 			"there are %llu files, and %llu in backup \"%s\": %.1f %% are more than "
 			"the "
 			"%.1f %% of count_tolerance",

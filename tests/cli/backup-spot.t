@@ -16,13 +16,15 @@ spot() { printf '%s = { tasks = { spot = { action = "backup.spot"; name = "tree"
 graphs <<END
 init = { tasks = { key = { action = "backup.init"; create_key = true; }; }; };
 keep = { tasks = { keep = { action = "backup.create"; name = "tree"; paths = [ "$dir/tree" ]; }; }; };
+part = { tasks = { keep = { action = "backup.create"; name = "part"; paths = [ "$dir/tree" ]; exclude = [ "sub", "*ag*" ]; };
+  spot = { action = "backup.spot"; name = "part"; sample = "100%"; after = [ "keep" ]; }; }; };
 $(spot few '')
 $(spot seeded 'seed = 7; files = 20;')
 $(spot all 'sample = "100%";')
 $(spot some 'sample = "100%"; data_tolerance = "2%";')
 $(spot loose 'sample = "100%"; data_tolerance = "100%"; count_tolerance = "100%";')
 $(spot without 'sample = "100%"; exclude = [ "sub" ];')
-$(spot part "sample = \"100%\"; paths = [ \"$dir/tree/numbers\" ];")
+$(spot one "sample = \"100%\"; paths = [ \"$dir/tree/numbers\" ];")
 $(spot none "paths = [ \"$dir/absent\" ];")
 END
 # sums NAME: of the table of what was counted
@@ -37,10 +39,12 @@ ok "... files of both" is "302 302" eval 'echo $(sums live) $(sums stored)'
 ok "... a sample of them" is "4 4" eval 'echo $(sums sampled) $(sums same)'
 ok "all" code 0 "$upkeep" run --json all
 ok "... are the same" is 302 sums same
-ok "a part" code 0 "$upkeep" run --json part
+ok "a part" code 0 "$upkeep" run --json one
 ok "... alone" is "1 1" eval 'echo $(sums stored) $(sums sampled)'
 ok "without what is left out" code 0 "$upkeep" run --json without
 ok "... on both sides" is "2 2" eval 'echo $(sums live) $(sums stored)'
+ok "a backup that leaves something out" code 0 "$upkeep" run --json part
+ok "... is compared without that, untold" is "2 2" eval 'echo $(sums live) $(sums stored)'
 ok "neither has a file" code 10 "$upkeep" run none
 ok "... says so" has out "has a file to compare"
 touch "$dir/tree/sub/1"; cp --sparse=never "$dir/tree/holes" "$dir/tree/h"; touch -r "$dir/tree/holes" "$dir/tree/h"; mv "$dir/tree/h" "$dir/tree/holes"

@@ -11,9 +11,10 @@
 #define OWN "20261127T050000Z-etc-00000000"
 #define OTHER "20261126T050000Z-etc-11111111"
 #define HASH "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
-#define HEAD(format)                                                                         \
+#define HEAD_WITH(format, more)                                                              \
 	"{\"upkeep_backup\": " format ", \"id\": \"" OWN "\", \"name\": \"etc\", \"host\": " \
-	"\"h\", \"created_s\": 1, \"paths\": [\"/etc\"]}"
+	"\"h\", \"created_s\": 1, \"paths\": [\"/etc\"]" more "}"
+#define HEAD(format) HEAD_WITH(format, "")
 #define PACK "{\"pack\": 0, \"sha256\": \"" HASH "\", \"size\": 10, \"plain\": 2048}"
 #define BORROWED(number, of, name)                                                                 \
 	"{\"borrowed\": " number ", \"of\": \"" of "\", \"number\": " name ", \"sha256\": \"" HASH \
@@ -44,6 +45,11 @@ static void test_both_formats_are_read(void **state)
 	EXPECT(true, HEAD("1"), FILE_AT("0", ""), PACK, END("1"));
 	EXPECT(true, HEAD("2"), BORROWED("0", OTHER, "7"),
 		FILE_AT("-1", ", \"seen\": [-5, 6, 7, 8]"), END("0"));
+	EXPECT(true, HEAD_WITH("2", ", \"exclude\": [\"*.tmp\"]"), FILE_AT("0", ""), PACK,
+		END("1"));
+	EXPECT(true, HEAD_WITH("2", ", \"of later\": 7"), FILE_AT("0", ""), PACK, END("1"));
+	EXPECT(false, HEAD_WITH("2", ", \"exclude\": [7]"), FILE_AT("0", ""), PACK, END("1"));
+	EXPECT(false, HEAD_WITH("2", ", \"exclude\": \"*.tmp\""), FILE_AT("0", ""), PACK, END("1"));
 	EXPECT(false, HEAD("3"), FILE_AT("0", ""), PACK, END("1"));
 	EXPECT(false, HEAD("0"), FILE_AT("0", ""), PACK, END("1"));
 }
