@@ -44,11 +44,7 @@ int32_t list_run(struct upkeep_ctx *ctx)
 	CLEANUP_STORE struct store *store = NULL;
 	CLEANUP_KEYS struct keys *keys = NULL;
 	CLEANUP_ITEMS struct vault_items items = {0};
-	int r = vault_open_store(ctx, args->store, false, &store, &fault);
-	if (r == 0)
-		r = vault_hold(ctx, store, false, &fault);
-	if (r == 0)
-		r = keys_open(&keys, ctx, KEYS_TRUST, &fault);
+	int r = vault_enter(ctx, args->store, KEYS_TRUST, &store, &keys, &fault);
 	if (r == 0)
 		r = vault_list(keys, store, args->name, &items, &fault);
 	if (r < 0)
@@ -111,11 +107,7 @@ int32_t find_run(struct upkeep_ctx *ctx)
 	CLEANUP_KEYS struct keys *keys = NULL;
 	CLEANUP_ITEMS struct vault_items items = {0};
 	int64_t found = 0;
-	int r = vault_open_store(ctx, args->store, false, &store, &fault);
-	if (r == 0)
-		r = vault_hold(ctx, store, false, &fault);
-	if (r == 0)
-		r = keys_open(&keys, ctx, KEYS_SECRET | KEYS_TRUST, &fault);
+	int r = vault_enter(ctx, args->store, KEYS_SECRET | KEYS_TRUST, &store, &keys, &fault);
 	if (r == 0)
 		r = vault_list(keys, store, args->name, &items, &fault);
 	for (size_t i = 0; r == 0 && i < items.count; i++) {

@@ -106,11 +106,8 @@ static int open_file(struct reading *reading, struct fault *fault)
 {
 	const struct read_args *args = reading->ctx->args;
 	CLEANUP_FREE char *id = NULL;
-	int r = vault_open_store(reading->ctx, args->store, false, &reading->store, fault);
-	if (r == 0)
-		r = vault_hold(reading->ctx, reading->store, false, fault);
-	if (r == 0)
-		r = keys_open(&reading->keys, reading->ctx, KEYS_SECRET | KEYS_TRUST, fault);
+	int r = vault_enter(reading->ctx, args->store, KEYS_SECRET | KEYS_TRUST, &reading->store,
+		&reading->keys, fault);
 	if (r == 0)
 		r = vault_choose(
 			reading->keys, reading->store, args->backup, args->name, &id, fault);

@@ -35,11 +35,7 @@ static int32_t change_pin(struct upkeep_ctx *ctx, bool pinned)
 	CLEANUP_STORE struct store *store = NULL;
 	CLEANUP_KEYS struct keys *keys = NULL;
 	CLEANUP_FREE char *id = NULL;
-	int r = vault_open_store(ctx, args->store, false, &store, &fault);
-	if (r == 0)
-		r = vault_hold(ctx, store, false, &fault);
-	if (r == 0)
-		r = keys_open(&keys, ctx, KEYS_TRUST, &fault);
+	int r = vault_enter(ctx, args->store, KEYS_TRUST, &store, &keys, &fault);
 	if (r == 0)
 		r = vault_choose(keys, store, args->backup, args->name, &id, &fault);
 	int has = r == 0 ? store->ops->has(store, id, VAULT_PIN, &fault) : r;

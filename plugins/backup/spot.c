@@ -25,11 +25,8 @@ static int open_backup(struct spot *spot, struct fault *fault)
 	struct upkeep_ctx *ctx = spot->ctx;
 	const struct spot_args *args = ctx->args;
 	CLEANUP_FREE char *id = NULL;
-	int r = vault_open_store(ctx, args->store, false, &spot->store, fault);
-	if (r == 0)
-		r = vault_hold(ctx, spot->store, false, fault);
-	if (r == 0)
-		r = keys_open(&spot->keys, ctx, KEYS_SECRET | KEYS_TRUST, fault);
+	int r = vault_enter(
+		ctx, args->store, KEYS_SECRET | KEYS_TRUST, &spot->store, &spot->keys, fault);
 	if (r == 0)
 		r = vault_choose(spot->keys, spot->store, args->backup, args->name, &id, fault);
 	return r < 0 ? r : vault_load(spot->keys, spot->store, id, &spot->manifest, NULL, fault);

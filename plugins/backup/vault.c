@@ -46,6 +46,15 @@ int vault_hold(struct upkeep_ctx *ctx, struct store *store, bool alone, struct f
 	}
 }
 
+int vault_enter(struct upkeep_ctx *ctx, const char *name, unsigned needs, struct store **ret_store,
+	struct keys **ret_keys, struct fault *fault)
+{
+	int r = vault_open_store(ctx, name, false, ret_store, fault);
+	if (r == 0)
+		r = vault_hold(ctx, *ret_store, false, fault);
+	return r < 0 ? r : keys_open(ret_keys, ctx, needs, fault);
+}
+
 char *vault_summary(const struct vault_item *item)
 {
 	json_t *object =

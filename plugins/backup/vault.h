@@ -43,6 +43,9 @@ int vault_open_store(struct upkeep_ctx *ctx, const char *name, bool make, struct
 /* Holds the store until it is closed: shared by whoever reads or adds, alone by whoever
  * takes away.  Waits, while others hold it, until the task's deadline or its cancel. */
 int vault_hold(struct upkeep_ctx *ctx, struct store *store, bool alone, struct fault *fault);
+/* Opens what is to be read and holds it, shared, and opens the keys (`needs` as in keys_open). */
+int vault_enter(struct upkeep_ctx *ctx, const char *name, unsigned needs, struct store **ret_store,
+	struct keys **ret_keys, struct fault *fault);
 
 /* All whole backups; of `name` alone unless NULL or "". */
 int vault_list(struct keys *keys, struct store *store, const char *name, struct vault_items *ret,

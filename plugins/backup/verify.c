@@ -215,11 +215,7 @@ int32_t verify_run(struct upkeep_ctx *ctx)
 	CLEANUP_KEYS struct keys *keys = NULL;
 	CLEANUP_FREE char *id = NULL;
 	int64_t count = 0;
-	int r = vault_open_store(ctx, args->store, false, &store, &fault);
-	if (r == 0)
-		r = vault_hold(ctx, store, false, &fault);
-	if (r == 0)
-		r = keys_open(&keys, ctx, KEYS_SECRET | KEYS_TRUST, &fault);
+	int r = vault_enter(ctx, args->store, KEYS_SECRET | KEYS_TRUST, &store, &keys, &fault);
 	if (r == 0 && args->all)
 		r = verify_all(ctx, keys, store, &count, &fault);
 	else if (r == 0) {

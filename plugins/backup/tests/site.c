@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/unit.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "look.h"
 #include "site.h"
@@ -81,4 +84,18 @@ void site_expect_same(const char *before, const char *after)
 	if (strcmp(before, after) != 0)
 		fail_msg("before: %.*s\nafter:  %.*s", (int)strcspn(before + line, "\n"),
 			before + line, (int)strcspn(after + line, "\n"), after + line);
+}
+
+void site_end_orphans(void)
+{
+	char path[64];
+	int pid;
+	snprintf(path, sizeof path, "/proc/self/task/%d/children", (int)getpid());
+	FILE *f = fopen(path, "r");
+	while (f && fscanf(f, "%d", &pid) == 1)
+		kill(pid, SIGKILL);
+	if (f)
+		fclose(f);
+	while (waitpid(-1, NULL, 0) > 0)
+		;
 }

@@ -19,6 +19,8 @@ void site_expect(struct upkeep_test *t, int32_t got, int32_t wanted);
 char *site_below(const char *name);
 /* Backs `path` up; the caller frees the id. */
 char *site_create(struct upkeep_test *t, const char *name, const char *path);
+/* Agents of the killed come to the test where it is their subreaper: it ends them. */
+void site_end_orphans(void);
 /* Two texts of look_at; shows the first line in which they differ. */
 void site_expect_same(const char *before, const char *after);
 

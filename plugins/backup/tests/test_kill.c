@@ -99,21 +99,6 @@ ssize_t __wrap_write(int fd, const void *bytes, size_t size)
 	return n;
 }
 
-/* Agents of the killed come to us (we are their subreaper): they end here. */
-static void end_orphans(void)
-{
-	char path[64];
-	int pid;
-	snprintf(path, sizeof path, "/proc/self/task/%d/children", (int)getpid());
-	FILE *f = fopen(path, "r");
-	while (f && fscanf(f, "%d", &pid) == 1)
-		kill(pid, SIGKILL);
-	if (f)
-		fclose(f);
-	while (waitpid(-1, NULL, 0) > 0)
-		;
-}
-
 /* Runs the action in a process that dies at the k-th call; true where it died. */
 static bool run_until(void (*action)(void), long k)
 {
@@ -128,7 +113,7 @@ static bool run_until(void (*action)(void), long k)
 		_exit(0);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
-	end_orphans();
+	site_end_orphans();
 	if (WIFSIGNALED(status))
 		assert_int_equal(WTERMSIG(status), SIGKILL);
 	else

@@ -63,21 +63,6 @@ int __wrap_renameat2(int from, const char *name, int to, const char *as, unsigne
 	return r;
 }
 
-/* Agents of the killed come to us (we are their subreaper): they end here. */
-static void end_orphans(void)
-{
-	char path[64];
-	int pid;
-	snprintf(path, sizeof path, "/proc/self/task/%d/children", (int)getpid());
-	FILE *f = fopen(path, "r");
-	while (f && fscanf(f, "%d", &pid) == 1)
-		kill(pid, SIGKILL);
-	if (f)
-		fclose(f);
-	while (waitpid(-1, NULL, 0) > 0)
-		;
-}
-
 /* A backup in a process that dies at that point; false: it ended before. */
 static bool create_until(const char *name, long point)
 {
@@ -92,7 +77,7 @@ static bool create_until(const char *name, long point)
 		_exit(0);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
-	end_orphans();
+	site_end_orphans();
 	if (!WIFSIGNALED(status))
 		assert_int_equal(status, 0);
 	return WIFSIGNALED(status);
