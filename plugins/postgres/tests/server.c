@@ -224,6 +224,19 @@ void server_await(PGconn *pg, const char *sql, const char *wanted)
 	fail_msg("%s: \"%s\", not \"%s\"", sql, got, wanted);
 }
 
+void *server_cancel_waiting(void *arg)
+{
+	const struct server_cancel *cancel = arg;
+	PGconn *other = server_connect(cancel->server, "postgres");
+	server_await(other,
+		"SELECT count(*) FROM pg_stat_activity WHERE application_name = 'upkeep'"
+		" AND wait_event_type = 'Lock'",
+		"1");
+	upkeep_test_cancel(cancel->test);
+	PQfinish(other);
+	return NULL;
+}
+
 size_t server_logged(const struct server *s, const char *text)
 {
 	CLEANUP_FREE char *log = fault_format("%s/log", s->dir);

@@ -34,6 +34,13 @@ char *server_ask(PGconn *pg, const char *sql);
 /* Asks until the answer is `wanted`, for 20 s at most; then the test fails. */
 void server_await(PGconn *pg, const char *sql, const char *wanted);
 
+/* For a thread: cancels the test when a statement of upkeep waits for a lock. */
+struct server_cancel {
+	const struct server *server;
+	struct upkeep_test *test;
+};
+void *server_cancel_waiting(void *cancel);
+
 /* Lines of the server's log that have the text. */
 size_t server_logged(const struct server *server, const char *text);
 

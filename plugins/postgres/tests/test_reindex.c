@@ -200,18 +200,6 @@ static void test_others(void **state)
 	server_do(pg, "DROP INDEX public.\"index; \"\"odd\"\"_ccnew\"");
 }
 
-static void *cancel_when_it_waits(void *arg)
-{
-	PGconn *other = server_connect(&server, "postgres");
-	server_await(other,
-		"SELECT count(*) FROM pg_stat_activity WHERE application_name = 'upkeep'"
-		" AND query LIKE 'REINDEX%' AND wait_event_type = 'Lock'",
-		"1");
-	upkeep_test_cancel(arg);
-	PQfinish(other);
-	return NULL;
-}
-
 static void test_cancelled(void **state)
 {
 	(void)state;
@@ -219,7 +207,8 @@ static void test_cancelled(void **state)
 	PGconn *holder = writer();
 	struct upkeep_test *t = reindex(INDEX);
 	upkeep_test_set(t, "lock_timeout", "0s");
-	pthread_create(&thread, NULL, cancel_when_it_waits, t);
+	struct server_cancel cancel = {&server, t};
+	pthread_create(&thread, NULL, server_cancel_waiting, &cancel);
 	server_expect(t, upkeep_test_run(t, "reindex"), UPKEEP_CANCELLED);
 	pthread_join(thread, NULL);
 	assert_int_equal(server_logged(&server, "canceling statement due to user request"), 1);

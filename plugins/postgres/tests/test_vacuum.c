@@ -165,19 +165,6 @@ static void test_busy(void **state)
 	PQfinish(other);
 }
 
-/* Cancels once the statement waits for its lock. */
-static void *cancel_when_it_waits(void *arg)
-{
-	PGconn *other = server_connect(&server, "postgres");
-	server_await(other,
-		"SELECT count(*) FROM pg_stat_activity WHERE application_name = 'upkeep'"
-		" AND query LIKE 'VACUUM%' AND wait_event_type = 'Lock'",
-		"1");
-	upkeep_test_cancel(arg);
-	PQfinish(other);
-	return NULL;
-}
-
 static void test_cancelled(void **state)
 {
 	(void)state;
@@ -187,7 +174,8 @@ static void test_cancelled(void **state)
 	server_do(holder, "BEGIN; LOCK TABLE " ODD);
 	struct upkeep_test *t = vacuum();
 	upkeep_test_set(t, "lock_timeout", "0s");
-	pthread_create(&thread, NULL, cancel_when_it_waits, t);
+	struct server_cancel cancel = {&server, t};
+	pthread_create(&thread, NULL, server_cancel_waiting, &cancel);
 	server_expect(t, upkeep_test_run(t, "vacuum"), UPKEEP_CANCELLED);
 	pthread_join(thread, NULL);
 	/* not left to find out by itself that nobody is there */
