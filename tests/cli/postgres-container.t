@@ -8,13 +8,13 @@ docker_env=$("$docker_script" start "$dir/docker" 2>"$dir/why") ||
 	{ echo "1..0 # SKIP $(tail -n 1 "$dir/why")"; exit; }
 eval "$docker_env"
 . "${0%/*}/postgres.sh"
-trap '"$docker_script" stop "$dir/docker"; bash "$pg_script" stop "$dir/pg"; chmod -R u+rwx "$dir"; rm -rf "$dir"' EXIT
+trap '"$docker_script" stop "$dir/docker"; end_used' EXIT
 docker() { command docker -H "$docker_host" "$@"; }
 quiet() { "$@" >/dev/null; }
 sql postgres -c 'CREATE DATABASE app'
 sql app -f "$top_srcdir/tests/services/postgres.sql"
 everything app >"$dir/before"
-bash "$pg_script" stop "$dir/pg"
+pg stop
 
 # An image of this machine's own files: the server's programs and what they are linked with.
 image() { local root=$dir/image; mkdir -p "$root"/{bin,tmp,etc,usr/share,usr/lib}
@@ -24,10 +24,10 @@ image() { local root=$dir/image; mkdir -p "$root"/{bin,tmp,etc,usr/share,usr/lib
 	cp -rL /usr/share/postgresql /usr/share/zoneinfo "$root/usr/share/"; cp -r /usr/lib/locale "$root/usr/lib/"
 	cp /etc/passwd "$root/etc/"; ln -sf "$postgres_bin"/{pg_dump,pg_dumpall,pg_restore,psql} "$root/bin/"
 	tar -c -C "$root" . | docker import --change "ENV PATH=$postgres_bin:/bin" - pg:1 >/dev/null; }
-echo 'host all all all scram-sha-256' >>"$dir/pg/data/pg_hba.conf"
+echo 'host all all all scram-sha-256' >>"$dir/postgres/data/pg_hba.conf"
 image || { echo "1..0 # SKIP the engine cannot unpack an image here, as in a chroot"; exit; }
-ok "a container" quiet docker run -d --stop-signal INT --name db --user "$(stat -c %u:%g "$dir/pg/data")" -v "$dir/pg:$dir/pg" pg:1 \
-	"$postgres_bin/postgres" -D "$dir/pg/data" -p 5432 -c "listen_addresses=*"
+ok "a container" quiet docker run -d --stop-signal INT --name db --user "$(stat -c %u:%g "$dir/postgres/data")" -v "$dir/postgres:$dir/postgres" pg:1 \
+	"$postgres_bin/postgres" -D "$dir/postgres/data" -p 5432 -c "listen_addresses=*"
 postgres_port=5432
 ok "... is up" until_true eval "sql app -c \"\" 2>/dev/null" || docker logs db 2>&1 | sed "s/^/# /"
 

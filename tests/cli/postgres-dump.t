@@ -159,7 +159,7 @@ ok "cancelled in the middle" ended 12
 ok "... no argument had the password" test -z "$seen"
 ok "... and nothing is kept" gone_or app.set
 ok "... no session is left" until_true ask postgres "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'upkeep%'" 0
-bash "$pg_script" stop "$dir/pg"
+pg stop
 ok "a server that refuses" code 12 "$upkeep" run app
 ok "... says so" has out "Connection refused"
 ok "... what to do" has out "start the server"

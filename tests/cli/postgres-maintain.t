@@ -5,11 +5,10 @@
 . "${0%/*}/tap.sh"
 chmod 711 "$dir"
 service=$top_srcdir/tests/services/postgres
-end() { "$service" stop "$dir/a"; "$service" stop "$dir/b"; chmod -R u+rwx "$dir"; rm -rf "$dir"; }
-trap end EXIT
-started=$("$service" start "$dir/a") || { echo "1..0 # SKIP no PostgreSQL server is installed"; exit; }
+trap '"$service" stop "$dir/a"; "$service" stop "$dir/b"; chmod -R u+rwx "$dir"; rm -rf "$dir"' EXIT
+started=$("$service" start "$dir/a" $$) || { echo "1..0 # SKIP no PostgreSQL server is installed"; exit; }
 eval "${started//postgres_/a_}"
-started=$("$service" start "$dir/b") || exit $?
+started=$("$service" start "$dir/b" $$) || exit $?
 eval "${started//postgres_/b_}"
 # psql_a DATABASE ARGUMENT...
 psql_a() { "$a_bin/psql" -XAtq -h "$a_socket" -p "$a_port" -U "$a_user" -d "$@"; }
@@ -30,7 +29,7 @@ late = { tasks = { rebuild = { action = "postgres.reindex"; databases = [ "postg
   fails = { action = "core.exec"; argv = [ "/bin/false" ]; after = [ "rebuild" ]; changes = "none"; }; }; };
 waits = { tasks = { clean = { action = "postgres.vacuum"; databases = [ "postgres" ]; tables = [ "public.wide" ];
   lock_timeout = "0s"; timeout = "1s"; }; }; };
-copy = { tasks = { copy = { action = "postgres.basebackup"; target = "$dir/c/data"; }; }; };
+copy = { tasks = { copy = { action = "postgres.basebackup"; target = "$dir/copy"; }; }; };
 slow = { tasks = { copy = { action = "postgres.basebackup"; target = "$dir/slow"; max_rate = "64KiB"; }; }; };
 undone = { tasks = { copy = { action = "postgres.basebackup"; target = "$dir/undone"; };
   fails = { action = "core.exec"; argv = [ "/bin/false" ]; after = [ "copy" ]; changes = "none"; }; }; };
@@ -93,7 +92,7 @@ ok "a task whose time is over" code 12 "$upkeep" run waits
 ok "... its statement has ended at the server" none
 hold_end
 
-# a copy of the server becomes its standby, on the second server's port
+# a copy of the server becomes its standby, in place of the second server
 ok "a copy is not there after a failure" code 11 "$upkeep" run undone
 ok "... nor a part of it" test -z "$(find "$dir" -maxdepth 1 -name '*undone*')"
 ok "a copy into a stream" code 0 "$upkeep" run streamed
@@ -104,18 +103,15 @@ ok "a copy is being made" until_true copying
 ok "no password is in anybody's arguments" test -z "$(cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\0' '\n' | grep -F -f "$dir/a.pw")"
 kill -TERM $run; wait $run
 ok "... a cancelled one leaves nothing" test $? = 11 -a -z "$(find "$dir" -maxdepth 1 -name '*slow*')"
-mkdir -p "$dir/c/run"
 ok "a copy" code 0 "$upkeep" run copy
 "$service" stop "$dir/b"
-cp "$dir/b/port" "$dir/c/port"; : >"$dir/c/log"; : >"$dir/c/data/standby.signal"
-cat >>"$dir/c/data/postgresql.conf" <<END
-unix_socket_directories = '$dir/c/run'
+rm -rf "${dir:?}/b/data"; mv "$dir/copy" "$dir/b/data"; : >"$dir/b/data/standby.signal"
+cat >>"$dir/b/data/postgresql.conf" <<END
+unix_socket_directories = '$b_socket'
 primary_conninfo = 'host=$a_host port=$a_port user=$a_user password=$(cat "$dir/a.pw") application_name=standby'
 END
-chmod 711 "$dir/c"
-[ "$(id -u)" != 0 ] || chown -R --reference="$dir/a/data" "$dir/c/run" "$dir/c/data" "$dir/c/log"
-ok "... runs" code 0 "$service" again "$dir/c"
-trap '"$service" stop "$dir/c"; end' EXIT
+[ "$(id -u)" != 0 ] || chown -R --reference="$dir/a/data" "$dir/b/data"
+ok "... runs" code 0 "$service" again "$dir/b"
 cp "$dir/a.pw" "$dir/b.pw"
 streams() { [ "$(psql_a postgres -c "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'")" = 1 ]; }
 ok "... as a standby" until_true streams
@@ -123,7 +119,7 @@ ok "lag" code 0 "$upkeep" run --json lag
 ok "... of the standby, and as it sees itself" json '[.tables[][] | .standby] | sort == ["(this server)", "standby"]'
 ok "check counts standbys" code 0 "$upkeep" run --json standby
 ok "... and looks at one" json '[.tables[][] | select(.check == "replay" and .server == "second" and .state == "ok" and .value != "")] | length == 1'
-"$service" stop "$dir/c"
+"$service" stop "$dir/b"
 ok "one that is missing" code 10 "$upkeep" run missing
 ok "... is missed" has out "standbys: 0 of 1 standbys"
 echo "1..$n"

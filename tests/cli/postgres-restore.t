@@ -192,7 +192,7 @@ echo "COMMIT; SELECT 'there';" >&"${HOLD[1]}"; read -r _ <&"${HOLD[0]}"
 wait $run; free
 ok "a role that somebody else makes meanwhile" has out "making a role failed"
 ok "... is left alone" ask postgres "SELECT count(*) FROM pg_roles WHERE rolname = 'reader'" 1
-ok "... no hash is in the server's log" eval '! grep SCRAM-SHA "$dir/pg/log"'
+ok "... no hash is in the server's log" eval '! grep SCRAM-SHA "$dir/postgres/log/postgres"'
 sql postgres -c 'DROP ROLE reader' -c 'ALTER ROLE elsewhere RENAME TO reader'
 ok "... nothing has changed" same
 
@@ -228,10 +228,10 @@ ok "... nothing has changed" same
 sql app -c "CREATE TABLE public.wide AS SELECT repeat(md5(n::text), 30) AS a FROM generate_series(1, 20000) AS n"
 ok "a larger set" code 0 "$upkeep" run dump
 everything app >"$dir/before"
-bash "$pg_script" stop "$dir/pg"; (ulimit -f 17408; bash "$pg_script" again "$dir/pg" >/dev/null)
+pg stop; (ulimit -f 17408; pg again)
 ok "the server's disk is full" code 11 "$upkeep" run app
 ok "... says so" has out "could not extend file"
-bash "$pg_script" stop "$dir/pg"; bash "$pg_script" again "$dir/pg" >/dev/null
+pg stop; pg again
 ok "... nothing has changed" same
 ok "no session is left" until_true ask postgres "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'upkeep%'" 0
 echo "1..$n"

@@ -2,12 +2,11 @@
 # shellcheck shell=bash
 # Sourced by the tests of the postgres plugin's dumps, after tap.sh: a server with a database
 # "app" full of odd things, and what one asks of them.
+. "$top_srcdir/tests/services/use.sh"
 chmod 711 "$dir"
-pg_script=$top_srcdir/tests/services/postgres
-pg_env=$(bash "$pg_script" start "$dir/pg" "log_checkpoints = off" ${pg_line+"$pg_line"})
-case $? in 0) ;; 77) echo "1..0 # SKIP no PostgreSQL server is installed"; exit ;; *) exit 99 ;; esac
-eval "$pg_env"
-trap 'bash "$pg_script" stop "$dir/pg"; chmod -R u+rwx "$dir"; rm -rf "$dir"' EXIT
+use postgres "log_checkpoints = off" ${pg_line+"$pg_line"}
+# pg stop|again: the server
+pg() { "$services/postgres" "$1" "$dir/postgres" >"$dir/pg-answers"; }
 install -m 600 "$postgres_password" "$dir/password"
 # sql DATABASE [OPTIONS]: as a superuser
 sql() { "$postgres_bin/psql" -XqAt -h "$postgres_socket" -p "$postgres_port" -U admin -v ON_ERROR_STOP=1 -d "$@"; }

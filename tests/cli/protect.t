@@ -4,19 +4,16 @@
 # server: everything backed up, everything lost, everything back; and put back again where the
 # restored site does not live.  UPKEEP_LONG=1: a database of 1 GiB instead of 64 MiB.
 . "${0%/*}/tap.sh"
-. "$top_srcdir/tests/services/use.sh"
-use rgw
 pg_line='fsync = on' # what postgres.check wants to see
 . "${0%/*}/postgres.sh"
-trap 'for server in pg new; do bash "$pg_script" stop "$dir/$server"; done; "$services/rgw" stop "$dir/rgw"
-	chmod -R u+rwx "$dir"; rm -rf "$dir"' EXIT
+use rgw
 export HOME=$dir S3_ENDPOINT S3_ACCESS_KEY S3_SECRET_KEY
 s3() { "$services/s3-request" "$@" </dev/null; }
 s3 PUT /backups
 umask 077; printf %s "$S3_SECRET_KEY" >"$dir/secret"; umask 022
-# point NAME: the site's database is that server now
+# point: the site's database is the server that there is now
 point() {
-	install -m 600 "$dir/$1/password" "$dir/password"
+	install -m 600 "$postgres_password" "$dir/password"
 	site <<END
 plugins = {
   system = { }; files = { };
@@ -32,7 +29,7 @@ END
 mkdir "$dir/graphs"
 cp "$top_srcdir"/etc/graphs/*.conf "$dir/graphs"
 sed -i 's/attempts = 10; delay = "3s"/attempts = 2; delay = "100ms"/' "$dir/graphs/restore-all.conf"
-point pg
+point
 rows=1000000; [ -z "${UPKEEP_LONG-}" ] || rows=16000000
 sql postgres -c 'CREATE DATABASE app'
 sql app -f "$top_srcdir/tests/services/postgres.sql"
@@ -79,18 +76,18 @@ sql app -c "CREATE FUNCTION broken() RETURNS boolean LANGUAGE plpgsql AS 'BEGIN 
 	-c 'CREATE TABLE bad (a integer); INSERT INTO bad VALUES (1); ALTER TABLE bad ENABLE ROW LEVEL SECURITY' \
 	-c 'ALTER TABLE bad ADD COLUMN b integer GENERATED ALWAYS AS (a) STORED' >"$dir/out" 2>&1
 file=$(sql app -c "SELECT pg_relation_filepath('bulk')")
-bash "$pg_script" stop "$dir/pg"
-printf 'damaged' | dd of="$dir/pg/data/$file" bs=1 seek=20000000 conv=notrunc 2>"$dir/err"
-eval "$(bash "$pg_script" again "$dir/pg")"
+pg stop
+printf 'damaged' | dd of="$dir/postgres/data/$file" bs=1 seek=20000000 conv=notrunc 2>"$dir/err"
+pg again
 ok "a table that cannot be read" code 11 backup
 ok "... is no backup, nor is anything else of that run" backups_are 3
 ok "... and those before are good" code 0 go backup --only verify --param store=offsite
 
 # everything is lost, the server too
-bash "$pg_script" stop "$dir/pg"
+pg stop
 rm -rf "${dir:?}/srv" "${dir:?}/etc"
-eval "$(bash "$pg_script" start "$dir/new")"
-point new
+use postgres
+point
 ok "what restore-all would do" code 2 "$upkeep" plan restore-all "${with[@]}" --param database=app
 ok "restored, but the site does not live" code 11 restore --param health=/bin/false
 ok "... the server is as empty as before" names_are ""

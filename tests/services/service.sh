@@ -4,11 +4,15 @@
 #	eval "$(tests/services/rgw start "$dir/rgw" $$)"	variables that say where it answers
 #	tests/services/rgw stop "$dir/rgw"
 #
-# `start DIR OWNER` returns when the server answers.  All of it lies in DIR, which it makes
-# anew.  It ends at `stop`, or by itself when the process OWNER is gone, however that ended:
-# its daemons are children of a keeper, and die with it.  77: the program is not installed.
+# `start DIR OWNER [ARGUMENT...]` returns when the server answers.  All of it lies in DIR, which
+# it makes anew.  It ends at `stop`, or by itself when the process OWNER is gone, however that
+# ended: its daemons are children of a keeper, and die with it.  `again DIR` starts one that has
+# ended on what it left there, where the command can.  77: the program is not installed.
 # A command defines serve(), which starts daemons by `daemon` and tells where by `answer`.
 set -u
+
+# What ends a daemon: these signals, ten seconds after one another.
+signals=KILL
 
 # needs PROGRAM...: or the test is skipped
 needs()
@@ -36,7 +40,7 @@ take_port()
 # daemon NAME COMMAND...: in the background; its output is in DIR/log/NAME
 daemon()
 {
-	setpriv --pdeathsig KILL "${@:2}" >"log/$1" 2>&1 </dev/null &
+	setpriv --pdeathsig KILL "${@:2}" >>"log/$1" 2>&1 </dev/null &
 	daemons="$daemons $!"
 }
 
@@ -66,34 +70,72 @@ answer()
 	printf "%s='%s'\n" "$1" "$2" >>answers.partial
 }
 
+# live PID...: one of them does
+live()
+{
+	local pid
+	for pid; do
+		lives "$pid" && return
+	done
+	return 1
+}
+
+end_daemons()
+{
+	local signal i
+	trap '' TERM
+	for signal in $signals; do
+		[ -z "$daemons" ] || kill -"$signal" $daemons 2>/dev/null
+		for ((i = 0; i < 500; i++)); do
+			live $daemons || return
+			sleep 0.02
+		done
+	done
+}
+
 # The keeper: in a session of its own, so that what ends the test does not end it first.
 keep()
 {
 	owner=$1
 	daemons=
-	trap 'kill -KILL $daemons; wait' EXIT
+	trap end_daemons EXIT
 	trap 'exit 0' TERM
-	serve || exit 1
+	serve "${@:2}" || exit 1
 	mv answers.partial answers
-	daemon owner tail --pid="$owner" -s 0.2 -f /dev/null
+	setpriv --pdeathsig KILL tail --pid="$owner" -s 0.2 -f /dev/null &
 	wait -n
+}
+
+# launch DIR OWNER [ARGUMENT...]: a keeper, and what it answers
+launch()
+{
+	local keeper
+	cd "$1" && mkdir -p log && rm -f answers answers.partial && echo "$2" >owner || exit 1
+	setsid "$self" keep "$@" >log/keeper 2>&1 </dev/null &
+	keeper=$!
+	echo $keeper >pid
+	while lives $keeper && [ ! -e answers ]; do sleep 0.02; done
+	[ ! -e answers ] || { cat answers; return; }
+	wait $keeper
+	return 1
 }
 
 start()
 {
-	local try keeper
+	local try
 	stop "$1"
 	for try in 1 2 3; do
-		rm -rf "$1"
-		mkdir -p "$1/log"
-		cd "$1" || exit 1
-		setsid "$self" keep "$1" "$2" >log/keeper 2>&1 </dev/null &
-		keeper=$!
-		echo $keeper >pid
-		while lives $keeper && [ ! -e answers ]; do sleep 0.02; done
-		[ ! -e answers ] || { cat answers; return; }
-		wait $keeper
+		mkdir -p "$1" && find "$1" -mindepth 1 -delete || exit 1
+		launch "$@" && return
 	done
+	tail -n 20 log/* >&2
+	return 1
+}
+
+again()
+{
+	stop "$1"
+	launch "$1" "$(cat "$1/owner")" && return
 	tail -n 20 log/* >&2
 	return 1
 }
@@ -113,12 +155,13 @@ stop()
 service_main()
 {
 	self=$(realpath "$0")
-	case ${1-}.$# in
-	start.3) start "$(realpath -m "$2")" "$3" ;;
-	stop.2) stop "$(realpath -m "$2")" ;;
-	keep.3) keep "$3" ;;
+	case $#.${1-} in
+	[3-9].start | [1-9]?.start) start "$(realpath -m "$2")" "${@:3}" ;;
+	2.again) again "$(realpath -m "$2")" ;;
+	2.stop) stop "$(realpath -m "$2")" ;;
+	[3-9].keep | [1-9]?.keep) keep "${@:3}" ;;
 	*)
-		echo "usage: $0 start DIR OWNER | stop DIR" >&2
+		echo "usage: $0 start DIR OWNER [ARGUMENT...] | again DIR | stop DIR" >&2
 		exit 64
 		;;
 	esac

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # The services of the tests themselves: both S3 servers check signatures, the proxy goes wrong
-# where it is told, and all of them end with their owner.
-dir=$(mktemp -d) || exit 99
+# where it is told, a database server can be stopped, killed and started again, and all of them
+# end with their owner.
+dir=$(mktemp -d) && chmod 711 "$dir" || exit 99
 . "${0%/*}/use.sh"
 n=0
 ok() { n=$((n + 1)); if "${@:2}"; then echo "ok $n - $1"; else echo "not ok $n - $1"; fi; }
@@ -46,9 +47,36 @@ corrupt() { refused 400 PUT /bucket/f; }
 ok "a byte that was changed on the way is noticed" corrupt
 ok "it writes down what passed" grep -qx 'PUT /bucket/c 503:SlowDown' "$dir/s3-faults/requests"
 
-bash -c 'eval "$("$1/s3-faults" start "$2" $$)"; echo "$S3_FAULTY_ENDPOINT" >"$3"; kill -KILL $$' - "$services" "$dir/dies" "$dir/where" 2>/dev/null
+use postgres 'work_mem = 5MB'
+psql() { "$postgres_bin/psql" -XqAt -h "$postgres_socket" -p "$postgres_port" -U admin -d postgres -c "$1" 2>&1; }
+refuses() { [[ $(psql 'SELECT 1') == *"$1"* ]]; }
+port=$postgres_port
+ok "postgres: a line of the configuration" test "$(psql 'SHOW work_mem')" = 5MB
+ok "... a password is asked for" bash -c '! PGPASSWORD=wrong "$1" -h 127.0.0.1 -p "$2" -U admin -d postgres 2>/dev/null' - "$postgres_bin/psql" "$port"
+psql 'CREATE TABLE kept AS SELECT 7 AS seven'
+"$services/postgres" stop "$dir/postgres"
+ok "... stopped, in good order" grep -q 'database system is shut down' "$dir/postgres/log/postgres"
+ok "... it is gone" refuses 'No such file'
+eval "$("$services/postgres" again "$dir/postgres")"
+ok "... and again, with what was in it" test "$(psql 'SELECT seven FROM kept'):$postgres_port" = "7:$port"
+kill -KILL "$postgres_pid"
+eval "$("$services/postgres" again "$dir/postgres")"
+ok "... when it was killed too" test "$(psql 'SELECT seven FROM kept'):$postgres_port" = "7:$port"
+
+# what a killed test leaves: dies NAME starts one in $dir/dies and kills the owner; it gives the port
+dies() { bash -c 'answers=$("$1/$2" start "$3" $$); echo "$answers" >"$4"; kill -KILL $$' - "$services" "$1" "$dir/dies" "$dir/answers" 2>/dev/null
+	sed -n "s/.*\(port='\|:\)\([0-9]*\)'\$/\2/p" "$dir/answers"; }
 ended() { ! grep -qz keep "/proc/$(cat "$dir/dies/pid")/cmdline" 2>/dev/null; }
-for ((i = 0; i < 100; i++)); do ended && break; sleep 0.1; done
-ok "what a killed test leaves ends by itself" ended
-ok "... its daemons too" bash -c '! (exec 3<>"/dev/tcp/127.0.0.1/${1##*:}") 2>/dev/null' - "$(cat "$dir/where")"
+for server in s3-faults postgres; do
+	port=$(dies $server)
+	for ((i = 0; i < 100; i++)); do ended && break; sleep 0.1; done
+	ok "$server: what a killed test leaves ends by itself" ended
+	ok "... its daemons too" bash -c '[ -n "$1" ] && ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null' - "$port"
+done
+rm -rf "$dir/dies"
+eval "$("$services/postgres" start "$dir/dies" $$)"
+kill -KILL "$(cat "$dir/dies/pid")"
+gone() { ! kill -0 "$postgres_pid" 2>/dev/null; }
+for ((i = 0; i < 100; i++)); do gone && break; sleep 0.1; done
+ok "... and without their keeper" gone
 echo "1..$n"

@@ -2,63 +2,16 @@
 #include "tests/unit.h"
 
 #include <fcntl.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "server.h"
 #include "support/cleanup.h"
 #include "support/fault.h"
-
-extern char **environ;
-
-static char *script(void)
-{
-	return fault_format("%s/tests/services/postgres", getenv("top_srcdir"));
-}
-
-static int program_run(const char *const *argv, int stdout_fd)
-{
-	posix_spawn_file_actions_t actions;
-	pid_t pid;
-	int status = 0;
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-	posix_spawn_file_actions_adddup2(&actions, stdout_fd, 1);
-	int r = posix_spawn(&pid, argv[0], &actions, NULL, (char *const *)argv, environ);
-	posix_spawn_file_actions_destroy(&actions);
-	if (r != 0)
-		return 99;
-	waitpid(pid, &status, 0);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 99;
-}
-
-static void take(const char *line, const char *name, char *room, size_t size)
-{
-	size_t n = strlen(name);
-	if (strncmp(line, name, n) == 0 && line[n] == '=')
-		snprintf(room, size, "%.*s", (int)strcspn(line + n + 1, "\n"), line + n + 1);
-}
-
-static void assignments_read(struct server *s, FILE *from)
-{
-	char line[256], pid[16] = "";
-	while (fgets(line, sizeof line, from)) {
-		take(line, "postgres_host", s->host, sizeof s->host);
-		take(line, "postgres_port", s->port, sizeof s->port);
-		take(line, "postgres_user", s->user, sizeof s->user);
-		take(line, "postgres_socket", s->socket, sizeof s->socket);
-		take(line, "postgres_bin", s->bin, sizeof s->bin);
-		take(line, "postgres_pid", pid, sizeof pid);
-	}
-	s->pid = atoi(pid);
-}
+#include "support/tests/service.h"
 
 static void password_read(struct server *s)
 {
@@ -70,67 +23,52 @@ static void password_read(struct server *s)
 	s->password[strcspn(s->password, "\n")] = 0;
 }
 
-static void launch(struct server *s, const char *word, const char *const *lines)
+static void take(const char *name, char *room, size_t size)
 {
-	CLEANUP_FREE char *program = script();
-	const char *argv[16] = {program, word, s->dir};
-	for (size_t i = 0; lines && lines[i] && i < 12; i++)
-		argv[3 + i] = lines[i];
-	CLEANUP_FILE FILE *said = tmpfile();
-	int code = program_run(argv, fileno(said));
-	if (code != 0)
-		exit(code == 77 ? 77 : 99);
-	rewind(said);
-	assignments_read(s, said);
-	password_read(s);
+	const char *value = getenv(name);
+	snprintf(room, size, "%s", value ? value : "");
 }
 
-/* A test that hangs, or is ended, leaves no server. */
-static struct server *started[4];
-
-static void end_hanging(int signal_number)
+static void launched(struct server *s, int code)
 {
-	(void)signal_number;
-	for (size_t i = 0; i < UPKEEP_COUNT(started); i++)
-		if (started[i])
-			server_remove(started[i]);
-	_exit(99);
+	if (code != 0) {
+		server_remove(s);
+		exit(code == 77 ? 77 : 99);
+	}
+	take("postgres_host", s->host, sizeof s->host);
+	take("postgres_port", s->port, sizeof s->port);
+	take("postgres_user", s->user, sizeof s->user);
+	take("postgres_socket", s->socket, sizeof s->socket);
+	take("postgres_bin", s->bin, sizeof s->bin);
+	password_read(s);
 }
 
 void server_start(struct server *s, const char *const *lines)
 {
-	signal(SIGALRM, end_hanging);
-	signal(SIGTERM, end_hanging);
 	alarm(300);
-	for (size_t i = 0; i < UPKEEP_COUNT(started); i++)
-		if (!started[i] || started[i] == s) {
-			started[i] = s;
-			break;
-		}
 	*s = (struct server){.dir = "/tmp/upkeep-postgres-XXXXXX"};
 	if (!mkdtemp(s->dir))
 		exit(99);
-	chmod(s->dir, 0711);
-	launch(s, "start", lines);
+	launched(s, service_start("postgres", s->dir, lines));
 }
 
 void server_again(struct server *s)
 {
-	launch(s, "again", NULL);
+	const char *const arguments[] = {"again", s->dir, NULL};
+	launched(s, service_call("postgres", arguments));
 }
 
 void server_stop(const struct server *s)
 {
-	CLEANUP_FREE char *program = script();
-	const char *argv[] = {program, "stop", s->dir, NULL};
-	program_run(argv, 2);
+	const char *const arguments[] = {"stop", s->dir, NULL};
+	service_call("postgres", arguments);
 }
 
 void server_remove(const struct server *s)
 {
 	const char *argv[] = {"/bin/rm", "-rf", "--one-file-system", "--", s->dir, NULL};
 	server_stop(s);
-	program_run(argv, 2);
+	service_program(argv, 2);
 }
 
 /* As an argument a name with "=" would be taken for a whole connection string. */
@@ -164,7 +102,7 @@ void server_fill(const struct server *s, const char *database, const char *rows)
 	PQfreemem(name);
 	free(sql);
 	PQfinish(pg);
-	int code = program_run(argv, 2);
+	int code = service_program(argv, 2);
 	assert_int_equal(code, 0);
 }
 
@@ -239,7 +177,7 @@ void *server_cancel_waiting(void *arg)
 
 size_t server_logged(const struct server *s, const char *text)
 {
-	CLEANUP_FREE char *log = fault_format("%s/log", s->dir);
+	CLEANUP_FREE char *log = fault_format("%s/log/postgres", s->dir);
 	CLEANUP_FILE FILE *f = fopen(log, "re");
 	char line[1024];
 	size_t count = 0;

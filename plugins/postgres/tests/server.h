@@ -9,7 +9,6 @@ struct server {
 	char dir[64]; /* the server's, /tmp/upkeep-postgres-XXXXXX */
 	char host[64], port[16], user[64], socket[128], bin[128];
 	char password[64];
-	int pid;
 };
 
 /* Starts one with further lines for postgresql.conf (up to a NULL); ends the program with
