@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "look.h"
 #include "site.h"
 #include "support/fault.h"
@@ -328,12 +329,12 @@ static void test_prune_is_killed(void **state)
 	char *store = site_below("store"), *saved = site_below("saved");
 	run_create();
 	run_create();
-	sleep(1);
+	clock_advance(1000);
 	run_create();
 	expect_whole();
 	prune_now();
 	for (int i = 0; i < 2; i++) {
-		sleep(1);
+		clock_advance(1000);
 		run_create();
 	}
 	expect_whole();

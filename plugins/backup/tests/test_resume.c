@@ -18,13 +18,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "look.h"
 #include "site.h"
 #include "support/fault.h"
 
 #define FILES 3
 #define FILE_BYTES (17u << 20) /* two do not fit a pack */
-#define SETTLE_US 80000
 
 static char *tree;
 static uint64_t bytes_read;
@@ -136,7 +136,7 @@ static int setup(void **state)
 		look_write(tree, name, text);
 	}
 	free(text);
-	usleep(SETTLE_US);
+	clock_advance(CLOCK_SETTLE_MS);
 	return 0;
 }
 

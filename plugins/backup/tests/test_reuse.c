@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Backups that build upon earlier ones: what is unchanged is neither read nor stored again, and
  * whatever else happens to the earlier ones, it stays.  The linker puts our functions
- * before those of the C library (--wrap): what is read of the sources is counted, one file can lie
- * about its times, and the clock can stand still. */
+ * before those of the C library (--wrap): what is read of the sources is counted, and one file can
+ * lie about its times. */
 #include "tests/unit.h"
 
 #include <dirent.h>
@@ -14,23 +14,19 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "look.h"
 #include "site.h"
 #include "support/fault.h"
 
-#define SETTLE_US 80000 /* until a later change has another time */
-
 static uint64_t bytes_read; /* of sources */
 static const char *liar;    /* the name of the file that is, it says, as it was */
 static struct stat lie;
-static struct timespec now; /* where it stands still */
 
 ssize_t __real_pread(int fd, void *bytes, size_t size, off_t offset);
 ssize_t __wrap_pread(int fd, void *bytes, size_t size, off_t offset);
 int __real_fstatat(int dir, const char *name, struct stat *st, int flags);
 int __wrap_fstatat(int dir, const char *name, struct stat *st, int flags);
-int __real_clock_gettime(clockid_t clock, struct timespec *ts);
-int __wrap_clock_gettime(clockid_t clock, struct timespec *ts);
 
 ssize_t __wrap_pread(int fd, void *bytes, size_t size, off_t offset)
 {
@@ -40,14 +36,6 @@ ssize_t __wrap_pread(int fd, void *bytes, size_t size, off_t offset)
 	if (n > 0 && fstat(fd, &st) == 0 && st.st_nlink > 0)
 		bytes_read += (uint64_t)n;
 	return n;
-}
-
-int __wrap_clock_gettime(clockid_t clock, struct timespec *ts)
-{
-	int r = __real_clock_gettime(clock, ts);
-	if (clock == CLOCK_REALTIME && now.tv_sec)
-		*ts = now;
-	return r;
 }
 
 int __wrap_fstatat(int dir, const char *name, struct stat *st, int flags)
@@ -69,7 +57,7 @@ static char *make_tree(const char *name, int count, size_t size)
 		look_write(tree, file, text);
 	}
 	free(text);
-	usleep(SETTLE_US);
+	clock_advance(CLOCK_SETTLE_MS);
 	return tree;
 }
 
@@ -97,7 +85,7 @@ static uint64_t output(struct upkeep_test *t, const char *name)
 /* Backs up, and expects so many entries to be unchanged; the caller frees the id. */
 static char *create_again(struct upkeep_test *t, const char *name, const char *tree, int unchanged)
 {
-	usleep(SETTLE_US);
+	clock_advance(CLOCK_SETTLE_MS);
 	bytes_read = 0;
 	char *id = site_create(t, name, tree);
 	if (unchanged >= 0)
@@ -140,7 +128,7 @@ static void test_what_is_unchanged_is_not_stored_again(void **state)
 	struct upkeep_test *t = site_open();
 	char *tree = site_below("torture"), *again = NULL;
 	look_torture(tree);
-	usleep(SETTLE_US);
+	clock_advance(CLOCK_SETTLE_MS);
 	char *id = site_create(t, "torture", tree);
 	assert_int_equal(output(t, "unchanged"), 0);
 	again = create_again(t, "torture", tree, (int)output(t, "entries"));
@@ -202,10 +190,11 @@ static void test_what_has_just_changed_is_stored_again(void **state)
 	char *file = site_below("fresh/0");
 	struct stat st;
 	assert_int_equal(lstat(file, &st), 0);
-	now = st.st_ctim;
+	struct timespec now = st.st_ctim;
 	now.tv_nsec += now.tv_nsec < 980000000 ? 20000000 : 0;
+	clock_stop(&now);
 	free(site_create(t, "fresh", tree));
-	now = (struct timespec){0};
+	clock_stop(NULL);
 	char *id = create_again(t, "fresh", tree, 0);
 	assert_int_equal(bytes_read, 200);
 	free(id);
@@ -221,13 +210,15 @@ static void test_ids_are_in_the_order_of_time(void **state)
 	(void)state;
 	struct upkeep_test *t = site_open();
 	char *tree = make_tree("order", 1, 100), *ids[5];
+	struct timespec now;
 	clock_gettime(CLOCK_REALTIME, &now);
 	for (int i = 0; i < 5; i++) {
 		now.tv_nsec = 240000000 * i;
+		clock_stop(&now);
 		ids[i] = site_create(t, "order", tree);
 		assert_true(i == 0 || strcmp(ids[i - 1], ids[i]) < 0);
 	}
-	now = (struct timespec){0};
+	clock_stop(NULL);
 	for (int i = 0; i < 5; i++)
 		free(ids[i]);
 	free(tree);
@@ -275,7 +266,7 @@ static void test_prune_leaves_what_others_need(void **state)
 	char *tree = make_tree("needed", 3, 100), *ids[3];
 	for (int i = 0; i < 3; i++) {
 		ids[i] = create_again(t, "needed", tree, i ? 4 : 0);
-		sleep(1);
+		clock_advance(1000);
 	}
 	verify(t, ids[2], UPKEEP_UNCHANGED);
 	prune(t, "needed", "later", 2);
@@ -314,10 +305,10 @@ static void test_clearing_that_is_stopped_breaks_no_backup(void **state)
 	(void)state;
 	struct upkeep_test *t = site_open();
 	char *tree = make_tree("stopped", 3, 100), *id = create_again(t, "stopped", tree, 0);
-	sleep(1);
+	clock_advance(1000);
 	char *next = create_again(t, "stopped", tree, 4);
 	char *stop = fault_format("%s/store/%s/stop", site_dir, id);
-	sleep(1);
+	clock_advance(1000);
 	upkeep_test_clear(t);
 	upkeep_test_set(t, "compare", "none");
 	upkeep_test_set(t, "name", "stopped");
@@ -333,7 +324,7 @@ static void test_clearing_that_is_stopped_breaks_no_backup(void **state)
 	size_t record = upkeep_test_records(t) - 1; /* of the newer one: the oldest goes first */
 	assert_int_equal(count_objects(next, "manifest"), 1);
 	assert_int_equal(mkdir(stop, 0700), 0); /* nothing of a store: it cannot be removed */
-	sleep(2);
+	clock_advance(2000);
 	site_expect(t, upkeep_test_run(t, "prune"), UPKEEP_FAILED);
 	assert_int_equal(upkeep_test_undo_record(t, "prune", record), UPKEEP_FAILED);
 	assert_non_null(strstr(upkeep_test_what(t), "gone"));
@@ -372,7 +363,7 @@ static void test_nothing_is_cleared_while_needs_are_not_known(void **state)
 	(void)state;
 	struct upkeep_test *t = site_open();
 	char *tree = make_tree("unknown", 2, 100), *id = create_again(t, "unknown", tree, 0);
-	sleep(1);
+	clock_advance(1000);
 	char *next = create_again(t, "unknown", tree, 3);
 	char *needs = fault_format("%s/store/%s/needs", site_dir, next);
 	verify(t, next, UPKEEP_UNCHANGED);

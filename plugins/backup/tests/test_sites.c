@@ -13,11 +13,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "look.h"
 #include "site.h"
 #include "support/fault.h"
-
-#define SETTLE_US 80000
 
 static char *host_key, *host_file, *site_file; /* the fingerprint; files with public keys */
 static char *tree;
@@ -107,7 +106,7 @@ static int setup(void **state)
 	mkdir(tree, 0755);
 	look_write(tree, "one", "first\n");
 	look_write(tree, "two", "second\n");
-	usleep(SETTLE_US);
+	clock_advance(CLOCK_SETTLE_MS);
 	return 0;
 }
 
@@ -194,7 +193,7 @@ static void test_what_one_site_verified_others_see(void **state)
 	look_remove(ledger);
 	assert_string_equal(level_of(site, "seen", id, &by), "full");
 	assert_true(by);
-	usleep(1100000);
+	clock_advance(1100);
 	free(site_create(host, "seen", tree));
 	char *last = site_create(host, "seen", tree);
 	verify(site, last, UPKEEP_UNCHANGED);
@@ -203,13 +202,13 @@ static void test_what_one_site_verified_others_see(void **state)
 	upkeep_test_setting_add(host, "verifiers", site_key);
 	upkeep_test_set(host, "name", "seen");
 	upkeep_test_set(host, "keep_within", "1s");
-	usleep(1100000);
+	clock_advance(1100);
 	site_expect(host, upkeep_test_run(host, "prune"), UPKEEP_CHANGED);
 	assert_string_equal(level_of(host, "seen", last, NULL), "full");
 	/* what fails is told too */
 	char *manifest = fault_format("%s/store/%s/needs", site_dir, last);
 	assert_int_equal(unlink(manifest), 0);
-	usleep(1100000);
+	clock_advance(1100);
 	verify(site, last, UPKEEP_FAILED);
 	assert_string_equal(level_of(host, "seen", last, &by), "failed");
 	assert_true(by);
@@ -241,7 +240,7 @@ static void test_forged_notes_are_not_believed(void **state)
 	char *ledger = site_below("keyring/ledger");
 	char *good = site_create(host, "forged", tree), *bad = site_create(host, "forged", tree);
 	verify(site, good, UPKEEP_UNCHANGED);
-	usleep(1100000);
+	clock_advance(1100);
 	verify(site, good, UPKEEP_UNCHANGED);
 	/* that of another backup; one that is no signature; the manifest's own signature */
 	char *note = find_note(good), *group = fault_format("%s/store/%s", site_dir, bad);
