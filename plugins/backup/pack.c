@@ -162,9 +162,12 @@ void pack_abort(struct pack **ret)
 	struct pack *pack = *ret;
 	if (!pack)
 		return;
-	/* closing the archive still writes: the frame goes last */
-	if (pack->tar)
+	/* closing the archive still writes: the frame goes last; where a write has failed, free
+	 * alone does not close it (libarchive 3.6), and leaks */
+	if (pack->tar) {
+		archive_write_close(pack->tar);
 		archive_write_free(pack->tar);
+	}
 	frame_end(&pack->frame);
 	if (pack->fd >= 0)
 		close(pack->fd);
