@@ -9,7 +9,7 @@ cp "$built/files.so" "$top_builddir/tests/cli/.libs/odd.so" "$UPKEEP_PLUGIN_DIR"
 site <<<'plugins = { files = { }; odd = { }; };'
 make="action = \"core.exec\"; argv = [ \"/usr/bin/touch\", \"$dir/data/made\" ]"
 take="rollback = { action = \"core.exec\"; argv = [ \"/bin/rm\", \"-f\", \"$dir/data/made\" ]; }"
-stick="rollback = { action = \"core.exec\"; argv = [ \"/bin/false\" ]; }"
+stick="rollback = { action = \"core.exec\"; argv = [ \"/bin/false\" ]; retry = { attempts = 1; }; }"
 fail="action = \"core.exec\"; argv = [ \"/bin/sh\", \"-c\", \"echo the reason; exit 3\" ]; changes = \"none\""
 graphs <<END
 tidy = { tasks = {

@@ -11,16 +11,16 @@ printf '#!/bin/sh\nsleep 3; echo secret\n' >"$dir/slowly"; chmod 700 "$dir/slowl
 graphs <<END
 unarmed = { tasks = { a = { $(setter new) password = "command:$dir/slowly"; confirm_within = "300s"; };
 	awake = { action = "core.exec"; argv = [ "/bin/sh", "-c", "until test -e $dir/later; do sleep 0.1; echo awake; done; sleep 1; echo awake" ]; changes = "none"; }; }; };
-brief = { tasks = { a = { $(sets new) confirm_within = "3s"; }; }; };
+brief = { tasks = { a = { $(sets new) confirm_within = "2s"; }; }; };
 long = { tasks = { a = { $(sets new) confirm_within = "300s"; }; }; };
-lasts = { tasks = { a = { $(sets new "while :; do echo still >$real; sleep 0.02; done") confirm_within = "3s"; }; }; };
-record = { tasks = { a = { $(setter new) confirm_within = "3s"; }; }; };
+lasts = { tasks = { a = { $(sets new "while :; do echo still >$real; sleep 0.02; done") confirm_within = "2s"; }; }; };
+record = { tasks = { a = { $(setter new) confirm_within = "2s"; }; }; };
 second = { tasks = { a = { $(setter new) again = "2s"; confirm_within = "300s"; }; }; };
 hard = { tasks = { a = { action = "core.exec"; argv = [ "/bin/sh", "-c", "echo new >$real" ]; confirm_within = "1s";
 	rollback = { action = "core.exec"; argv = [ "/bin/sh", "-c", "sleep 3; echo old >$real; echo x >>$undone" ]; }; }; }; };
 behind = { tasks = {
 	before = { action = "core.exec"; argv = [ "/bin/sh", "-c", "echo before >$dir/before" ]; rollback = { action = "core.exec"; argv = [ "/bin/rm", "-f", "$dir/before" ]; }; };
-	a = { $(sets new) after = [ "before" ]; confirm_within = "3s"; }; }; };
+	a = { $(sets new) after = [ "before" ]; confirm_within = "2s"; }; }; };
 END
 # What is killed is reaped in silence.
 ended() { wait "$run" 2>/dev/null; return 0; }

@@ -19,7 +19,8 @@ json() { [ -s "$dir/out" ] && jq -e "$1" "$dir/out" >/dev/null || { echo "# not:
 	return 1; }; }
 # until COMMAND...: at most 20 s
 until_true() { local i; for ((i = 0; i < 200; i++)); do "$@" && return; sleep 0.1; done; return 1; }
-gone() { ! kill -0 "$1" 2>/dev/null; }
+# gone PID: it has ended; that init, whose child it became, has not yet asked how does not matter
+gone() { local stat; ! read -r stat 2>/dev/null <"/proc/$1/stat" || [[ ${stat##*) } == Z* ]]; }
 # die PID...: by SIGKILL, all at one moment (stopped first: none sees another die), and they are gone: what is being killed holds its locks still
 die() { local pid; kill -STOP "$@"; kill -KILL "$@"; for pid; do wait "$pid" 2>/dev/null; until_true gone "$pid"; done; }
 site() { printf 'state_dir = "%s";\ngraphs = [ "%s" ];\n' "$dir/state" "$dir/g.conf" >"$UPKEEP_SITE"

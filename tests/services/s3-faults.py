@@ -98,6 +98,7 @@ def flip(body):
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # headers and body are two writes: the second waits for nobody
     told = set()
 
     def log_message(self, *arguments):
