@@ -141,7 +141,7 @@ begin_dump() { hold app 'ALTER SEQUENCE public."sequence ""at"" 4711" RENAME TO 
 	until_true ask postgres "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'upkeep dump' AND wait_event_type = 'Lock'" 1 >/dev/null; }
 ended() { wait "$run"; local got=$?; free; [ $got = "$1" ] || { echo "# $got, not $1"; sed 's/^/# /' "$dir/out"; return 1; }; }
 cut_off() { sql postgres -c "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'app' AND application_name = '$1'" >/dev/null; }
-begin_dump sinks; kill -KILL "$(pgrep -f -- "$postgres_bin/pg_dump .*--snapshot=.*dbname='app'")"
+begin_dump sinks; kill_dump
 ok "pg_dump is killed" ended 12
 ok "... says by what" has out "pg_dump was killed by signal 9"
 ok "... no sink has seen an end" gone_or saw-end

@@ -31,3 +31,6 @@ rows() { sql "$1" -c "SELECT sum((xpath('/row/n/text()', query_to_xml(format('SE
 hold() { coproc HOLD { exec "$postgres_bin/psql" -XqAt -h "$postgres_socket" -p "$postgres_port" -U admin -d "$1" 2>/dev/null; }
 	holder=$HOLD_PID; printf '%s;\n' BEGIN "${@:2}" "SELECT 'held'" >&"${HOLD[1]}"; read -r _ <&"${HOLD[0]}"; }
 free() { kill "$holder" 2>/dev/null; wait "$holder" 2>/dev/null; }
+# kill_dump: the pg_dump that reads from this server
+kill_dump() { local p; for p in $(pgrep -x pg_dump); do
+	! grep -qzxF "PGPORT=$postgres_port" "/proc/$p/environ" 2>/dev/null || kill -KILL "$p"; done; }
