@@ -3,7 +3,6 @@
 
 #include "base/boot.h"
 #include "base/cleanup.h"
-#include "base/file.h"
 #include "base/text.h"
 #include "journal/journal.h"
 #include "run/children.h"
@@ -18,6 +17,8 @@
 #include <time.h>
 
 #define LOOKS 50
+#define ORPHAN_LOOKS 100
+#define ORPHAN_PAUSE_NS 10000000 /* so for a second */
 
 /* A reader that asks whether we live holds it for a moment. */
 static int flock_exclusive(int fd)
@@ -82,6 +83,42 @@ static int not_alive(const char *id, struct error *err)
 	return error_set(err, -ESRCH, "upkeep history", "run %s is not running", id);
 }
 
+/* Who took the lock, as it says; false where it does not. */
+static bool read_keeper(int fd, int *ret_pid, uint64_t *ret_start)
+{
+	char text[128];
+	ssize_t n = pread(fd, text, sizeof text - 1, 0);
+
+	text[n < 0 ? 0 : n] = 0;
+	return sscanf(text, "%d %" SCNu64, ret_pid, ret_start) == 2;
+}
+
+static bool keeper_has_ended(int fd)
+{
+	char stat[512];
+	uint64_t start;
+	int pid;
+
+	if (!read_keeper(fd, &pid, &start))
+		return false;
+	ssize_t n = process_read(pid, "stat", stat, sizeof stat);
+	const char *state = n > 0 ? strrchr(stat, ')') : NULL;
+	return process_start_ticks(pid) != start || (state && strncmp(state, ") Z", 3) == 0);
+}
+
+/* 0: nobody holds it.  An engine without its keeper holds it while it is being killed, or while it
+ * undoes: which of the two shows soon. */
+static int await_free(int fd)
+{
+	int r;
+
+	for (int i = 0; (r = flock(fd, LOCK_SH | LOCK_NB)) < 0 && errno == EWOULDBLOCK &&
+		i < ORPHAN_LOOKS && keeper_has_ended(fd);
+		i++)
+		nanosleep(&(struct timespec){.tv_nsec = ORPHAN_PAUSE_NS}, NULL);
+	return r < 0 && errno == EWOULDBLOCK ? -EWOULDBLOCK : 0;
+}
+
 /* The lock's file, held by somebody; -ESRCH: by nobody. */
 static int lock_look(const char *state_dir, const char *id, struct text *path)
 {
@@ -92,7 +129,7 @@ static int lock_look(const char *state_dir, const char *id, struct text *path)
 	CLEANUP_FD int fd = open(text_string(path), O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return errno == ENOENT ? -ESRCH : -errno;
-	if (flock(fd, LOCK_SH | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+	if (await_free(fd) == 0)
 		return -ESRCH;
 	return TAKE_FD(fd);
 }
@@ -108,7 +145,6 @@ bool run_lives(const char *state_dir, const char *id)
 int run_cancel(const char *state_dir, const char *id, struct error *err)
 {
 	CLEANUP_TEXT struct text path = {0};
-	char text[64];
 	uint64_t start;
 	int pid;
 
@@ -118,9 +154,7 @@ int run_cancel(const char *state_dir, const char *id, struct error *err)
 	if (fd < 0)
 		return error_set(
 			err, fd, NULL, "cannot open %s: %s", text_string(&path), strerror(-fd));
-	ssize_t n = file_read(fd, text, sizeof text - 1);
-	text[n < 0 ? 0 : n] = 0;
-	if (sscanf(text, "%d %" SCNu64, &pid, &start) != 2)
+	if (!read_keeper(fd, &pid, &start))
 		return not_alive(id, err);
 	/* By descriptor: between the look and the signal the number could change hands. */
 	CLEANUP_FD int process = (int)syscall(SYS_pidfd_open, pid, 0);

@@ -45,6 +45,10 @@ ok "the keeper alone: the engine puts it back" until_true gone "$engine"
 ok "... so" order "a b -b -a"
 ok "... nothing is left to do" code 0 "$upkeep" recover
 ok "... it says how it ended" run_is .state "rolled back"
+begin undo; engine=$(engine); kill -STOP "$engine"; kill -KILL "$run"; wait "$run" 2>/dev/null
+{ sleep 0.3; kill -KILL "$engine"; } &
+ok "an engine that is still being killed is waited for" code 11 "$upkeep" recover
+ok "... so" order "a b -b -a"
 begin own; crash
 ok "recover: the action's own undo" code 11 "$upkeep" recover
 ok "... the file is back" test "$(cat "$dir/from/1")" = 1
