@@ -99,12 +99,12 @@ static int read_run(void *data, const struct journal_run *run)
 	engine->past = *run;
 	engine->past.cause = run->cause ? arena_string(&engine->arena, run->cause) : NULL;
 	engine->past.next = run->next ? arena_string(&engine->arena, run->next) : NULL;
-	/* Of a drill whose way forward has ended: how it did. */
+	/* Of a drill whose way forward has ended: how it did.  Where nothing comes of the way back,
+	 * the run stays as it is: recover sees to it. */
 	if (engine->plan->drill && run->ended_ms && run->state == RUN_ROLLING_BACK)
 		engine->was = run->exit_code == EXIT_OK ? RUN_SUCCEEDED : RUN_FAILED_PARTIAL;
 	else
 		engine->was = run->state;
-	engine->past.state = engine->was;
 	engine->warnings = run->warnings;
 	/* Until it ends, the cause is who asked for it. */
 	if (run->cause && run->ended_ms && run->state != RUN_SUCCEEDED)

@@ -124,7 +124,9 @@ ok "... says so" json '.forward.state == "failed clean" and .forward.tasks[0].st
 
 # killed: what a drill did is put back, whatever its graph says of interruptions
 begin() { rm -f "$dir/going" "$dir/go"; "$upkeep" drill half >"$dir/run" 2>&1 & run=$!; until_true test -e "$dir/going"; }
-killed() { die $run "$(pgrep -P $run | head -n 1)"; touch "$dir/go"; }
+# killed: with the engine, which is another on the way back; for a moment there is none
+killed() { local child; while kill -STOP $run; child=$(pgrep -P $run | head -n 1); [ -z "$child" ]; do kill -CONT $run; sleep 0.05; done
+	die $run "$child"; touch "$dir/go"; }
 begin; killed
 ok "killed on its way forward" test -e "$dir/good"
 ok "... recover puts it back" code 11 "$upkeep" recover
@@ -137,6 +139,12 @@ ok "... the next run puts it back" code 10 "$upkeep" run clean
 ok "... which it says" has err "of half was interrupted: recovering it"
 ok "... all of it" test ! -e "$dir/good"
 ok "... the run is rolled back" last '.[1].state == "rolled back"'
+begin; rm -f "$dir/good.asked"; touch "$dir/good.hold" "$dir/go"
+until_true test -e "$dir/good.asked"; engine=$(pgrep -P $run | head -n 1); kill -KILL $run; wait $run
+until_true gone "$engine"; rm "$dir/good.hold"
+ok "the keeper alone is killed on the way back" last '.[0].state == "interrupted"'
+ok "... recover puts it back" code 11 "$upkeep" recover
+ok "... all of it" test ! -e "$dir/good"
 
 # a question that is not answered
 "$upkeep" run --quiet wrote; rm -f "$dir/good.asked"; touch "$dir/good.hold"

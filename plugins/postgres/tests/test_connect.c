@@ -237,13 +237,16 @@ static void test_undo_of_what_still_runs(void **state)
 	struct upkeep_test *t = server_test(&server);
 	PGconn *pg = server_connect(&server, "postgres");
 	PGconn *maker = server_connect(&server, "postgres");
+	PGconn *watcher =
+		server_connect(&server, "postgres"); /* a transaction sees sessions once */
 	CLEANUP_FREE char *session = server_ask(maker,
 		"SELECT format(E'pid=%s\nstarted=%s\n', pid, backend_start) FROM pg_stat_activity"
 		" WHERE pid = pg_backend_pid()");
 	CLEANUP_FREE char *payload = fault_format("name=upkeep_new_0123456789ab\n%s", session);
 	server_do(pg, "BEGIN; LOCK TABLE pg_database IN SHARE MODE");
-	assert_true(PQsendQuery(maker, "CREATE DATABASE upkeep_new_0123456789ab"));
-	server_await(pg,
+	assert_true(
+		PQsendQuery(maker, "CREATE DATABASE upkeep_new_0123456789ab TEMPLATE template0"));
+	server_await(watcher,
 		"SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'CREATE DATABASE%'"
 		" AND wait_event_type = 'Lock'",
 		"1");
@@ -256,6 +259,7 @@ static void test_undo_of_what_still_runs(void **state)
 	CLEANUP_FREE char *count =
 		server_ask(pg, "SELECT count(*) FROM pg_database WHERE datname LIKE 'upkeep%'");
 	assert_string_equal(count, "0");
+	PQfinish(watcher);
 	PQfinish(maker);
 	PQfinish(pg);
 	upkeep_test_free(t);
