@@ -11,26 +11,6 @@
 #include "backup/source.h"
 #include "support/cleanup.h"
 
-char create_type(uint32_t mode)
-{
-	switch (mode & S_IFMT) {
-	case S_IFREG:
-		return 'f';
-	case S_IFDIR:
-		return 'd';
-	case S_IFLNK:
-		return 'l';
-	case S_IFIFO:
-		return 'p';
-	case S_IFCHR:
-		return 'c';
-	case S_IFBLK:
-		return 'b';
-	default:
-		return 0;
-	}
-}
-
 /* A change that comes later than `now` will show in the inode's times.  They are made of a clock
  * that stands still for up to 10 ms, and on file systems that know no fractions for up to 2 s. */
 static bool is_settled(const struct stat *st, const struct timespec *now)
@@ -48,7 +28,7 @@ static void describe(const struct stat *st, struct manifest_entry *entry)
 	if (is_settled(st, &now) && st->st_ino <= INT64_MAX && st->st_dev <= INT64_MAX)
 		entry->seen = (struct manifest_seen){
 			st->st_ctim.tv_sec, (uint32_t)st->st_ctim.tv_nsec, st->st_ino, st->st_dev};
-	entry->type = create_type(st->st_mode);
+	entry->type = manifest_type(st->st_mode);
 	entry->mode = st->st_mode;
 	entry->uid = st->st_uid;
 	entry->gid = st->st_gid;
@@ -218,7 +198,7 @@ int create_add_files(struct create *create, struct fault *fault)
 	int r = 0;
 	for (uint32_t node = 0; r == 0 && node < create->tree.count; node++) {
 		uint32_t head = tree_due(&create->tree, node);
-		if (head == TREE_NONE || !create_type(create->tree.nodes[head].mode))
+		if (head == TREE_NONE || !manifest_type(create->tree.nodes[head].mode))
 			continue;
 		if (node % 64 == 0)
 			r = check_cancel(create, fault);

@@ -41,8 +41,6 @@ int create_end_manifest(struct create *create, int *ret_fd, struct fault *fault)
 /* Seals, signs and stores the manifest in `plain`, which it closes: with its name the backup
  * begins to exist. */
 int create_publish(struct create *create, int plain, struct fault *fault);
-/* The manifest's letter for the type of a file; 0: none, it is left out. */
-char create_type(uint32_t mode);
 /* In the archive paths have no slash before them. */
 void create_set_name(struct archive_entry *tar, const char *path);
 

@@ -141,6 +141,8 @@ void manifest_abort(struct manifest_writer **writer);
 
 /* Whether `path` is absolute, without "//", "." and "..". */
 bool manifest_path_valid(const char *path);
+/* The letter for the type of a file; 0: none, it is left out. */
+char manifest_type(uint32_t mode);
 /* Whether `id` can be a backup of that name: STAMP-NAME-RANDOM. */
 bool manifest_id_valid(const char *id, const char *name);
 

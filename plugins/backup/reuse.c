@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backup/create.h"
 #include "backup/source.h"
 #include "support/cleanup.h"
 
@@ -43,7 +42,7 @@ static bool is_same(const struct tree_node *n, const struct manifest_entry *e)
 	return e->seen.ino && e->seen.ino == n->ino && e->seen.dev == n->dev &&
 		e->seen.ctime_s == n->ctime.tv_sec && e->seen.ctime_ns == n->ctime.tv_nsec &&
 		e->mtime_s == n->mtime.tv_sec && e->mtime_ns == n->mtime.tv_nsec &&
-		e->mode == n->mode && e->type == create_type(n->mode) &&
+		e->mode == n->mode && e->type == manifest_type(n->mode) &&
 		(e->type != 'f' || e->size == n->size);
 }
 
@@ -126,7 +125,7 @@ static int choose_all(struct reuse *reuse, struct fault *fault)
 			return fault_set(
 				fault, -ECANCELED, NULL, "stopped before the backup was whole");
 		if (reuse->tree->nodes[node].link == TREE_NONE &&
-			create_type(reuse->tree->nodes[node].mode))
+			manifest_type(reuse->tree->nodes[node].mode))
 			choose(reuse, node);
 	}
 	return 0;

@@ -45,7 +45,7 @@ int service_call(const char *name, const char *const *arguments)
 	char path[4096];
 	const char *root = getenv("top_srcdir"), *argv[20] = {path};
 	snprintf(path, sizeof path, "%s/tests/services/%s", root ? root : ".", name);
-	for (size_t i = 0; arguments[i] && i < 18; i++)
+	for (size_t i = 0; i < 18 && arguments[i]; i++)
 		argv[i + 1] = arguments[i];
 	CLEANUP_FILE FILE *said = tmpfile();
 	if (!said)
