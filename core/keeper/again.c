@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "run/named.h"
+#include "run/temp.h"
 #include "undo/guard.h"
 
 #include <time.h>
@@ -78,6 +79,15 @@ static enum exit_code settle_guards(struct run_setup *setup, struct error *err)
 	return code;
 }
 
+/* What stays of them hinders nobody. */
+static void remove_temp(const char *id)
+{
+	CLEANUP_ERROR struct error err = {0};
+
+	if (temp_dirs_remove(id, &err) < 0)
+		fprintf(stderr, "upkeep: run %s: %s\n", id, error_what(&err));
+}
+
 static enum exit_code go_on(struct run_setup *setup, struct error *err)
 {
 	CLEANUP_FD int graph_lock = -1, run_lock = -1;
@@ -96,6 +106,7 @@ static enum exit_code go_on(struct run_setup *setup, struct error *err)
 			close(TAKE_FD(setup->run_dir));
 		return code;
 	}
+	remove_temp(setup->id);
 	named_fetch_commands(setup->plan, setup->secrets);
 	code = execute_part(setup, err);
 	if (setup->rebooted && code != EXIT_INTERNAL && code != EXIT_JOURNAL)

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "run/named.h"
+#include "run/temp.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -203,13 +204,10 @@ int host_own_dir(struct attempt *attempt, int dir, const char *path)
 static int on_temp_dir(struct worker *worker)
 {
 	struct action *action = worker->attempt->action;
-	char path[] = "/tmp/upkeep-XXXXXX";
+	int r = action->temp_dir ? 0 : temp_dir_make(worker->engine->setup->id, &action->temp_dir);
 
-	if (!action->temp_dir) {
-		if (!mkdtemp(path))
-			return host_answer_plain(worker, -errno);
-		action->temp_dir = base_string(path);
-	}
+	if (r < 0)
+		return host_answer_plain(worker, r);
 	if (action->temp_fd < 0) /* once: later something else may have its name */
 		action->temp_fd = host_own_dir(worker->attempt, AT_FDCWD, action->temp_dir);
 	return action->temp_fd < 0

@@ -2,10 +2,11 @@
 #include "postgres/programs.h"
 
 #include <ctype.h>
-#include <fcntl.h>
 #include <glob.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "postgres/connect.h"
@@ -90,7 +91,10 @@ int program_start(struct program *ret, const struct programs *programs, const ch
 		.env = (const char *const *)programs->env,
 		.stdin_fd = stdin_fd,
 		.stdout_fd = stdout_fd,
-		.stderr_fd = messages_to};
+		.stderr_fd = messages_to,
+		.pass_from = (const int32_t[]){programs->passfile},
+		.pass_to = (const int32_t[]){3}, /* as PGPASSFILE says */
+		.pass_count = programs->passfile > 0};
 	ret->handle = upkeep_spawn_start(programs->ctx, &spawn, &ret->exit_fd);
 	if (ret->handle > 0)
 		return 0;
@@ -284,20 +288,17 @@ static int write_passfile(int fd, const char *password)
 	return r;
 }
 
+/* In memory: what is on a disk stays there when the task is killed.  libpq takes no passfile that
+ * others may read. */
 static int make_passfile(struct programs *programs, const char *password, struct fault *fault)
 {
-	const char *dir;
-	int dir_fd = programs->ctx->host->temp_dir(programs->ctx, &dir);
-	CLEANUP_FD int fd = dir_fd < 0
-		? dir_fd
-		: openat(dir_fd, "passfile", O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
-			  0600);
-	int r = fd < 0 ? (dir_fd < 0 ? dir_fd : -errno) : write_passfile(fd, password);
+	int fd = memfd_create("passfile", MFD_CLOEXEC);
+	int r = fd < 0 || fchmod(fd, 0600) < 0 ? -errno : write_passfile(fd, password);
+	programs->passfile = fd < 0 ? 0 : fd;
 	if (r < 0)
 		return fault_set(
 			fault, r, NULL, "cannot write the password for pg_dump: %s", strerror(-r));
-	CLEANUP_FREE char *path = fault_format("%s/passfile", dir);
-	env_add(programs, "PGPASSFILE", path);
+	env_add(programs, "PGPASSFILE", "/proc/self/fd/3");
 	return 0;
 }
 
@@ -340,5 +341,7 @@ void programs_free(struct programs *programs)
 		free(programs->env[i]);
 	}
 	free(programs->dir);
+	if (programs->passfile > 0)
+		close(programs->passfile);
 	*programs = (struct programs){0};
 }

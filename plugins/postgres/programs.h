@@ -24,6 +24,7 @@ struct programs {
 	char *env[PROGRAMS_ENV_MAX + 1]; /* NAME=VALUE, NULL at the end */
 	const char *env_names[PROGRAMS_ENV_MAX];
 	size_t env_count;
+	int passfile; /* in memory; 0: none */
 };
 
 /* Which of those that are there. */
@@ -36,10 +37,10 @@ enum programs_choice {
  * or only older ones; the message says which and what to install. */
 int programs_find(struct programs *ret, struct upkeep_ctx *ctx, int major,
 	enum programs_choice choice, struct fault *fault);
-/* Gives them address, user and password of the settings: the password by a file of the task's
- * own directory (0600), inside a container by an environment variable that no argument shows.
- * Their sessions are called `application`, and with a server from 14 on they end within a
- * second of their client. */
+/* Gives them address, user and password of the settings: the password by a file
+ * in memory that they get as a descriptor, inside a container by an environment variable that no
+ * argument shows. Their sessions are called `application`, and with a server from 14 on they end
+ * within a second of their client. */
 int programs_prepare(struct programs *programs, const char *application, int server_version,
 	struct fault *fault);
 void programs_free(struct programs *programs);

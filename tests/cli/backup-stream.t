@@ -62,10 +62,13 @@ ok "one that is killed" code 11 "$upkeep" run torn
 ok "... leaves none" backups_are 3
 "$upkeep" run hangs >"$dir/run" 2>&1 & run=$!
 until_true test -e "$dir/going"
+temps() { compgen -G "/tmp/upkeep-$("$upkeep" history --json | jq -r ".[] | select(.graph == \"hangs\").run")-*" >"$dir/temps"; }
+ok "its keys are in a directory of its own" until_true temps
 # shellcheck disable=SC2046
 die $run $(cat /proc/$run/task/$run/children)
 "$upkeep" recover >"$dir/out" 2>&1
 ok "one whose run is killed" has out "rolled back"
+ok "... leaves no such directory" eval '! temps'
 ok "... leaves none" backups_are 3
 ok "... nothing of it is visible in the store" test "$(find "$dir/store" -name 'manifest*' -path '*hangs*' | wc -l)" = 0
 

@@ -146,7 +146,9 @@ ok "pg_dump is killed" ended 12
 ok "... says by what" has out "pg_dump was killed by signal 9"
 ok "... no sink has seen an end" gone_or saw-end
 ok "... nor made a file" gone_or sink.gz
-begin_dump app; cut_off 'upkeep dump'
+begin_dump app
+ok "the password is on no disk while it runs" eval '! grep -rqF -f "$dir/password" /tmp/upkeep-* "$dir/state" 2>/dev/null'
+cut_off 'upkeep dump'
 ok "its connection is cut" ended 12
 ok "... says so" has out "terminating connection due to administrator command"
 ok "... and nothing is kept" gone_or app.set
