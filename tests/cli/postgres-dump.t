@@ -30,6 +30,9 @@ full = { tasks = { dump = { action = "postgres.dump"; database = "app"; };
 sinks = { tasks = { dump = { action = "postgres.dump"; database = "app"; };
 	gzip = { action = "core.exec"; argv = [ "/bin/gzip" ]; stdout = "$dir/sink.gz"; from = "dump"; };
 	sh = { action = "core.exec"; argv = [ "/bin/sh", "-c", "cat >/dev/null; touch $dir/saw-end" ]; changes = "none"; from = "dump"; }; }; };
+$(for end in 0 3; do echo "psql-$end = { tasks = {
+	write = { action = \"core.exec\"; argv = [ \"/bin/sh\", \"-c\", \"echo 'CREATE TABLE public.sunk ();'; exit $end\" ]; changes = \"none\"; };
+	psql = { action = \"core.exec\"; from = \"write\"; argv = [ \"$postgres_bin/psql\", \"-Xq1f-\", \"-h\", \"$postgres_socket\", \"-p\", \"$postgres_port\", \"-U\", \"admin\", \"app\" ]; }; }; };"; done)
 unread = { tasks = { dump = { action = "postgres.dump"; database = "app"; }; }; };
 END
 member() { tar -xOf "$dir/$1.set" "$2"; }
@@ -146,6 +149,12 @@ ok "pg_dump is killed" ended 12
 ok "... says by what" has out "pg_dump was killed by signal 9"
 ok "... no sink has seen an end" gone_or saw-end
 ok "... nor made a file" gone_or sink.gz
+sunk() { ask app "SELECT count(*) FROM pg_class WHERE relname = 'sunk'" "$1"; }
+ok "psql, of what is not whole" code 12 "$upkeep" run psql-3
+ok "... has not seen the end, where it would commit" sunk 0
+ok "psql, of what is whole" code 0 "$upkeep" run psql-0
+ok "... has" sunk 1
+sql app -c 'DROP TABLE public.sunk'
 begin_dump app
 ok "the password is on no disk while it runs" eval '! grep -rqF -f "$dir/password" /tmp/upkeep-* "$dir/state" 2>/dev/null'
 cut_off 'upkeep dump'

@@ -25,6 +25,10 @@ undone = { tasks = { $(keep plain undone "cat $dir/big") $fail }; };
 undone-small = { tasks = { $(file plain undone small) $fail }; };
 fails = { tasks = { $(keep plain fails "cat $dir/big; exit 3") }; };
 fails-short = { tasks = { $(keep plain fails "cat $dir/small; exit 3") }; };
+$(for end in 0 3; do echo "client-$end = { tasks = {
+	write = { action = \"core.exec\"; argv = [ \"/bin/sh\", \"-c\", \"cat $dir/big; exit $end\" ]; changes = \"none\"; };
+	put = { action = \"core.exec\"; from = \"write\"; argv = [ \"$services/s3-request\", \"PUT\", \"/plain/p/client\" ]; changes = \"none\";
+	  env = { S3_ENDPOINT = \"$direct\"; S3_ACCESS_KEY = \"$S3_ACCESS_KEY\"; S3_SECRET_KEY = \"secret:file:$dir/secret\"; }; }; }; };"; done)
 hangs = { tasks = { $(keep plain hangs "cat $dir/big; touch $dir/going; exec sleep 300") }; };
 there = { tasks = { $(file plain short large 'if_none_match = false;') }; };
 lost = { tasks = { $(file plain short large 'if_none_match = false; lose_replaced = true;') }; };
@@ -71,6 +75,10 @@ ok "the stream's writer fails at its end" clean fails
 ok "... nothing is there" none plain/p/fails
 ok "... also of a short one" clean fails-short
 ok "... nothing is there" none plain/p/fails
+ok "another upload client, of what is not whole" code 10 "$upkeep" run client-3
+ok "... has not seen the end" none plain/p/client
+ok "another upload client, of what is whole" code 0 "$upkeep" run client-0
+ok "... has" same plain/p/client "$dir/big"
 ok "no upload is open" uploads_are plain 0
 
 "$upkeep" run hangs >"$dir/run" 2>&1 & run=$!
