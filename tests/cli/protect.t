@@ -16,7 +16,7 @@ point() {
 	install -m 600 "$postgres_password" "$dir/password"
 	site <<END
 plugins = {
-  system = { }; files = { };
+  system = { kernel_log = "/dev/null"; }; files = { };
   postgres = { host = "127.0.0.1"; port = $postgres_port; user = "admin"; password = "file:$dir/password"; };
   backup = { keyring = "$dir/keys"; stores = (
     { name = "local"; path = "$dir/local"; },
