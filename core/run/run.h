@@ -110,7 +110,8 @@ int run_confirm(const char *state_dir, const char *id, struct error *err);
 bool run_waits(const char *state_dir, const char *id);
 
 /* Whether anything holds the lock of a run: nothing does once its keeper and engine are
- * gone, whatever the journal still says.  Where that cannot be seen, true. */
+ * gone, whatever the journal still says.  An engine without its keeper may be dying: it is waited
+ * for, a second at most.  Where that cannot be seen, true. */
 bool run_lives(const char *state_dir, const char *id);
 
 /* Cancels a live run of this site by its id; -ESRCH: it does not live. */

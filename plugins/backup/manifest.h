@@ -143,7 +143,8 @@ void manifest_abort(struct manifest_writer **writer);
 bool manifest_path_valid(const char *path);
 /* The letter for the type of a file; 0: none, it is left out. */
 char manifest_type(uint32_t mode);
-/* Whether `id` can be a backup of that name: STAMP-NAME-RANDOM. */
+/* Whether `id` can be a backup of that name: STAMP-NAME-HEX, of which the first half is the
+ * fraction of the second and the rest random. */
 bool manifest_id_valid(const char *id, const char *name);
 
 #endif

@@ -31,6 +31,13 @@ sample_times() {
 	cat "$work/row" >>"$work/$name.rows"
 }
 
+# total NAME PART...: a row of NAME that is the sum of the last rows of the parts, in CPU and wall.
+total() {
+	local part
+	for part in "${@:2}"; do tail -n 1 "$work/$part.rows"; done |
+		awk '{ cpu += $1; wall += $3 } END { print cpu, 0, wall }' >>"$work/$1.rows"
+}
+
 # middle NAME COLUMN: the median of a column (1: CPU in us, 2: peak in KiB, 3: wall in us).
 middle() {
 	cut -d' ' -f"$2" "$work/$1.rows" | sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'

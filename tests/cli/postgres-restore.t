@@ -212,6 +212,7 @@ until_true ask postgres "SELECT count(*) FROM pg_stat_activity WHERE application
 # shellcheck disable=SC2046
 die $run $(cat /proc/$run/task/$run/children)
 ok "killed before the server has made it: recover" code 11 "$upkeep" recover
+ok "... the session that makes it is ended" ask postgres "SELECT count(*) FROM pg_stat_activity WHERE query ~ '^CREATE DATABASE'" 0
 free
 until_true ask postgres "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'upkeep'" 0
 ok "... nor is it made later" same
