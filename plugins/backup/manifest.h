@@ -17,8 +17,8 @@
  * ID/NNNNN.pack; its hash is in the manifest that refers to it, whoever made it.
  *
  * "exclude" is there where patterns were left out.  "seen" is there where the entry kept still long
- *enough for a later backup to trust its times (manifest_entry).  Format 1 had neither "borrowed"
- *nor "seen".
+ * enough for a later backup to trust its times (manifest_entry).  Format 1 had neither "borrowed"
+ * nor "seen".
  */
 #ifndef BACKUP_MANIFEST_H
 #define BACKUP_MANIFEST_H

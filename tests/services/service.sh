@@ -155,6 +155,7 @@ stop()
 service_main()
 {
 	self=$(realpath "$0")
+	[ -n "${2-}" ] || set -- # an empty DIR would be where one stands
 	case $#.${1-} in
 	[3-9].start | [1-9]?.start) start "$(realpath -m "$2")" "${@:3}" ;;
 	2.again) again "$(realpath -m "$2")" ;;

@@ -79,4 +79,7 @@ kill -KILL "$(cat "$dir/dies/pid")"
 gone() { ! kill -0 "$postgres_pid" 2>/dev/null; }
 for ((i = 0; i < 100; i++)); do gone && break; sleep 0.1; done
 ok "... and without their keeper" gone
+empty_dir() { mkdir "$dir/here" && (cd "$dir/here" && for what in start again stop; do
+	"$services/rgw" $what "" $$ >"$dir/out" 2>"$dir/err"; [ $? = 64 ] || exit 1; done) && rmdir "$dir/here"; }
+ok "an empty DIR is refused: it would be where one stands" empty_dir
 echo "1..$n"
